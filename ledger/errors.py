@@ -1,0 +1,369 @@
+"""Every refusal and fault of the domain: facts as attributes, no HTTP statuses, no sentences for users.
+
+::
+
+    Refusal                         a rule says no; an answer, not an accident
+    ├── Malformed                   wrong whatever the books hold: decided from the input alone
+    │   ├── InvalidField            one field is not what it must be
+    │   ├── TooManyLines            more than 400 lines
+    │   ├── Unbalanced              debits and credits of one unit differ
+    │   ├── KeyNotConsecutive       a file's lines of one key do not stand together
+    │   ├── UnitMismatch            a line names another unit than its account's
+    │   ├── NotTheChart             an account of the chart with another floor than the chart's
+    │   └── CannotReverse           a reversal is itself not reversed
+    ├── Unknown                     names something that is not there
+    │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer
+    ├── Taken                       that name is in use for something else
+    │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists
+    ├── EffectiveDayOutOfRange      before the book's first day or after today
+    ├── IdempotencyConflict         the key stands for another call
+    ├── StateRefusal                decided on the state of the books: stored under its key, stays refused
+    │   ├── InsufficientBalance  AccountFrozen  AccountClosed  AmountOutOfRange
+    │   └── AlreadyReversed
+    ├── AccountNotEmpty             an account is closed at zero only
+    ├── WrongPassword               login and password do not belong together
+    ├── SessionEnded                no valid session: sign in (again)
+    └── NotAllowed                  this user may not do that
+    Fault                           the surroundings are not as they must be
+    ├── SettingInvalid  PortTaken  DemoNeedsOwnServer
+    ├── DataFolderInUse  DataFolderUnusable  OtherMajorVersion  ServerWouldNotStart
+    └── DatabaseUnreachable  DatabaseTooOld  OwnerMayNotServe  SchemaBehind  SchemaAhead
+    JournalConflict                 the database refused a write that its locks should have made impossible
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import ClassVar
+from uuid import UUID
+
+
+class _Facts(Exception):
+    """An exception that is its facts: its message lists them, so that a log line tells the whole story."""
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.facts())
+
+    def facts(self) -> Iterator[tuple[str, object]]:
+        """The facts by name, in the order in which the class declares them."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type] # every subclass is a dataclass
+            yield field.name, getattr(self, field.name)
+
+
+class Refusal(_Facts):
+    """A rule says no. `stored`: the outcome is kept under the call's key, also when the state changes later."""
+
+    stored: ClassVar[bool] = False
+
+
+class Fault(_Facts):
+    """The surroundings (data folder, server, schema) are not as they must be; a person has to act."""
+
+
+# --- decided from the input alone ------------------------------------------------------------------------------------
+
+
+class Malformed(Refusal):
+    """Wrong whatever the books hold."""
+
+
+@dataclass(eq=False)
+class InvalidField(Malformed):
+    """`field` is the path in the call (`lines[3].amount`), `problem` a stable word (`not_a_whole_number`)."""
+
+    field: str
+    problem: str
+
+
+@dataclass(eq=False)
+class TooManyLines(Malformed):
+    lines: int
+    most: int
+
+
+@dataclass(eq=False)
+class Unbalanced(Malformed):
+    """Sums of one unit, in its smallest unit."""
+
+    unit: str
+    debits: int
+    credits: int
+
+
+@dataclass(eq=False)
+class KeyNotConsecutive(Malformed):
+    """In a journal file the lines of one key must stand together; it comes again in `line`."""
+
+    key: str
+    line: int
+
+
+@dataclass(eq=False)
+class UnitMismatch(Malformed):
+    account: str
+    unit: str
+    account_unit: str
+
+
+@dataclass(eq=False)
+class NotTheChart(Malformed):
+    """`account` belongs to the chart, which gives its floor (none where None)."""
+
+    account: str
+    floor: int | None
+    chart_floor: int | None
+
+
+@dataclass(eq=False)
+class CannotReverse(Malformed):
+    """A reversal is itself not reversed: post it anew."""
+
+    transaction: UUID
+
+
+@dataclass(eq=False)
+class EffectiveDayOutOfRange(Refusal):
+    """The day must lie between the book's first day and today (Asia/Shanghai), both inclusive."""
+
+    day: date
+    first_day: date
+    today: date
+
+
+# --- names something that is not there, or that is taken -------------------------------------------------------------
+
+
+class Unknown(Refusal):
+    """Names something that is not there."""
+
+
+@dataclass(eq=False)
+class UnknownBook(Unknown):
+    book: str
+
+
+@dataclass(eq=False)
+class UnknownUnit(Unknown):
+    unit: str
+
+
+@dataclass(eq=False)
+class UnknownAccount(Unknown):
+    account: str
+
+
+@dataclass(eq=False)
+class UnknownTransaction(Unknown):
+    transaction: UUID
+
+
+@dataclass(eq=False)
+class UnknownVolunteer(Unknown):
+    volunteer: str
+
+
+class Taken(Refusal):
+    """That name is in use for something else."""
+
+
+@dataclass(eq=False)
+class BookExists(Taken):
+    book: str
+
+
+@dataclass(eq=False)
+class UnitExists(Taken):
+    unit: str
+
+
+@dataclass(eq=False)
+class UserExists(Taken):
+    login: str
+
+
+@dataclass(eq=False)
+class VolunteerExists(Taken):
+    volunteer: str
+
+
+@dataclass(eq=False)
+class AccountExists(Taken):
+    """`field` is the first that differs between what is there and what was asked for."""
+
+    account: str
+    field: str
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class IdempotencyConflict(Refusal):
+    """`key` already stands for `earlier_call`; `call` is another one (canonical texts, opaque here)."""
+
+    key: str
+    earlier_call: str
+    call: str
+
+
+# --- decided on the state of the books -------------------------------------------------------------------------------
+
+
+class StateRefusal(Refusal):
+    """Decided on the state of the books; stored, so that a repeat of the call hears the same."""
+
+    stored = True
+
+
+@dataclass(eq=False)
+class InsufficientBalance(StateRefusal):
+    """`balance`: on the account's normal side, before this transaction; it may not go below `floor`."""
+
+    account: str
+    balance: int
+    floor: int
+
+
+@dataclass(eq=False)
+class AccountFrozen(StateRefusal):
+    account: str
+
+
+@dataclass(eq=False)
+class AccountClosed(StateRefusal):
+    account: str
+
+
+@dataclass(eq=False)
+class AmountOutOfRange(StateRefusal):
+    """The account's debits or credits would pass 2^63 − 1."""
+
+    account: str
+
+
+@dataclass(eq=False)
+class AlreadyReversed(StateRefusal):
+    transaction: str
+
+
+@dataclass(eq=False)
+class AccountNotEmpty(Refusal):
+    account: str
+    balance: int
+
+
+# --- access ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class WrongPassword(Refusal):
+    """Says neither which of the two was wrong nor whether the login exists."""
+
+
+@dataclass(eq=False)
+class SessionEnded(Refusal):
+    """No valid session: forged, ended or none at all."""
+
+
+@dataclass(eq=False)
+class NotAllowed(Refusal):
+    """This user may not do that: another role or another book."""
+
+
+# --- the surroundings ------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class SettingInvalid(Fault):
+    """The environment variable `name` cannot be used; `problem` never quotes its value."""
+
+    name: str
+    problem: str
+
+
+@dataclass(eq=False)
+class PortTaken(Fault):
+    host: str
+    port: int
+
+
+@dataclass(eq=False)
+class DemoNeedsOwnServer(Fault):
+    """Sample data do not belong into a database that somebody else runs."""
+
+
+@dataclass(eq=False)
+class DataFolderInUse(Fault):
+    """Another `serve` or `demo` (process `pid`, 0 if not known) works on this folder."""
+
+    folder: Path
+    pid: int
+
+
+@dataclass(eq=False)
+class DataFolderUnusable(Fault):
+    """`reason`: the system's own words, e.g. "Permission denied"."""
+
+    folder: Path
+    reason: str
+
+
+@dataclass(eq=False)
+class OtherMajorVersion(Fault):
+    """The folder was made by PostgreSQL `found`; this version brings `needed`."""
+
+    folder: Path
+    found: str
+    needed: str
+
+
+@dataclass(eq=False)
+class ServerWouldNotStart(Fault):
+    """`reason`: the last lines that matter of the server's log, whose file is `log`."""
+
+    log: Path
+    reason: str
+
+
+@dataclass(eq=False)
+class DatabaseUnreachable(Fault):
+    """`where` names host, port and database, never the password."""
+
+    where: str
+    reason: str
+
+
+@dataclass(eq=False)
+class DatabaseTooOld(Fault):
+    version: str
+    needed: int
+
+
+@dataclass(eq=False)
+class OwnerMayNotServe(Fault):
+    """`role` owns the journal or is a superuser: the books' protections would not hold for it."""
+
+    role: str
+
+
+@dataclass(eq=False)
+class SchemaBehind(Fault):
+    """The database stands at revision `found` (None: empty); this version needs `needed`."""
+
+    found: str | None
+    needed: str
+
+
+@dataclass(eq=False)
+class SchemaAhead(Fault):
+    """A newer version of the service has migrated this database: revision `found` is not known here."""
+
+    found: str
+
+
+class JournalConflict(Exception):
+    """The database refused a write that locks should have made impossible; nothing was stored."""

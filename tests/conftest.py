@@ -1,0 +1,133 @@
+"""One PostgreSQL server and one migrated database for the whole run; each test makes its own book in it.
+
+The server is an embedded one in a folder of its own, or the one that MEIDE_TEST_SERVER names (a superuser's URL): so
+the same tests run on the oldest PostgreSQL supported.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ledger.books import directory, integrity
+from ledger.books.directory import Book
+from ledger.database import connect, embedded, schema
+
+OWNER, SERVICE = "meide_test_owner", "meide_test_app"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server on which tests may make databases."""
+
+    admin: URL
+    password: str
+
+    def url(self, role: str, database: str) -> str:
+        """The URL of a role of ours to one of the databases."""
+        url = self.admin.set(drivername="postgresql", username=role, password=self.password, database=database)
+        return url.render_as_string(hide_password=False)
+
+    def execute(self, *statements: sql.SQL | sql.Composed | str, database: str | None = None) -> None:
+        """Runs statements as the superuser, each in a transaction of its own."""
+        admin = self.admin if database is None else self.admin.set(database=database)
+        url = admin.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[arg-type] # tests write their SQL themselves
+
+    def new_database(self, template: str = "template0") -> str:
+        """A new database of the owner's, empty or a copy of `template` (to which nobody may be connected)."""
+        name = f"meide_test_{secrets.token_hex(4)}"
+        self.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} ENCODING 'UTF8'").format(
+                sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template)
+            )
+        )
+        return name
+
+    def drop_database(self, name: str) -> None:
+        self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def folders() -> Iterator[Path]:
+    """A folder that the server's unprivileged user can pass through, unlike pytest's own when run as root."""
+    top = Path(tempfile.mkdtemp(prefix="meide-test-"))
+    top.chmod(0o711)
+    yield top
+    shutil.rmtree(top, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(folders: Path) -> Iterator[Server]:
+    if given := os.environ.get("MEIDE_TEST_SERVER"):
+        yield _with_roles(Server(make_url(given), secrets.token_urlsafe()))
+    else:
+        with embedded.running(folders / "server") as own:
+            yield _with_roles(Server(make_url(own.admin_url), secrets.token_urlsafe()))
+
+
+def _with_roles(server: Server) -> Server:
+    for role in (OWNER, SERVICE):
+        server.execute(
+            sql.SQL("DO $$ BEGIN CREATE ROLE {}; EXCEPTION WHEN duplicate_object THEN NULL; END $$").format(
+                sql.Identifier(role)
+            ),
+            sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(server.password)),
+        )
+    return server
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> Iterator[str]:
+    """A migrated, empty database that is only copied."""
+    name = server.new_database()
+    schema.upgrade(server.url(OWNER, name), SERVICE)
+    yield name
+    server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def service_url(server: Server, template: str) -> Iterator[str]:
+    """The URL of the run's database, as the service's role."""
+    name = server.new_database(template)
+    yield server.url(SERVICE, name)
+    server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+async def database(service_url: str) -> AsyncIterator[AsyncEngine]:
+    """The database of the run, as the service's role sees it."""
+    engine = connect.to(service_url)
+    yield engine
+    await engine.dispose()
+
+
+async def new_book(database: AsyncEngine) -> Book:
+    async with database.begin() as tx:
+        return await directory.create_book(tx, f"B{secrets.token_hex(4)}", "试验区时间银行")
+
+
+@pytest.fixture
+async def book(database: AsyncEngine) -> AsyncIterator[Book]:
+    """A book of the test's own; after the test all its figures are derived anew."""
+    made = await new_book(database)
+    yield made
+    assert await integrity.check(database, made.book_id) == []
