@@ -1,0 +1,1 @@
+"""Who may enter: users and sessions. Only `api` calls this room."""

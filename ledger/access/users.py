@@ -1,0 +1,103 @@
+"""Users: who may sign in, with what password, and as what."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.access.tables import users
+from ledger.errors import InvalidField, UserExists, WrongPassword
+from ledger.text import one_line
+
+Role = Literal["operator", "volunteer"]
+
+LOGIN_LENGTH: Final = 64
+PASSWORD_LENGTHS: Final = (8, 200)
+"""NIST SP 800-63B: at least 8 characters, and long ones are welcome."""
+
+_HASHER: Final = PasswordHasher()  # argon2id with RFC 9106's second recommended parameters
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who signed in. `volunteer_no`: whose pages a volunteer sees, None for others."""
+
+    user_id: int
+    login: str
+    book_id: int
+    role: Role
+    volunteer_no: str | None
+
+
+async def create(
+    tx: AsyncConnection, login: str, password: str, book_id: int, role: Role, volunteer_no: str | None = None
+) -> User:
+    """A user of one book. InvalidField, UserExists."""
+    if not one_line(login, least=1, most=LOGIN_LENGTH) or login != login.strip():
+        raise InvalidField("login", "not_a_login")
+    if not PASSWORD_LENGTHS[0] <= len(password) <= PASSWORD_LENGTHS[1]:
+        raise InvalidField("password", "too_short" if len(password) < PASSWORD_LENGTHS[0] else "too_long")
+    if (role == "volunteer") != (volunteer_no is not None):
+        raise InvalidField("volunteer", "only_for_volunteers" if volunteer_no else "missing")
+    user_id = (
+        await tx.execute(
+            insert(users)
+            .values(
+                login=login,
+                password_hash=await asyncio.to_thread(_HASHER.hash, password),
+                book_id=book_id,
+                role=role,
+                volunteer_no=volunteer_no,
+            )
+            .on_conflict_do_nothing(index_elements=[users.c.login])
+            .returning(users.c.user_id)
+        )
+    ).scalar_one_or_none()
+    if user_id is None:
+        raise UserExists(login)
+    return User(user_id, login, book_id, role, volunteer_no)
+
+
+async def exists(tx: AsyncConnection, login: str) -> bool:
+    """Whether somebody has this login."""
+    return (await tx.execute(select(users.c.user_id).where(users.c.login == login))).first() is not None
+
+
+async def sign_in(tx: AsyncConnection, login: str, password: str) -> User:
+    """The user with this login and password; WrongPassword, which takes as long for a login that does not exist."""
+    row = (
+        await tx.execute(
+            select(
+                users.c.user_id,
+                users.c.login,
+                users.c.book_id,
+                users.c.role,
+                users.c.volunteer_no,
+                users.c.password_hash,
+            ).where(users.c.login == login)
+        )
+    ).one_or_none()
+    right = await asyncio.to_thread(_matches, row.password_hash if row else None, password)
+    if row is None or not right:
+        raise WrongPassword
+    return User(row.user_id, row.login, row.book_id, row.role, row.volunteer_no)
+
+
+def _matches(password_hash: str | None, password: str) -> bool:
+    try:
+        return _HASHER.verify(password_hash or _nobodys_hash(), password)
+    except VerificationError:
+        return False
+
+
+@functools.cache
+def _nobodys_hash() -> str:
+    return _HASHER.hash("nobody has this password")

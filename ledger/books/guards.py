@@ -1,0 +1,160 @@
+"""The journal's guards as they must stand in the database: what `meide check` compares the catalogue with.
+
+Definitions are written as PostgreSQL gives them back (white space apart), functions by the MD5 of their source: a name
+alone would not show a guard that guards nothing. Who changes a guard in a migration changes it here; a test compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ledger.books.integrity import Finding
+from ledger.books.tables import accounts, books, day_totals, entries, keys, transactions, units
+from ledger.database import schema
+
+JOURNAL: Final = tuple(table.name for table in (accounts, transactions, entries, day_totals, keys))
+
+_APPEND_ONLY: Final = "FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
+
+TRIGGERS: Final[Mapping[tuple[str, str], str]] = {
+    (
+        "accounts",
+        "append_only",
+    ): "BEFORE DELETE OR UPDATE OF book_id, account_id, code, class, unit, floor, kind, holder"
+    f" OR TRUNCATE ON public.accounts {_APPEND_ONLY}",
+    ("transactions", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.transactions {_APPEND_ONLY}",
+    ("entries", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.entries {_APPEND_ONLY}",
+    ("keys", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.keys {_APPEND_ONLY}",
+    ("day_totals", "append_only"): f"BEFORE DELETE OR TRUNCATE ON public.day_totals {_APPEND_ONLY}",
+    ("entries", "balance"): "AFTER INSERT ON public.entries REFERENCING NEW TABLE AS added"
+    " FOR EACH STATEMENT EXECUTE FUNCTION entries_balance()",
+}
+
+CONSTRAINTS: Final[Mapping[tuple[str, str], str]] = {
+    ("accounts", "accounts_pkey"): "PRIMARY KEY (book_id, account_id)",
+    ("accounts", "accounts_book_id_code_key"): "UNIQUE (book_id, code)",
+    ("accounts", "accounts_book_id_fkey"): "FOREIGN KEY (book_id) REFERENCES books(book_id)",
+    ("accounts", "accounts_unit_fkey"): "FOREIGN KEY (unit) REFERENCES units(code)",
+    ("accounts", "accounts_class_check"): "CHECK ((class = ANY (ARRAY['asset'::text, 'liability'::text, 'equity'::text,"
+    " 'income'::text, 'expense'::text, 'memo_debit'::text, 'memo_credit'::text])))",
+    ("accounts", "accounts_status_check"): "CHECK ((status = ANY (ARRAY['open'::text, 'frozen'::text,"
+    " 'closed'::text])))",
+    ("accounts", "accounts_floor_check"): "CHECK (((floor IS NULL) OR ( CASE WHEN (class = ANY (ARRAY['asset'::text,"
+    " 'expense'::text, 'memo_debit'::text])) THEN (debits - credits) ELSE (credits - debits) END >= floor)))",
+    ("transactions", "transactions_pkey"): "PRIMARY KEY (book_id, transaction_id)",
+    ("transactions", "transactions_correction_check"): "CHECK ((correction = ANY (ARRAY['reversal'::text,"
+    " 'refund'::text, 'clawback'::text])))",
+    ("transactions", "transactions_corrects_check"): "CHECK (((correction IS NULL) = (corrects IS NULL)))",
+    ("transactions", "transactions_reversal_key"): "CREATE UNIQUE INDEX transactions_reversal_key ON"
+    " public.transactions USING btree (book_id, corrects) WHERE (correction = 'reversal'::text)",
+    ("entries", "entries_pkey"): "PRIMARY KEY (book_id, account_id, number)",
+    ("entries", "entries_side_check"): "CHECK (((debit >= 0) AND (credit >= 0) AND ((debit = 0) <> (credit = 0))))",
+    ("entries", "entries_book_id_transaction_id_idx"): "CREATE INDEX entries_book_id_transaction_id_idx ON"
+    " public.entries USING btree (book_id, transaction_id)",
+    ("day_totals", "day_totals_pkey"): "PRIMARY KEY (book_id, account_id, day)",
+    ("keys", "keys_pkey"): "PRIMARY KEY (book_id, client, key)",
+    ("keys", "keys_outcome_check"): "CHECK (((transaction_id IS NULL) <> (refusal IS NULL)))",
+}
+"""Constraints, and the indexes that stand for themselves."""
+
+FUNCTIONS: Final[Mapping[str, str]] = {
+    "journal_load": "488cdacb5885649e8490fb9dbc8339a1",
+    "journal_write": "09da4891436998f66cc30b3036d4af43",
+    "accounts_open": "44e482bce206a71517afbc9dec7cf28d",
+    "account_set_status": "60e1571971f8768f7bf59a3f2d8fb7e8",
+    "append_only": "70f8b94fa6a516e31aca0b3ec69725c9",
+    "entries_balance": "7c225a0283137d467969a7d2e94763a4",
+}
+
+_PRIVILEGES_HELD: Final = """
+    SELECT c.relname, array_remove(array_agg(p.privilege ORDER BY p.privilege)
+        FILTER (WHERE CASE WHEN p.privilege IN ('DELETE', 'TRUNCATE', 'TRIGGER')
+            THEN has_table_privilege(c.oid, p.privilege) ELSE has_any_column_privilege(c.oid, p.privilege) END), NULL)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+    CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'])
+        AS p (privilege)
+    WHERE c.relname = ANY (:tables) GROUP BY c.relname ORDER BY c.relname"""
+
+_TRIGGERS_STANDING: Final = """
+    SELECT c.relname, t.tgname, pg_get_triggerdef(t.oid), t.tgenabled::text
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+    WHERE NOT t.tgisinternal AND c.relname = ANY (:tables) ORDER BY c.relname, t.tgname"""
+
+_CONSTRAINTS_STANDING: Final = """
+    SELECT c.relname, k.conname, pg_get_constraintdef(k.oid) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+    WHERE c.relname = ANY (:tables) AND k.convalidated
+    UNION ALL
+    SELECT c.relname, i.relname, pg_get_indexdef(i.oid) FROM pg_index x
+    JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+    WHERE c.relname = ANY (:tables) AND x.indisvalid
+      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid)"""
+
+# The service's functions run as the owner with a fixed search path, and nobody else may call them.
+_FUNCTIONS_STANDING: Final = """
+    SELECT p.proname, md5(p.prosrc) FROM pg_proc p
+    JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'public'
+    WHERE p.proname = ANY (:functions) AND 'search_path=pg_catalog, pg_temp' = ANY (p.proconfig)
+      AND p.proowner = (SELECT relowner FROM pg_class WHERE oid = 'public.entries'::regclass)
+      AND (p.prorettype = 'trigger'::regtype OR p.prosecdef AND has_function_privilege(p.oid, 'EXECUTE')
+           AND NOT has_function_privilege('public', p.oid, 'EXECUTE'))"""
+
+
+async def check_guards(database: AsyncEngine) -> list[Finding]:
+    """Whatever of the journal's privileges, triggers, functions and constraints is not in place for this role."""
+    async with database.connect() as tx:
+        await tx.execute(text("SET LOCAL search_path = public"))  # definitions name what is found in it without schema
+        held = await _rows(tx, _PRIVILEGES_HELD, tables=[*JOURNAL, books.name, units.name])
+        triggers = await _rows(tx, _TRIGGERS_STANDING, tables=JOURNAL)
+        constraints = await _rows(tx, _CONSTRAINTS_STANDING, tables=JOURNAL)
+        functions = await _rows(tx, _FUNCTIONS_STANDING, functions=list(FUNCTIONS))
+    allowed = schema.privileges()
+    standing = {(table, name): _plain(definition) for table, name, definition in constraints}
+    guarding = {
+        (table, name): _plain(definition).removeprefix(f"CREATE TRIGGER {name} ")
+        for table, name, definition, enabled in triggers
+        if enabled == "A"
+    }
+    return [
+        *(
+            Finding("privileges_differ", {"table": table, "held": sorted(has or ()), "allowed": sorted(allowed[table])})
+            for table, has in held
+            if frozenset(has or ()) != allowed[table]
+        ),
+        *(
+            Finding("trigger_not_in_place", {"table": table, "trigger": name})
+            for (table, name), definition in TRIGGERS.items()
+            if guarding.get((table, name)) != definition
+        ),
+        *(
+            Finding("trigger_not_ours", {"table": table, "trigger": name})
+            for table, name, _definition, _enabled in triggers
+            if (table, name) not in TRIGGERS
+        ),
+        *(
+            Finding("function_not_in_place", {"function": name})
+            for name, digest in FUNCTIONS.items()
+            if [found for function, found in functions if function == name] != [digest]
+        ),
+        *(
+            Finding("constraint_not_in_place", {"table": table, "constraint": name})
+            for (table, name), definition in CONSTRAINTS.items()
+            if standing.get((table, name)) != definition
+        ),
+    ]
+
+
+async def _rows(tx: AsyncConnection, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    values = {name: list(value) for name, value in parameters.items()}
+    return [tuple(row) for row in await tx.execute(text(query), values)]
+
+
+def _plain(definition: str) -> str:
+    """The definition on one line with single spaces."""
+    return " ".join(definition.split())

@@ -1,0 +1,157 @@
+"""`meide check`: every stored figure derived anew. (Whether the guards stand is looked at in `guards`.)
+
+A check is one SQL statement that returns a row for each thing that is wrong. A finding names the check and where it
+looked; nothing is repaired. The statements of a book see one snapshot, so it can run beside postings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ledger.database import connect
+
+MOST_FINDINGS: Final = 100
+"""A check reports no more than so many of a kind: the first ones say what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`check` is a stable word; `facts` say where and what (amounts in the smallest unit)."""
+
+    check: str
+    facts: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.check}: " + ", ".join(f"{name} {value}" for name, value in self.facts.items())
+
+
+# Each key of a finding's facts is the column's name, so the queries speak for themselves.
+BOOK_CHECKS: Final[Mapping[str, str]] = {
+    "transaction_unbalanced": """
+        SELECT transaction_id AS transaction, unit, sum(debit) AS debits, sum(credit) AS credits
+        FROM entries WHERE book_id = :book
+        GROUP BY transaction_id, unit HAVING sum(debit) <> sum(credit) ORDER BY transaction_id""",
+    "transaction_without_entries": """
+        SELECT t.transaction_id AS transaction FROM transactions t WHERE t.book_id = :book AND (
+            SELECT count(*) < 2 OR count(DISTINCT e.line) <> count(*) OR min(e.line) <> 0
+                OR max(e.line) <> count(*) - 1
+            FROM entries e WHERE e.book_id = :book AND e.transaction_id = t.transaction_id)
+        ORDER BY t.transaction_id""",
+    "entry_without_transaction": """
+        SELECT e.account_id, e.number, e.transaction_id AS transaction FROM entries e
+        LEFT JOIN transactions t ON t.book_id = :book AND t.transaction_id = e.transaction_id
+        WHERE e.book_id = :book AND (t.transaction_id IS NULL OR t.effective_on <> e.effective_on
+            OR t.recorded_at <> e.recorded_at)
+        ORDER BY e.account_id, e.number""",
+    "entry_without_account": """
+        SELECT e.account_id, e.number, e.unit FROM entries e
+        LEFT JOIN accounts a ON a.book_id = :book AND a.account_id = e.account_id AND a.unit = e.unit
+        WHERE e.book_id = :book AND a.account_id IS NULL ORDER BY e.account_id, e.number""",
+    "balance_differs": """
+        SELECT a.code AS account, a.debits, a.credits, coalesce(e.debits, 0) AS debits_of_entries,
+               coalesce(e.credits, 0) AS credits_of_entries
+        FROM accounts a LEFT JOIN (
+            SELECT account_id, sum(debit) AS debits, sum(credit) AS credits
+            FROM entries WHERE book_id = :book GROUP BY account_id) e ON e.account_id = a.account_id
+        WHERE a.book_id = :book
+          AND (a.debits, a.credits) IS DISTINCT FROM (coalesce(e.debits, 0), coalesce(e.credits, 0))
+        ORDER BY a.code""",
+    "numbers_have_gaps": """
+        SELECT a.code AS account, a.number AS last_number, coalesce(e.entries, 0) AS entries,
+               coalesce(e.highest, 0) AS highest
+        FROM accounts a LEFT JOIN (
+            SELECT account_id, count(*) AS entries, min(number) AS lowest, max(number) AS highest
+            FROM entries WHERE book_id = :book GROUP BY account_id) e ON e.account_id = a.account_id
+        WHERE a.book_id = :book AND (a.number <> coalesce(e.entries, 0) OR a.number <> coalesce(e.highest, 0)
+            OR e.lowest <> 1)
+        ORDER BY a.code""",
+    "last_time_differs": """
+        SELECT a.code AS account, a.recorded_at, e.recorded_at AS recorded_at_of_entry FROM accounts a
+        LEFT JOIN entries e ON e.book_id = :book AND e.account_id = a.account_id AND e.number = a.number
+        WHERE a.book_id = :book AND a.recorded_at IS DISTINCT FROM e.recorded_at
+          AND (e.number IS NOT NULL OR a.number = 0)
+        ORDER BY a.code""",
+    "balance_after_differs": """
+        SELECT a.code AS account, e.number, e.balance_after, e.folded FROM (
+            SELECT e.account_id, e.number, e.balance_after,
+                   sum(CASE WHEN a.class IN ('asset', 'expense', 'memo_debit') THEN e.debit - e.credit
+                       ELSE e.credit - e.debit END) OVER (PARTITION BY e.account_id ORDER BY e.number) AS folded
+            FROM entries e JOIN accounts a ON a.book_id = :book AND a.account_id = e.account_id
+            WHERE e.book_id = :book) e
+        JOIN accounts a ON a.book_id = :book AND a.account_id = e.account_id
+        WHERE e.balance_after <> e.folded ORDER BY a.code, e.number""",
+    "time_runs_backwards": """
+        SELECT a.code AS account, e.number FROM (
+            SELECT account_id, number, recorded_at,
+                   lag(recorded_at) OVER (PARTITION BY account_id ORDER BY number) AS before
+            FROM entries WHERE book_id = :book) e
+        JOIN accounts a ON a.book_id = :book AND a.account_id = e.account_id
+        WHERE e.recorded_at < e.before ORDER BY a.code, e.number""",
+    "below_floor": """
+        SELECT code AS account, debits, credits, floor FROM accounts WHERE book_id = :book
+          AND CASE WHEN class IN ('asset', 'expense', 'memo_debit') THEN debits - credits
+              ELSE credits - debits END < floor ORDER BY code""",
+    "day_total_differs": """
+        SELECT a.code AS account, coalesce(d.day, e.day) AS day, d.debits, d.credits,
+               e.debits AS debits_of_entries, e.credits AS credits_of_entries
+        FROM (SELECT * FROM day_totals WHERE book_id = :book) d
+        FULL JOIN (SELECT account_id, effective_on AS day, sum(debit) AS debits, sum(credit) AS credits
+                   FROM entries WHERE book_id = :book GROUP BY account_id, effective_on) e
+          ON e.account_id = d.account_id AND e.day = d.day
+        LEFT JOIN accounts a ON a.book_id = :book AND a.account_id = coalesce(d.account_id, e.account_id)
+        WHERE (d.debits, d.credits) IS DISTINCT FROM (e.debits, e.credits)
+        ORDER BY a.code, coalesce(d.day, e.day)""",
+    "key_without_transaction": """
+        SELECT k.client, k.key, k.transaction_id AS transaction FROM keys k
+        LEFT JOIN transactions t ON t.book_id = :book AND t.transaction_id = k.transaction_id
+        WHERE k.book_id = :book AND k.transaction_id IS NOT NULL
+          AND (t.client, t.key) IS DISTINCT FROM (k.client, k.key) ORDER BY k.client, k.key""",
+    "transaction_without_key": """
+        SELECT t.transaction_id AS transaction, t.client, t.key FROM transactions t
+        LEFT JOIN keys k ON k.book_id = :book AND k.client = t.client AND k.key = t.key
+        WHERE t.book_id = :book AND k.transaction_id IS DISTINCT FROM t.transaction_id ORDER BY t.transaction_id""",
+    "reversal_differs": """
+        SELECT r.transaction_id AS transaction, r.corrects FROM transactions r
+        LEFT JOIN transactions o ON o.book_id = :book AND o.transaction_id = r.corrects
+        WHERE r.book_id = :book AND r.correction = 'reversal' AND (
+            o.correction = 'reversal'
+            OR o.transaction_id IS NOT NULL AND (
+                SELECT array_agg((account_id, debit, credit)::text ORDER BY line) FROM entries
+                WHERE book_id = :book AND transaction_id = o.transaction_id)
+            IS DISTINCT FROM
+               (SELECT array_agg((account_id, credit, debit)::text ORDER BY line) FROM entries
+                WHERE book_id = :book AND transaction_id = r.transaction_id))
+        ORDER BY r.transaction_id""",
+    "corrects_nothing": """
+        SELECT t.transaction_id AS transaction, t.correction, t.corrects FROM transactions t
+        LEFT JOIN transactions o ON o.book_id = :book AND o.transaction_id = t.corrects
+        WHERE t.book_id = :book AND t.corrects IS NOT NULL AND o.transaction_id IS NULL ORDER BY t.transaction_id""",
+    "closed_with_a_balance": """
+        SELECT code AS account, debits, credits FROM accounts
+        WHERE book_id = :book AND status = 'closed' AND debits <> credits ORDER BY code""",
+    "day_differs": """
+        SELECT transaction_id AS transaction, effective_at, effective_on FROM transactions
+        WHERE book_id = :book AND effective_on <> (effective_at AT TIME ZONE 'Asia/Shanghai')::date
+        ORDER BY transaction_id""",
+    "dated_before_the_book": """
+        SELECT t.transaction_id AS transaction, t.effective_on, b.first_day FROM transactions t
+        JOIN books b ON b.book_id = t.book_id
+        WHERE t.book_id = :book AND t.effective_on < b.first_day ORDER BY t.transaction_id""",
+}
+
+
+async def check(database: AsyncEngine, book: int) -> list[Finding]:
+    """Everything that is wrong in one book; an empty list is the good answer."""
+    findings = []
+    snapshot = database.execution_options(isolation_level="REPEATABLE READ")
+    async with snapshot.connect() as tx:
+        await connect.no_timeout(tx)
+        for name, query in BOOK_CHECKS.items():
+            rows = await tx.execute(text(f"{query} LIMIT {MOST_FINDINGS}"), {"book": book})
+            findings += [Finding(name, dict(row)) for row in rows.mappings()]
+    return findings

@@ -1,0 +1,44 @@
+"""Idempotency keys: what a key stands for once it has been used.
+
+A key belongs to a book and a client. The first call under it decides: the same call again is answered from what is
+stored here, another call is a conflict. The call is an opaque text, compared byte by byte.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from ledger.errors import StateRefusal
+
+KEY_LENGTH: Final = 255
+
+IMPORT: Final = "import"
+"""The client of imported files, whose keys are exported bare."""
+
+CLIENT: Final = re.compile(r"import|(?:token|till|user|room):[0-9A-Za-z._-]{1,64}")
+"""Whose key it is: the four forms of the contract, and the import of files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """The outcome of the first call under a key: a transaction or a refusal."""
+
+    call: str
+    transaction_id: UUID | None
+    refusal: StateRefusal | None
+
+
+def dump(refusal: StateRefusal) -> str:
+    """The refusal as it is stored."""
+    return json.dumps({"refusal": type(refusal).__name__, **dict(refusal.facts())}, ensure_ascii=False)
+
+
+def restore(stored: str) -> StateRefusal:
+    """The refusal that `dump` stored."""
+    facts = json.loads(stored)
+    kinds = {kind.__name__: kind for kind in StateRefusal.__subclasses__()}
+    return kinds[facts.pop("refusal")](**facts)

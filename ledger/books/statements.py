@@ -1,0 +1,121 @@
+"""Statements: the entries of one account, in the order in which they were booked."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.books.evaluate import Side
+from ledger.books.tables import accounts, entries, transactions
+from ledger.database.connect import BEIJING
+from ledger.errors import UnknownAccount
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One entry with what its transaction says. `amount` and `balance_after` in the smallest unit."""
+
+    number: int
+    transaction_id: UUID
+    kind: str
+    description: str
+    effective_on: datetime.date
+    recorded_at: datetime.datetime
+    side: Side
+    amount: int
+    balance_after: int
+    correction: str | None
+    corrects: UUID | None
+
+
+async def entries_of(
+    tx: AsyncConnection, book: int, code: str, *, limit: int, after: int | None = None
+) -> list[StatementLine]:
+    """The newest `limit` entries of the account, newest first; `after` the entry of that number. UnknownAccount."""
+    account_id = await _account_id(tx, book, code)
+    older = [entries.c.number < after] if after is not None else []
+    return await _lines(tx, book, account_id, older, newest_first=True, limit=limit)
+
+
+async def passbook(tx: AsyncConnection, book: int, code: str, year: int) -> list[StatementLine]:
+    """What was booked in the account in a year (Asia/Shanghai), in booking order. UnknownAccount."""
+    account_id = await _account_id(tx, book, code)
+    start = datetime.datetime(year, 1, 1, tzinfo=BEIJING)
+    end = datetime.datetime(year + 1, 1, 1, tzinfo=BEIJING)
+    return await _lines(tx, book, account_id, [entries.c.recorded_at >= start, entries.c.recorded_at < end])
+
+
+async def passbook_years(tx: AsyncConnection, book: int, code: str) -> list[int]:
+    """The years (Asia/Shanghai) from the account's first booking to its last, newest first. UnknownAccount."""
+    account_id = await _account_id(tx, book, code)
+    own = (entries.c.book_id == book) & (entries.c.account_id == account_id)
+    ends = [
+        (await tx.execute(select(entries.c.recorded_at).where(own).order_by(order).limit(1))).scalar_one_or_none()
+        for order in (entries.c.number.desc(), entries.c.number)
+    ]
+    if ends[0] is None or ends[1] is None:
+        return []
+    last, first = (time.astimezone(BEIJING).year for time in ends if time is not None)
+    return list(range(last, first - 1, -1))
+
+
+async def _account_id(tx: AsyncConnection, book: int, code: str) -> int:
+    found = (
+        await tx.execute(select(accounts.c.account_id).where(accounts.c.book_id == book, accounts.c.code == code))
+    ).scalar_one_or_none()
+    if found is None:
+        raise UnknownAccount(code)
+    return found
+
+
+async def _lines(
+    tx: AsyncConnection,
+    book: int,
+    account_id: int,
+    conditions: list[ColumnElement[bool]],
+    *,
+    newest_first: bool = False,
+    limit: int | None = None,
+) -> list[StatementLine]:
+    rows = await tx.execute(
+        select(
+            entries.c.number,
+            entries.c.transaction_id,
+            transactions.c.kind,
+            transactions.c.description,
+            entries.c.effective_on,
+            entries.c.recorded_at,
+            entries.c.debit,
+            entries.c.credit,
+            entries.c.balance_after,
+            transactions.c.correction,
+            transactions.c.corrects,
+        )
+        .join(
+            transactions,
+            and_(transactions.c.book_id == book, transactions.c.transaction_id == entries.c.transaction_id),
+        )
+        .where(entries.c.book_id == book, entries.c.account_id == account_id, *conditions)
+        .order_by(entries.c.number.desc() if newest_first else entries.c.number)
+        .limit(limit)
+    )
+    return [
+        StatementLine(
+            row.number,
+            row.transaction_id,
+            row.kind,
+            row.description,
+            row.effective_on,
+            row.recorded_at,
+            "debit" if row.debit else "credit",
+            row.debit or row.credit,
+            row.balance_after,
+            row.correction,
+            row.corrects,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,230 @@
+"""The tables of the books.
+
+Everything that a posting touches starts its key with `book_id`, so that books can live on different nodes. `books` and
+`units` are reference tables. The journal (`transactions`, `entries`, `day_totals`, `accounts`, `keys`) is written by
+the database's functions alone (see the migrations): the service may read it and call them.
+
+Amounts are whole numbers in the unit's smallest unit. An entry has exactly one of `debit` and `credit` above zero.
+The journal has no foreign keys: its functions take only what they have just locked or inserted, which saves eight
+look-ups a posting, and `integrity` looks for dangling references.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    Named,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    TypedColumns,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import UserDefinedType
+
+from ledger.database.metadata import READ, READ_AND_ADD, metadata
+
+
+class TransactionNumber(UserDefinedType[str]):
+    """PostgreSQL's `xid8`, the number of the database transaction; cast it to text to read it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "xid8"
+
+
+class _Book(TypedColumns):
+    book_id: Named[int] = Column(Integer, Identity(always=True), primary_key=True)
+    code: Named[str] = Column(Text(collation="C"), unique=True)
+    name: Named[str] = Column(Text)
+    first_day: Named[datetime.date] = Column(Date)
+    """Nothing is dated before this day."""
+    created_at: Named[datetime.datetime] = Column(DateTime(timezone=True), server_default=func.clock_timestamp())
+
+
+books = Table("books", metadata, _Book, info=READ_AND_ADD)
+
+
+class _Unit(TypedColumns):
+    code: Named[str] = Column(Text(collation="C"), primary_key=True)
+    scale: Named[int] = Column(SmallInteger)
+    """Digits after the decimal point when shown: 2 for CNY, 0 for points and minutes."""
+    name: Named[str] = Column(Text)
+
+
+units = Table("units", metadata, _Unit, info=READ_AND_ADD)
+
+
+class _Account(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    account_id: Named[int] = Column(BigInteger, Identity(always=True))
+    code: Named[str] = Column(Text(collation="C"))
+    name: Named[str] = Column(Text)
+    account_class: Named[str] = Column("class", Text)
+    unit: Named[str] = Column(Text(collation="C"))
+    floor: Named[int | None] = Column(BigInteger)
+    """The balance on the normal side may not go below it; NULL: no floor."""
+    kind: Named[str | None] = Column(Text)
+    """The chart's word for it (`wallet`), NULL for a plain account."""
+    holder: Named[str | None] = Column(Text(collation="C"))
+    """Whose it is: a number that means nothing outside the books."""
+    status: Named[str] = Column(Text, server_default="open")
+    debits: Named[int] = Column(BigInteger, server_default="0")
+    credits: Named[int] = Column(BigInteger, server_default="0")
+    number: Named[int] = Column(BigInteger, server_default="0")
+    """Of the last entry: entries of an account are numbered 1, 2, 3 … without gaps."""
+    recorded_at: Named[datetime.datetime | None] = Column(DateTime(timezone=True))
+    """Of the last entry."""
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _Account,
+    PrimaryKeyConstraint("book_id", "account_id"),
+    UniqueConstraint("book_id", "code"),
+    ForeignKeyConstraint(["book_id"], ["books.book_id"]),
+    ForeignKeyConstraint(["unit"], ["units.code"]),
+    CheckConstraint(
+        "class IN ('asset', 'liability', 'equity', 'income', 'expense', 'memo_debit', 'memo_credit')", name="class"
+    ),
+    CheckConstraint("status IN ('open', 'frozen', 'closed')", name="status"),
+    CheckConstraint(
+        "floor IS NULL OR CASE WHEN class IN ('asset', 'expense', 'memo_debit')"
+        " THEN debits - credits ELSE credits - debits END >= floor",
+        name="floor",
+    ),
+    # A fifth of each page stays free, so that a new balance fits beside the old one and no index is touched (HOT).
+    postgresql_with={"fillfactor": "80"},
+    info=READ,
+)
+
+
+class _Transaction(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    transaction_id: Named[uuid.UUID] = Column(Uuid)
+    """UUID version 7 of `recorded_at`."""
+    kind: Named[str] = Column(Text)
+    description: Named[str] = Column(Text)
+    effective_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
+    """When it happened."""
+    effective_on: Named[datetime.date] = Column(Date)
+    """The day of `effective_at` in Asia/Shanghai."""
+    recorded_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
+    """When the books learned of it, read from the database's clock after the locks."""
+    client: Named[str] = Column(Text(collation="C"))
+    """Whose keys these are: `token:ID`, `till:ID`, `user:ID`, `room:NAME`, `import`."""
+    key: Named[str] = Column(Text(collation="C"))
+    actor: Named[str] = Column(Text(collation="C"))
+    """Who did it: `user:ID`, `room:NAME` …"""
+    approver: Named[str | None] = Column(Text(collation="C"))
+    request_id: Named[str | None] = Column(Text(collation="C"))
+    correction: Named[str | None] = Column(Text)
+    """`reversal`, `refund` or `clawback`, with `corrects` naming what it corrects."""
+    corrects: Named[uuid.UUID | None] = Column(Uuid)
+    xid: Named[str] = Column(TransactionNumber, server_default=text("pg_current_xact_id()"))
+
+
+transactions = Table(
+    "transactions",
+    metadata,
+    _Transaction,
+    PrimaryKeyConstraint("book_id", "transaction_id"),
+    CheckConstraint("correction IN ('reversal', 'refund', 'clawback')", name="correction"),
+    CheckConstraint("(correction IS NULL) = (corrects IS NULL)", name="corrects"),
+    Index(
+        "transactions_reversal_key",
+        "book_id",
+        "corrects",
+        unique=True,
+        postgresql_where=text("correction = 'reversal'"),
+    ),
+    info=READ,
+)
+
+
+class _Entry(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    account_id: Named[int] = Column(BigInteger)
+    number: Named[int] = Column(BigInteger)
+    transaction_id: Named[uuid.UUID] = Column(Uuid)
+    line: Named[int] = Column(SmallInteger)
+    """Place in its transaction, from 0."""
+    unit: Named[str] = Column(Text(collation="C"))
+    debit: Named[int] = Column(BigInteger)
+    credit: Named[int] = Column(BigInteger)
+    balance_after: Named[int] = Column(BigInteger)
+    """Of the account on its normal side, after this entry."""
+    effective_on: Named[datetime.date] = Column(Date)
+    recorded_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
+
+
+entries = Table(
+    "entries",
+    metadata,
+    _Entry,
+    PrimaryKeyConstraint("book_id", "account_id", "number"),
+    Index(None, "book_id", "transaction_id"),
+    CheckConstraint("debit >= 0 AND credit >= 0 AND (debit = 0) <> (credit = 0)", name="side"),
+    info=READ,
+)
+
+
+class _DayTotal(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    account_id: Named[int] = Column(BigInteger)
+    day: Named[datetime.date] = Column(Date)
+    debits: Named[int] = Column(BigInteger)
+    credits: Named[int] = Column(BigInteger)
+
+
+day_totals = Table(
+    "day_totals",
+    metadata,
+    _DayTotal,
+    PrimaryKeyConstraint("book_id", "account_id", "day"),
+    postgresql_with={"fillfactor": "80"},
+    info=READ,
+)
+
+
+class _Key(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    client: Named[str] = Column(Text(collation="C"))
+    key: Named[str] = Column(Text(collation="C"))
+    call: Named[str] = Column(Text)
+    """The call that first used the key, in the canonical form of whoever made it; compared byte by byte."""
+    transaction_id: Named[uuid.UUID | None] = Column(Uuid)
+    refusal: Named[dict[str, object] | None] = Column(JSONB(none_as_null=True))
+    """What the call was refused with, if it was: the refusal's name and facts."""
+    recorded_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
+
+
+keys = Table(
+    "keys",
+    metadata,
+    _Key,
+    PrimaryKeyConstraint("book_id", "client", "key"),
+    CheckConstraint("(transaction_id IS NULL) <> (refusal IS NULL)", name="outcome"),
+    info=READ,
+)
+
+metadata.info["functions"] = ("journal_load", "journal_write", "accounts_open", "account_set_status")
+"""The only ways to write the journal; the migrations define them."""

@@ -1,0 +1,1 @@
+"""Where points are born: volunteers, and later organisations, activities, records and rules."""

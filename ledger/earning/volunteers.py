@@ -1,0 +1,83 @@
+"""Volunteers: who they are to the programme, and under which random number the books know them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.books import chart
+from ledger.books.chart import NewAccount
+from ledger.earning.tables import volunteers
+from ledger.errors import InvalidField, Refusal, UnknownVolunteer, VolunteerExists
+
+NUMBER: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,31}")
+
+WALLET: Final = "2100"
+IN_NOTICE: Final = "2110"
+CREDIT_HOURS: Final = "9200"
+HONOUR_HOURS: Final = "9210"
+
+
+@dataclass(frozen=True, slots=True)
+class Volunteer:
+    """A registered volunteer. `holder` is the random number that stands in the account codes."""
+
+    volunteer_no: str
+    holder: str
+
+    def account(self, code: str) -> str:
+        """The code of this person's account of the chart's `code`."""
+        return f"{code}.{self.holder}"
+
+
+async def register(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
+    """Registers a volunteer number and opens wallet and hours accounts under a new random holder number.
+
+    No identity enters the books: the link between number and holder stands in `volunteers` alone, and erasing it makes
+    the entries nobody's. InvalidField, VolunteerExists.
+    """
+    if not NUMBER.fullmatch(volunteer_no):
+        raise InvalidField("volunteer", "not_a_volunteer_number")
+    volunteer = Volunteer(volunteer_no, f"{secrets.randbelow(10**16):016d}")
+    added = await tx.execute(
+        insert(volunteers)
+        .values(book_id=book, volunteer_no=volunteer_no, holder=volunteer.holder)
+        .on_conflict_do_nothing(index_elements=[volunteers.c.book_id, volunteers.c.volunteer_no])
+        .returning(volunteers.c.volunteer_no)
+    )
+    if added.scalar_one_or_none() is None:
+        raise VolunteerExists(volunteer_no)
+    opened = await chart.open_accounts(
+        tx,
+        book,
+        [
+            NewAccount(volunteer.account(WALLET), "可用积分", "liability", "PT"),
+            NewAccount(volunteer.account(IN_NOTICE), "公示中积分", "liability", "PT"),
+            NewAccount(volunteer.account(CREDIT_HOURS), "服务时长", "memo_credit", "HR"),
+            NewAccount(volunteer.account(HONOUR_HOURS), "荣誉时长", "memo_credit", "HR"),
+        ],
+    )
+    for outcome in opened:
+        if isinstance(outcome, Refusal):
+            raise outcome
+    return volunteer
+
+
+async def find(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
+    """The volunteer with this number; UnknownVolunteer."""
+    row = (
+        await tx.execute(
+            select(volunteers.c.volunteer_no, volunteers.c.holder).where(
+                volunteers.c.book_id == book, volunteers.c.volunteer_no == volunteer_no
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        raise UnknownVolunteer(volunteer_no)
+    return Volunteer(*row)
