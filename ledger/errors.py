@@ -28,7 +28,6 @@
     ├── SettingInvalid  PortTaken  DemoNeedsOwnServer
     ├── DataFolderInUse  DataFolderUnusable  OtherMajorVersion  ServerWouldNotStart
     └── DatabaseUnreachable  DatabaseTooOld  OwnerMayNotServe  SchemaBehind  SchemaAhead
-    JournalConflict                 the database refused a write that its locks should have made impossible
 """
 
 from __future__ import annotations
@@ -247,7 +246,7 @@ class AmountOutOfRange(StateRefusal):
 
 @dataclass(eq=False)
 class AlreadyReversed(StateRefusal):
-    transaction: str
+    transaction: UUID
 
 
 @dataclass(eq=False)
@@ -363,7 +362,3 @@ class SchemaAhead(Fault):
     """A newer version of the service has migrated this database: revision `found` is not known here."""
 
     found: str
-
-
-class JournalConflict(Exception):
-    """The database refused a write that locks should have made impossible; nothing was stored."""

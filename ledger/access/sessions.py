@@ -18,7 +18,9 @@ LONGEST: Final = timedelta(hours=12)
 
 _AUDIENCE: Final = "meide-ledger"
 _ALGORITHM: Final = "HS256"
-_REQUIRED: Final = ["exp", "iat", "sub", "aud"]
+_CLAIMS: Final = frozenset(
+    {"exp", "iat", "sub", "aud", "auth_time", "login", "role", "book", "book_id", "volunteer_no"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,16 @@ def issue(me: Principal, keys: Sequence[str], now: datetime) -> str:
 
 def recognise(token: str, keys: Sequence[str]) -> Principal:
     """Whom a token speaks of, if one of the keys signed it and it has not ended; SessionEnded otherwise."""
-    for key in keys:
+    for key in keys if token.isascii() else ():
         try:
-            claims = jwt.decode(token, key, algorithms=[_ALGORITHM], audience=_AUDIENCE, options={"require": _REQUIRED})
+            claims = jwt.decode(
+                token, key, algorithms=[_ALGORITHM], audience=_AUDIENCE, options={"require": ["exp", "iat", "sub"]}
+            )
         except jwt.InvalidSignatureError:
             continue  # signed with another of our keys, perhaps
         except jwt.InvalidTokenError:
+            break
+        if not claims.keys() >= _CLAIMS:  # signed by us, but not a session
             break
         return Principal(
             int(claims["sub"]),

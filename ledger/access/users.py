@@ -45,6 +45,8 @@ async def create(
         raise InvalidField("login", "not_a_login")
     if not PASSWORD_LENGTHS[0] <= len(password) <= PASSWORD_LENGTHS[1]:
         raise InvalidField("password", "too_short" if len(password) < PASSWORD_LENGTHS[0] else "too_long")
+    if not _is_text(password):
+        raise InvalidField("password", "not_a_text")
     if (role == "volunteer") != (volunteer_no is not None):
         raise InvalidField("volunteer", "only_for_volunteers" if volunteer_no else "missing")
     user_id = (
@@ -73,6 +75,8 @@ async def exists(tx: AsyncConnection, login: str) -> bool:
 
 async def sign_in(tx: AsyncConnection, login: str, password: str) -> User:
     """The user with this login and password; WrongPassword, which takes as long for a login that does not exist."""
+    if not one_line(login, least=1, most=LOGIN_LENGTH) or not _is_text(password):
+        raise WrongPassword
     row = (
         await tx.execute(
             select(
@@ -96,6 +100,11 @@ def _matches(password_hash: str | None, password: str) -> bool:
         return _HASHER.verify(password_hash or _nobodys_hash(), password)
     except VerificationError:
         return False
+
+
+def _is_text(password: str) -> bool:
+    """Whether it can be written in UTF-8: half a character cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in password)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.books.chart import balance_of
+from ledger.books.chart import CODE, balance_of
 from ledger.books.tables import accounts, day_totals
 from ledger.errors import UnknownAccount
 
@@ -47,7 +47,7 @@ async def balances(tx: AsyncConnection, book: int, codes: list[str], at: datetim
         accounts.c.unit,
         accounts.c.debits,
         accounts.c.credits,
-    ).where(accounts.c.book_id == book, accounts.c.code.in_(codes))
+    ).where(accounts.c.book_id == book, accounts.c.code.in_([code for code in codes if CODE.fullmatch(code)]))
     rows = (await tx.execute(head.order_by(accounts.c.code))).all()
     if at is None:
         return [_balance(*row[1:]) for row in rows]

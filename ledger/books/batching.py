@@ -21,14 +21,25 @@ async def submit(database: AsyncEngine, book: int, proposals: Sequence[Proposal]
 
     Refusals are outcomes. Raises what the database raises; then nothing was stored.
     """
+    if len(proposals) > 1:
+        try:
+            return await _commit(database, book, proposals)
+        except psycopg.OperationalError:
+            raise
+        except psycopg.DatabaseError:
+            pass  # it was rolled back whole; alone, none of them suffers from another's fault
+    return [await _alone(database, book, proposal) for proposal in proposals]
+
+
+async def _alone(database: AsyncEngine, book: int, proposal: Proposal) -> Outcome:
     try:
-        return await _commit(database, book, proposals)
+        return (await _commit(database, book, [proposal]))[0]
     except psycopg.errors.UniqueViolation as error:
-        # Somebody else used one of the keys between our reading and our writing. He has committed (the insert waited
-        # for him), so each proposal alone now finds what is stored: his outcome, or nothing of its own in the way.
         if connect.violation(error)[1] != "keys_pkey":
             raise
-    return [(await _commit(database, book, [proposal]))[0] for proposal in proposals]
+    # Somebody else used the key between our reading and our writing. He has committed, since our insert waited for him:
+    # so this time it is answered from what he has stored.
+    return (await _commit(database, book, [proposal]))[0]
 
 
 async def _commit(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:

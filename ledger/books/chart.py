@@ -175,6 +175,8 @@ async def open_accounts(
 
 async def set_status(tx: AsyncConnection, book: int, code: str, status: Status) -> None:
     """Opens, freezes or closes an account; a closed one must be empty. UnknownAccount, AccountNotEmpty."""
+    if not CODE.fullmatch(code):
+        raise UnknownAccount(code)
     loaded = (
         await tx.execute(
             text("SELECT a_class, a_debits, a_credits FROM journal_load(:book, ARRAY[:code], '{}', '{}', '{}')"),
@@ -227,7 +229,8 @@ def _first_difference(there: Account, wanted: Account) -> str | None:
 
 
 async def _accounts(tx: AsyncConnection, book: int, codes: Iterable[str]) -> dict[str, Account]:
-    rows = await tx.execute(select(*_ACCOUNT).where(accounts.c.book_id == book, accounts.c.code.in_(list(codes))))
+    possible = [code for code in codes if CODE.fullmatch(code)]
+    rows = await tx.execute(select(*_ACCOUNT).where(accounts.c.book_id == book, accounts.c.code.in_(possible)))
     return {row.code: Account(*row) for row in rows}
 
 

@@ -46,6 +46,8 @@ async def create_book(tx: AsyncConnection, code: str, name: str, first_day: date
 
 async def find_book(tx: AsyncConnection, code: str) -> Book:
     """The book with this code; UnknownBook."""
+    if not CODE.fullmatch(code):
+        raise UnknownBook(code)
     row = (
         await tx.execute(
             select(books.c.book_id, books.c.code, books.c.name, books.c.first_day).where(books.c.code == code)

@@ -26,6 +26,7 @@ from ledger.errors import (
     IdempotencyConflict,
     InsufficientBalance,
     InvalidField,
+    Malformed,
     Refusal,
     StateRefusal,
     TooManyLines,
@@ -190,7 +191,8 @@ def evaluate(state: State, proposals: Sequence[Proposal], ids: Sequence[UUID]) -
     used = dict(state.keys)
     reversed_ones = set(state.reversed)
     for proposal, transaction_id in zip(proposals, ids, strict=True):
-        outcome = _malformed(proposal) or _known(proposal, used)
+        fault = malformed(proposal)
+        outcome = Refused(fault) if fault is not None else _known(proposal, used)
         if outcome is None:
             decided = _decide(proposal, transaction_id, accounts, reversed_ones, state.first_day, recorded_at)
             if isinstance(decided, Transaction):
@@ -211,32 +213,28 @@ def evaluate(state: State, proposals: Sequence[Proposal], ids: Sequence[UUID]) -
     return result
 
 
-def _malformed(proposal: Proposal) -> Refused | None:
-    """What can be seen to be wrong from the proposal alone."""
-    refusal: Refusal | None = None
+def malformed(proposal: Proposal) -> Malformed | None:
+    """What can be seen to be wrong from the proposal alone: its shape."""
     if not one_line(proposal.key, least=1, most=KEY_LENGTH):
-        refusal = InvalidField("key", "not_a_key")
-    elif not CLIENT.fullmatch(proposal.client):
-        refusal = InvalidField("client", "not_a_client")
-    elif not KIND.fullmatch(proposal.kind):
-        refusal = InvalidField("kind", "not_a_kind")
-    elif not one_line(proposal.description, least=0, most=DESCRIPTION_LENGTH):
-        refusal = InvalidField("description", "not_one_line")
-    elif not EARLIEST <= proposal.effective_at <= LATEST:
-        refusal = InvalidField("effective_at", "out_of_range")
-    elif len(proposal.lines) < 2:
-        refusal = InvalidField("lines", "too_few")
-    elif len(proposal.lines) > MOST_LINES:
-        refusal = TooManyLines(len(proposal.lines), MOST_LINES)
-    else:
-        for index, line in enumerate(proposal.lines):
-            if not CODE.fullmatch(line.account):
-                refusal = InvalidField(f"lines[{index}].account", "not_an_account_code")
-                break
-            if not 1 <= line.amount <= MOST:
-                refusal = InvalidField(f"lines[{index}].amount", "out_of_range")
-                break
-    return None if refusal is None else Refused(refusal)
+        return InvalidField("key", "not_a_key")
+    if not CLIENT.fullmatch(proposal.client):
+        return InvalidField("client", "not_a_client")
+    if not KIND.fullmatch(proposal.kind):
+        return InvalidField("kind", "not_a_kind")
+    if not one_line(proposal.description, least=0, most=DESCRIPTION_LENGTH):
+        return InvalidField("description", "not_one_line")
+    if not EARLIEST <= proposal.effective_at <= LATEST:
+        return InvalidField("effective_at", "out_of_range")
+    if len(proposal.lines) < 2:
+        return InvalidField("lines", "too_few")
+    if len(proposal.lines) > MOST_LINES:
+        return TooManyLines(len(proposal.lines), MOST_LINES)
+    for index, line in enumerate(proposal.lines):
+        if not CODE.fullmatch(line.account):
+            return InvalidField(f"lines[{index}].account", "not_an_account_code")
+        if not 1 <= line.amount <= MOST:
+            return InvalidField(f"lines[{index}].amount", "out_of_range")
+    return None
 
 
 def _known(proposal: Proposal, used: Mapping[tuple[str, str], Used]) -> Outcome | None:
@@ -298,8 +296,8 @@ def _decide(
         entries.append(
             Entry(line.account, after.account_id, after.unit, line.side, line.amount, after.number, after.balance)
         )
-    if proposal.correction == "reversal" and proposal.corrects in reversed_ones:
-        return AlreadyReversed(str(proposal.corrects))
+    if proposal.correction == "reversal" and proposal.corrects is not None and proposal.corrects in reversed_ones:
+        return AlreadyReversed(proposal.corrects)
     for code, after in moved.items():
         if after.floor is not None and after.balance < after.floor:
             return InsufficientBalance(code, accounts[code].balance, after.floor)

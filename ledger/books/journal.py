@@ -30,6 +30,7 @@ from ledger.books.evaluate import (
     State,
     Transaction,
     evaluate,
+    malformed,
 )
 from ledger.books.tables import accounts, entries, transactions
 from ledger.database import connect
@@ -50,8 +51,7 @@ async def post(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) ->
     Refusals are outcomes, not exceptions. What must not be posted when another proposal is refused is the caller's to
     roll back. The accounts stay locked until the transaction ends.
     """
-    state = await load(tx, book, proposals)
-    evaluation = evaluate(state, proposals, [new_id(state.now) for _ in proposals])
+    evaluation = await _evaluated(tx, book, proposals)
     if evaluation.keys:
         await _write(tx, book, evaluation)
     return await _whole(tx, book, evaluation.outcomes)
@@ -59,8 +59,13 @@ async def post(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) ->
 
 async def preview(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
     """The outcomes that `post` would give now; writes nothing."""
-    state = await load(tx, book, proposals)
-    return evaluate(state, proposals, [new_id(state.now) for _ in proposals]).outcomes
+    return (await _evaluated(tx, book, proposals)).outcomes
+
+
+async def _evaluated(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> Evaluation:
+    # What is malformed need not lock anything, and may hold text that the database cannot even be asked about.
+    state = await load(tx, book, [proposal for proposal in proposals if malformed(proposal) is None])
+    return evaluate(state, proposals, [new_id(state.now) for _ in proposals])
 
 
 async def reversal(

@@ -34,11 +34,13 @@ class Used:
 
 def dump(refusal: StateRefusal) -> str:
     """The refusal as it is stored."""
-    return json.dumps({"refusal": type(refusal).__name__, **dict(refusal.facts())}, ensure_ascii=False)
+    return json.dumps({"refusal": type(refusal).__name__, **dict(refusal.facts())}, ensure_ascii=False, default=str)
 
 
 def restore(stored: str) -> StateRefusal:
     """The refusal that `dump` stored."""
     facts = json.loads(stored)
     kinds = {kind.__name__: kind for kind in StateRefusal.__subclasses__()}
+    if "transaction" in facts:
+        facts["transaction"] = UUID(facts["transaction"])
     return kinds[facts.pop("refusal")](**facts)

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.books.chart import CODE
 from ledger.books.evaluate import Side
 from ledger.books.tables import accounts, entries, transactions
 from ledger.database.connect import BEIJING
@@ -44,6 +45,8 @@ async def entries_of(
 async def passbook(tx: AsyncConnection, book: int, code: str, year: int) -> list[StatementLine]:
     """What was booked in the account in a year (Asia/Shanghai), in booking order. UnknownAccount."""
     account_id = await _account_id(tx, book, code)
+    if not datetime.MINYEAR <= year < datetime.MAXYEAR:
+        return []
     start = datetime.datetime(year, 1, 1, tzinfo=BEIJING)
     end = datetime.datetime(year + 1, 1, 1, tzinfo=BEIJING)
     return await _lines(tx, book, account_id, [entries.c.recorded_at >= start, entries.c.recorded_at < end])
@@ -64,6 +67,8 @@ async def passbook_years(tx: AsyncConnection, book: int, code: str) -> list[int]
 
 
 async def _account_id(tx: AsyncConnection, book: int, code: str) -> int:
+    if not CODE.fullmatch(code):
+        raise UnknownAccount(code)
     found = (
         await tx.execute(select(accounts.c.account_id).where(accounts.c.book_id == book, accounts.c.code == code))
     ).scalar_one_or_none()

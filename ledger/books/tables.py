@@ -120,7 +120,7 @@ accounts = Table(
 class _Transaction(TypedColumns):
     book_id: Named[int] = Column(Integer)
     transaction_id: Named[uuid.UUID] = Column(Uuid)
-    """UUID version 7 of `recorded_at`."""
+    """UUID version 7 of the time when it was decided."""
     kind: Named[str] = Column(Text)
     description: Named[str] = Column(Text)
     effective_at: Named[datetime.datetime] = Column(DateTime(timezone=True))

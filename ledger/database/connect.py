@@ -67,6 +67,7 @@ def day_of(time: datetime) -> date:
 
 async def driver(tx: AsyncConnection) -> DriverConnection[Any]:
     """The psycopg connection under `tx`, in the same transaction; for the posting path only."""
+    assert tx.in_transaction(), "SQLAlchemy commits only what it has begun: use database.begin()"
     return cast("DriverConnection[Any]", (await tx.get_raw_connection()).driver_connection)
 
 

@@ -71,6 +71,8 @@ async def register(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunte
 
 async def find(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
     """The volunteer with this number; UnknownVolunteer."""
+    if not NUMBER.fullmatch(volunteer_no):
+        raise UnknownVolunteer(volunteer_no)
     row = (
         await tx.execute(
             select(volunteers.c.volunteer_no, volunteers.c.holder).where(

@@ -1,0 +1,287 @@
+"""Many callers at once: floors hold, nothing is lost, nothing is posted twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ledger.books import chart, journal
+from ledger.books.directory import Book
+from ledger.books.evaluate import Outcome, Posted, Proposal
+from ledger.books.tables import accounts, entries
+from ledger.earning import volunteers
+from ledger.errors import AccountClosed, AccountNotEmpty, InsufficientBalance, Refusal, VolunteerExists
+from tests.books.ledgers import (
+    balance_of,
+    balances_of,
+    move,
+    new_account,
+    opened,
+    post,
+    proposal,
+    refusal_of,
+    rows_stored,
+    second_engine,
+    submit,
+    transaction_of,
+    was_posted,
+)
+from tests.conftest import new_book
+
+pytestmark = pytest.mark.books
+
+T = TypeVar("T")
+
+
+async def at_once(calls: Iterable[Awaitable[T]]) -> list[T]:
+    return await asyncio.gather(*calls)
+
+
+async def by_callers(number: int, jobs: list[T], work: Callable[[T], Awaitable[Outcome]]) -> list[Outcome]:
+    """The outcomes of all jobs, which so many callers take one after another from one heap."""
+    heap = iter(jobs)
+
+    async def caller() -> list[Outcome]:
+        return [await work(job) for job in heap]
+
+    return [outcome for outcomes in await at_once(caller() for _ in range(number)) for outcome in outcomes]
+
+
+async def posted_in_order(database: AsyncEngine, book: Book, code: str) -> None:
+    """Entry numbers of the account have no gap, and recorded times rise with them."""
+    async with database.connect() as tx:
+        rows = (
+            await tx.execute(
+                select(entries.c.number, entries.c.recorded_at)
+                .join(
+                    accounts,
+                    (accounts.c.book_id == entries.c.book_id) & (accounts.c.account_id == entries.c.account_id),
+                )
+                .where(accounts.c.book_id == book.book_id, accounts.c.code == code)
+                .order_by(entries.c.number)
+            )
+        ).all()
+    assert [row.number for row in rows] == list(range(1, len(rows) + 1))
+    times = [row.recorded_at for row in rows]
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize("amount", [1, 7])
+async def test_200_callers_spend_the_last_points_of_one_wallet_and_the_floor_holds(
+    database: AsyncEngine, book: Book, amount: int
+) -> None:
+    await opened(database, book, "5100", "2100.a", *(f"2300.{n}" for n in range(5)))
+    await move(database, book, "5100 100", "2100.a 100")
+    spends = [proposal(f"s{n}", debit=f"2100.a {amount}", credit=f"2300.{n % 5} {amount}") for n in range(200)]
+    outcomes = [outcome for [outcome] in await at_once(submit(database, book, spend) for spend in spends)]
+
+    accepted = sum(was_posted(outcome) for outcome in outcomes)
+    assert accepted == 100 // amount
+    refusals = [refusal_of(outcome) for outcome in outcomes if not was_posted(outcome)]
+    assert all(isinstance(refusal, InsufficientBalance) for refusal in refusals)
+    assert {refusal.balance for refusal in refusals if isinstance(refusal, InsufficientBalance)} == {100 % amount}
+    left = await balances_of(database, book)
+    assert left["2100.a"] == 100 - accepted * amount
+    assert sum(balance for code, balance in left.items() if code.startswith("2300")) == accepted * amount
+    await posted_in_order(database, book, "2100.a")
+
+
+async def test_one_key_sent_50_times_at_once_is_one_transaction_and_50_equal_answers(
+    database: AsyncEngine, book: Book
+) -> None:
+    await opened(database, book, "5100", "2100.a")
+    call = proposal("k", debit="5100 25", credit="2100.a 25")
+    outcomes = [outcome for [outcome] in await at_once(submit(database, book, call) for _ in range(50))]
+    assert all(transaction_of(outcome) == transaction_of(outcomes[0]) for outcome in outcomes)
+    assert sorted(outcome.replayed for outcome in outcomes) == [False] + [True] * 49
+    assert await rows_stored(database, book) == {"keys": 1, "transactions": 1, "entries": 2, "day_totals": 2}
+    assert await balance_of(database, book, "2100.a") == 25
+
+
+async def test_one_key_that_is_refused_50_times_at_once_is_refused_once_and_49_times_replayed(
+    database: AsyncEngine, book: Book
+) -> None:
+    await opened(database, book, "5100", "2100.a")
+    call = proposal("k", debit="2100.a 25", credit="5100 25")
+    outcomes = [outcome for [outcome] in await at_once(submit(database, book, call) for _ in range(50))]
+    assert all(isinstance(refusal_of(outcome), InsufficientBalance) for outcome in outcomes)
+    assert sorted(outcome.replayed for outcome in outcomes) == [False] + [True] * 49
+    assert await rows_stored(database, book) == {"keys": 1, "transactions": 0, "entries": 0, "day_totals": 0}
+
+
+async def test_1000_transfers_in_opposite_directions_over_two_engines_lose_nothing(
+    database: AsyncEngine, book: Book
+) -> None:
+    await opened(database, book, "3100", "2100.a", "2100.b")
+    await move(database, book, "3100 2000", "2100.a 1000; 2100.b 1000")
+    jobs = []
+    for n in range(1000):
+        giver, taker = ("2100.a", "2100.b") if n % 2 else ("2100.b", "2100.a")
+        amount = 1 + n % 7
+        jobs.append((n, proposal(f"t{n}", debit=f"{giver} {amount}", credit=f"{taker} {amount}")))
+    moved = sum((1 if n % 2 else -1) * (1 + n % 7) for n in range(1000))
+
+    async with second_engine(database) as other:
+
+        async def transfer(job: tuple[int, Proposal]) -> Outcome:
+            number, call = job
+            return (await submit(other if number % 3 else database, book, call))[0]
+
+        outcomes = await by_callers(40, jobs, transfer)
+
+    assert len(outcomes) == 1000
+    assert all(isinstance(outcome, Posted) and not outcome.replayed for outcome in outcomes)
+    assert await balances_of(database, book, "2100.a", "2100.b") == {"2100.a": 1000 - moved, "2100.b": 1000 + moved}
+    for code in ("2100.a", "2100.b"):
+        await posted_in_order(database, book, code)
+
+
+async def test_transfers_around_a_ring_over_two_engines_lose_nothing(database: AsyncEngine, book: Book) -> None:
+    ring = [f"2100.{n}" for n in range(6)]
+    await opened(database, book, "3100", *ring)
+    await move(database, book, "3100 60", ";".join(f"{code} 10" for code in ring))
+    # Two and three neighbours at once, named in either order: whoever locked as he names would wait in a circle.
+    jobs = []
+    for n in range(600):
+        around = [ring[(n + step * (1 if n % 2 else -1)) % 6] for step in range(2 + n % 2)]
+        debit = f"{around[0]} {len(around) - 1}"
+        jobs.append((n, proposal(f"t{n}", debit=debit, credit=";".join(f"{code} 1" for code in around[1:]))))
+
+    async with second_engine(database) as other:
+
+        async def transfer(job: tuple[int, Proposal]) -> Outcome:
+            number, call = job
+            return (await submit(other if number % 2 else database, book, call))[0]
+
+        outcomes = await by_callers(40, jobs, transfer)
+
+    expected = dict.fromkeys(ring, 10)
+    for outcome in outcomes:
+        if was_posted(outcome):
+            for entry in transaction_of(outcome).entries:
+                expected[entry.account] += entry.amount if entry.side == "credit" else -entry.amount
+        else:
+            assert isinstance(refusal_of(outcome), InsufficientBalance)
+    assert len(outcomes) == 600
+    assert await balances_of(database, book, *ring) == expected
+    assert sum(expected.values()) == 60
+
+
+async def test_batches_that_share_keys_and_accounts_in_different_orders_do_not_stop_each_other(
+    database: AsyncEngine, book: Book
+) -> None:
+    codes = [f"2100.{n}" for n in range(6)]
+    await opened(database, book, "5100", *codes)
+    calls = [proposal(f"k{n}", debit="5100 1", credit=f"{codes[n % 6]} 1") for n in range(12)]
+    batches = [calls[start:] + calls[:start] for start in range(12)] + [calls[::-1]] * 4
+    answers = await at_once(submit(database, book, *batch) for batch in batches)
+    ids = {
+        (proposed.key, transaction_of(outcome).transaction_id)
+        for batch, outcomes in zip(batches, answers, strict=True)
+        for proposed, outcome in zip(batch, outcomes, strict=True)
+    }
+    assert len(ids) == 12
+    assert await balance_of(database, book, "5100") == 12
+
+
+async def test_batches_that_share_keys_but_no_accounts_do_not_stop_each_other(
+    database: AsyncEngine, book: Book
+) -> None:
+    await opened(database, book, *(f"5100.{n}" for n in range(6)), *(f"2100.{n}" for n in range(6)))
+
+    def batch(of: int) -> list[Proposal]:
+        keys = [f"k{n}" for n in range(5)]
+        ordered = keys if of % 2 else keys[::-1]
+        return [proposal(key, debit=f"5100.{of} 1", credit=f"2100.{of} 1") for key in ordered]
+
+    answers = await at_once(submit(database, book, *batch(of)) for of in range(6))
+    posted = [outcome for outcomes in answers for outcome in outcomes if was_posted(outcome)]
+    assert len(posted) == 5
+    assert (await rows_stored(database, book))["transactions"] == 5
+
+
+async def test_an_account_opened_20_times_at_once_is_there_once(database: AsyncEngine, book: Book) -> None:
+    async def open_it() -> tuple[chart.Account, bool] | Refusal:
+        async with database.begin() as tx:
+            return (await chart.open_accounts(tx, book.book_id, [new_account("2100.a")]))[0]
+
+    outcomes = await at_once(open_it() for _ in range(20))
+    assert not any(isinstance(outcome, Refusal) for outcome in outcomes)
+    assert sorted(outcome[1] for outcome in outcomes if not isinstance(outcome, Refusal)) == [False] * 19 + [True]
+    assert len({outcome[0] for outcome in outcomes if not isinstance(outcome, Refusal)}) == 1
+    await opened(database, book, "5100")
+    await move(database, book, "5100 5", "2100.a 5")
+
+
+async def test_accounts_opened_at_once_in_different_orders_do_not_stop_each_other(
+    database: AsyncEngine, book: Book
+) -> None:
+    codes = [f"2100.{n}" for n in range(30)]
+    await at_once(opened(database, book, *(codes if n % 2 else codes[::-1])) for n in range(20))
+    async with database.connect() as tx:
+        found = await tx.execute(select(accounts.c.code).where(accounts.c.book_id == book.book_id))
+    assert sorted(found.scalars()) == sorted(codes)
+
+
+async def test_one_volunteer_number_registered_10_times_at_once_is_one_volunteer(
+    database: AsyncEngine, book: Book
+) -> None:
+    async def register() -> str | None:
+        try:
+            async with database.begin() as tx:
+                return (await volunteers.register(tx, book.book_id, "V-1")).holder
+        except VolunteerExists:
+            return None
+
+    holders = [holder for holder in await at_once(register() for _ in range(10)) if holder is not None]
+    assert len(holders) == 1
+    async with database.connect() as tx:
+        assert (await volunteers.find(tx, book.book_id, "V-1")).holder == holders[0]
+        codes = await tx.execute(select(accounts.c.code).where(accounts.c.book_id == book.book_id))
+        assert sorted(codes.scalars()) == [f"{code}.{holders[0]}" for code in ("2100", "2110", "9200", "9210")]
+
+
+async def test_an_account_that_is_closed_while_it_is_posted_to_is_either_closed_or_used(
+    database: AsyncEngine, book: Book
+) -> None:
+    await opened(database, book, "5100", *(f"2100.{n}" for n in range(20)))
+
+    async def close(code: str) -> bool:
+        try:
+            async with database.begin() as tx:
+                await chart.set_status(tx, book.book_id, code, "closed")
+        except AccountNotEmpty:
+            return False
+        return True
+
+    async def use(code: str) -> bool:
+        [outcome] = await submit(database, book, proposal(f"use {code}", debit="5100 1", credit=f"{code} 1"))
+        if was_posted(outcome):
+            return True
+        assert isinstance(refusal_of(outcome), AccountClosed)
+        return False
+
+    codes = [f"2100.{n}" for n in range(20)]
+    done = await at_once(
+        work(code) for number, code in enumerate(codes) for work in ((close, use) if number % 2 else (use, close))
+    )
+    for first, second in zip(done[::2], done[1::2], strict=True):
+        assert first != second
+    used = await balances_of(database, book, *codes)
+    async with database.connect() as tx:
+        for code in codes:
+            assert (await chart.account(tx, book.book_id, code)).status == ("open" if used[code] else "closed")
+
+
+async def test_postings_to_different_books_do_not_wait_for_each_other(database: AsyncEngine, book: Book) -> None:
+    other = await new_book(database)
+    for one in (book, other):
+        await opened(database, one, "5100", "2100.a")
+    async with database.begin() as tx:
+        await journal.load(tx, book.book_id, [proposal("held", debit="5100 1", credit="2100.a 1")])
+        await post(database, other, proposal("k", debit="5100 1", credit="2100.a 1"))

@@ -1,0 +1,95 @@
+"""Volunteers: a number for the programme, a random holder for the books."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ledger.books import chart
+from ledger.books.directory import Book
+from ledger.books.tables import accounts
+from ledger.earning import volunteers
+from ledger.earning.volunteers import Volunteer
+from ledger.errors import InvalidField, UnknownVolunteer, VolunteerExists
+from tests.conftest import new_book
+
+
+async def register(database: AsyncEngine, book: Book, number: str) -> Volunteer:
+    async with database.begin() as tx:
+        return await volunteers.register(tx, book.book_id, number)
+
+
+async def codes_of(database: AsyncEngine, book: Book) -> list[str]:
+    async with database.connect() as tx:
+        found = await tx.execute(select(accounts.c.code).where(accounts.c.book_id == book.book_id))
+    return sorted(found.scalars())
+
+
+async def test_registering_opens_wallet_and_hours_accounts(database: AsyncEngine, book: Book) -> None:
+    volunteer = await register(database, book, "V-0001")
+    assert volunteer.volunteer_no == "V-0001"
+    opened = []
+    async with database.connect() as tx:
+        for code in ("2100", "2110", "9200", "9210"):
+            account = await chart.account(tx, book.book_id, volunteer.account(code))
+            opened.append((account.code, account.kind, account.unit, account.floor, account.holder, account.status))
+    holder = volunteer.holder
+    assert opened == [
+        (f"2100.{holder}", "wallet", "PT", 0, holder, "open"),
+        (f"2110.{holder}", "wallet_in_notice", "PT", 0, holder, "open"),
+        (f"9200.{holder}", "credit_hours", "HR", 0, holder, "open"),
+        (f"9210.{holder}", "honour_hours", "HR", 0, holder, "open"),
+    ]
+    assert len(await codes_of(database, book)) == 4
+
+
+async def test_a_registered_volunteer_is_found_by_number(database: AsyncEngine, book: Book) -> None:
+    registered = await register(database, book, "V-0001")
+    async with database.connect() as tx:
+        assert await volunteers.find(tx, book.book_id, "V-0001") == registered
+
+
+async def test_the_holder_is_random_and_says_nothing_of_the_number(database: AsyncEngine, book: Book) -> None:
+    other = await new_book(database)
+    first = [await register(database, book, f"{number:04d}") for number in range(5)]
+    second = [await register(database, other, f"{number:04d}") for number in range(5)]
+    holders = [volunteer.holder for volunteer in first + second]
+    assert len(set(holders)) == 10, "also the same number in another book"
+    assert all(len(holder) == 16 and holder.isdecimal() for holder in holders)
+
+
+async def test_a_number_is_registered_once(database: AsyncEngine, book: Book) -> None:
+    registered = await register(database, book, "V-0001")
+    before = await codes_of(database, book)
+    with pytest.raises(VolunteerExists) as caught:
+        await register(database, book, "V-0001")
+    assert caught.value.volunteer == "V-0001"
+    assert await codes_of(database, book) == before
+    async with database.connect() as tx:
+        assert await volunteers.find(tx, book.book_id, "V-0001") == registered
+
+
+async def test_a_registration_that_is_rolled_back_leaves_the_number_free(database: AsyncEngine, book: Book) -> None:
+    async with database.begin() as tx:
+        await volunteers.register(tx, book.book_id, "V-0001")
+        await tx.rollback()
+    assert await codes_of(database, book) == []
+    await register(database, book, "V-0001")
+
+
+async def test_a_number_that_is_not_registered_is_unknown(database: AsyncEngine, book: Book) -> None:
+    other = await new_book(database)
+    await register(database, other, "V-0001")
+    async with database.connect() as tx:
+        with pytest.raises(UnknownVolunteer) as caught:
+            await volunteers.find(tx, book.book_id, "V-0001")
+    assert caught.value.volunteer == "V-0001"
+
+
+@pytest.mark.parametrize("number", ["", "-1", "V 1", "V1\n", "V.1", "志愿者", "１", "V" * 33, "V\x00"])
+async def test_what_is_no_volunteer_number_is_refused(database: AsyncEngine, book: Book, number: str) -> None:
+    with pytest.raises(InvalidField) as caught:
+        await register(database, book, number)
+    assert (caught.value.field, caught.value.problem) == ("volunteer", "not_a_volunteer_number")
+    assert await codes_of(database, book) == []
