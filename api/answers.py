@@ -1,0 +1,124 @@
+"""Errors as HTTP answers: the handlers of everything that a call can be refused with (RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import psycopg
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+
+from api import problems
+from api.problems import MEDIA_TYPE, REFUSALS, Language, Row
+from api.requests import BadJson, NotJson
+from ledger import errors
+from ledger.database import connect
+from ledger.errors import Fault, Refusal
+
+RETRY_AFTER: Final = "2"
+
+log = structlog.get_logger()
+
+# What the framework answers by itself.
+STATUSES: Final[dict[int, Row]] = {
+    400: Row(400, "invalid_request", "请求的内容不对。", "The request is not well formed."),
+    401: REFUSALS[errors.SessionEnded],
+    403: REFUSALS[errors.NotAllowed],
+    404: Row(404, "not_found", "没有这个地址。", "There is nothing at this address."),
+    405: Row(405, "method_not_allowed", "这个地址不支持这种请求。", "This address does not take this method."),
+    413: Row(413, "body_too_large", "内容太大。", "The body is too large."),
+    415: Row(415, "unsupported_media_type", "内容须为 application/json。", "The body must be application/json."),
+    429: Row(429, "too_many_requests", "请求太多，请稍后再试。", "Too many requests, please try again later."),
+    500: Row(
+        500,
+        "internal_error",
+        "系统出错，没有记账。请稍后再试，并告诉管理人员编号 {request_id}。",
+        "Something went wrong; nothing was posted. Try again later and tell the staff this number: {request_id}.",
+    ),
+    503: Row(503, "unavailable", "系统忙，请稍后再试。", "The service is busy, please try again shortly."),
+}
+
+_BUSY: Final = {"57014", "55P03", "40P01", "53300", "57P01", "57P02", "57P03"}
+"""SQLSTATEs of a database that is overloaded or going down; class 08 is a lost connection."""
+
+
+def language_of(request: Request[Any, Any, Any]) -> Language:
+    """English for who asks for it first, Chinese for everybody else."""
+    return "en" if request.headers.get("accept-language", "").lower().startswith("en") else "zh"
+
+
+def refused(request: Request[Any, Any, Any], refusal: Refusal, *, replayed: bool = False) -> Response[Any]:
+    """The answer to a refused call."""
+    headers = {"Idempotency-Replayed": "true"} if replayed else {}
+    if isinstance(refusal, errors.SessionEnded):
+        headers["WWW-Authenticate"] = "Bearer"
+    return _answer(problems.document(refusal, language_of(request)), headers)
+
+
+def on_refusal(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:
+    """Handler of refusals that a verb raised."""
+    return refused(request, refusal)
+
+
+def on_bad_json(request: Request[Any, Any, Any], fault: BadJson) -> Response[Any]:
+    """Handler of bodies that are not what the call takes."""
+    return _fault(request, 400, [{"field": fault.field, "problem": fault.message}])
+
+
+def on_not_json(request: Request[Any, Any, Any], _: NotJson) -> Response[Any]:
+    """Handler of bodies of another content type."""
+    return _fault(request, 415)
+
+
+def on_http_exception(request: Request[Any, Any, Any], fault: HTTPException) -> Response[Any]:
+    """Handler of what the framework refuses: unknown paths, methods, sizes, parameters."""
+    faults = []
+    if isinstance(fault, ValidationException) and isinstance(fault.extra, list):
+        faults = [{"field": str(e.get("key", "")), "problem": str(e.get("message", ""))} for e in fault.extra]
+        if [f["field"] for f in faults] == ["data"]:  # the framework's name for a body that is not there
+            faults = [{"field": "", "problem": "the JSON body is missing"}]
+    return _fault(request, fault.status_code, faults)
+
+
+def on_fault(request: Request[Any, Any, Any], fault: Fault) -> Response[Any]:
+    """Handler of surroundings that are not as they must be, e.g. a database that cannot be reached."""
+    log.warning("not_ready", fault=type(fault).__name__, facts=str(fault))
+    return _fault(request, 503)
+
+
+def on_exception(request: Request[Any, Any, Any], fault: Exception) -> Response[Any]:
+    """Handler of everything else: a busy or absent database is 503, the rest is ours and is logged."""
+    sqlstate, _ = connect.violation(fault)
+    lost = isinstance(fault, psycopg.OperationalError) or (
+        isinstance(fault, DBAPIError)
+        and (fault.connection_invalidated or isinstance(fault.orig, psycopg.OperationalError))
+    )
+    if _holds_nul(fault):
+        return _fault(request, 400, [{"field": "", "problem": "a text contains the character NUL"}])
+    if lost or isinstance(fault, NoFreeConnection) or sqlstate in _BUSY or sqlstate.startswith("08"):
+        log.warning("database_busy", sqlstate=sqlstate, error=connect.first_line(fault))
+        return _fault(request, 503)
+    log.error("internal_error", error=type(fault).__name__, exc_info=fault)
+    return _fault(request, 500)
+
+
+def _holds_nul(fault: Exception) -> bool:
+    """Whether psycopg refused to send a text, which it does for one reason only."""
+    cause = fault.orig if isinstance(fault, DBAPIError) else fault
+    return isinstance(cause, psycopg.DataError) and cause.sqlstate is None and "NUL" in str(cause)
+
+
+def _fault(request: Request[Any, Any, Any], status: int, faults: list[dict[str, str]] | None = None) -> Response[Any]:
+    row = STATUSES.get(status) or STATUSES[400 if status < 500 else 500]
+    template = row.zh if language_of(request) == "zh" else row.en
+    detail = template.format(request_id=request.scope["state"].get("request_id", ""))
+    headers = {"Retry-After": RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return _answer(problems.row_document(row, detail, faults or [], {}), headers)
+
+
+def _answer(content: dict[str, Any], headers: dict[str, str]) -> Response[Any]:
+    return Response(content, status_code=content["status"], media_type=MEDIA_TYPE, headers=headers)

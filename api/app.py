@@ -1,0 +1,118 @@
+"""The application: all routes, handlers and plugins on one screen."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any, Final
+
+import structlog
+from litestar import Litestar, Router
+from litestar.datastructures import MutableScopeHeaders, State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import Message
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api import VERSION, answers, pages
+from api.requests import BadJson, NotJson, StrictRequest
+from api.routes import books, operations, sessions
+from api.settings import Settings
+from ledger.access.sessions import Principal
+from ledger.errors import Fault, Refusal
+
+MOST_BODY: Final = 64 * 1024
+
+log = structlog.get_logger()
+
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self';"
+        " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Service(Litestar):
+    """Gives every request a number, its answer the security headers, and the log a line.
+
+    Not a middleware: those do not see requests for addresses that nobody serves.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The entry point of the server."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        begun = time.perf_counter()
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableScopeHeaders.from_message(message)
+                headers["X-Request-Id"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                log.info(
+                    "request",
+                    request_id=request_id,
+                    method=scope["method"],
+                    route=scope.get("path_template", ""),
+                    status=message["status"],
+                    milliseconds=round((time.perf_counter() - begun) * 1000, 1),
+                )
+            await send(message)
+
+        await super().__call__(scope, receive, answer)
+
+
+def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
+    """The service on this database. It owns the engine from here on and disposes of it at the end."""
+
+    def me(request: StrictRequest) -> Principal:
+        principal: Principal = request.user
+        return principal
+
+    async def dispose() -> None:
+        await database.dispose()
+
+    rest = Router(
+        path="/api/v1",
+        route_handlers=[sessions.router, books.router],
+        dependencies={"me": Provide(me, sync_to_thread=False)},
+    )
+    handlers: Any = {
+        Refusal: answers.on_refusal,
+        BadJson: answers.on_bad_json,
+        NotJson: answers.on_not_json,
+        Fault: answers.on_fault,
+        HTTPException: pages.on_unknown_address,
+        Exception: answers.on_exception,
+    }
+    return Service(
+        route_handlers=[rest, operations.router, pages.router(settings)],
+        dependencies={
+            "database": Provide(lambda: database, sync_to_thread=False),
+            "settings": Provide(lambda: settings, sync_to_thread=False),
+        },
+        exception_handlers=handlers,
+        request_class=StrictRequest,
+        template_config=pages.TEMPLATES,
+        request_max_body_size=MOST_BODY,
+        on_shutdown=[dispose],
+        state=State({"settings": settings}),
+        openapi_config=OpenAPIConfig(
+            title="Meide Ledger 美德账本",
+            version=VERSION,
+            path="/schema",
+            render_plugins=[JsonRenderPlugin()],
+        ),
+        logging_config=None,
+    )

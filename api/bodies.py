@@ -1,0 +1,42 @@
+"""What bodies of calls are made of: Structs that know no other field, times, days."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+from typing import Final
+
+import msgspec
+
+from ledger.database.connect import BEIJING
+from ledger.errors import InvalidField
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A body of a call. Fields at their defaults are left out of its canonical text."""
+
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+def moment(text: str, field: str) -> datetime:
+    """An RFC 3339 time in UTC; a bare date is the beginning of that day in Asia/Shanghai. InvalidField."""
+    try:
+        if _DAY.fullmatch(text):
+            return datetime.combine(date.fromisoformat(text), time(), BEIJING).astimezone(UTC)
+        if _TIME.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidField(field, "not_a_time")
+
+
+def day(text: str, field: str) -> date:
+    """A date `YYYY-MM-DD`; InvalidField."""
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise InvalidField(field, "not_a_date")

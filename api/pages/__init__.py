@@ -1,0 +1,36 @@
+"""The pages that people read: made on the server, in need of no JavaScript. The app hooks in what `__all__` names."""
+
+from __future__ import annotations
+
+from litestar import Router
+from litestar.exceptions import HTTPException
+
+from api.pages import doors, frame, volunteer
+from api.pages.frame import TEMPLATES, on_unknown_address
+from api.settings import Settings
+from ledger.errors import Fault, Refusal
+
+__all__ = ["TEMPLATES", "on_unknown_address", "router"]
+
+
+def router(settings: Settings) -> Router:
+    """All pages with their files, their errors as pages and their forms guarded."""
+    return Router(
+        path="/",
+        route_handlers=[
+            volunteer.home,
+            volunteer.passbook,
+            doors.sign_in_form,
+            doors.sign_in,
+            doors.sign_out,
+            frame.static_file,
+        ],
+        middleware=[frame.GuardedForms(settings)],
+        exception_handlers={
+            Refusal: frame.on_refusal,
+            Fault: frame.on_fault,
+            HTTPException: frame.on_http_exception,
+            Exception: frame.on_exception,
+        },
+        include_in_schema=False,
+    )

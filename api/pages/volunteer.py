@@ -1,0 +1,218 @@
+"""A volunteer's pages: home with her figures, and the passbooks. What they show comes from her session alone."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.response import Template
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from api.pages import doors, frame, texts
+from api.problems import Language
+from api.requests import StrictRequest
+from api.settings import Settings
+from ledger.access.sessions import Principal
+from ledger.books import balances, directory, statements
+from ledger.books.statements import StatementLine
+from ledger.database import connect
+from ledger.earning import volunteers
+from ledger.earning.volunteers import Volunteer
+from ledger.errors import NotAllowed
+
+LATEST: Final = 3
+"""Entries on the home page."""
+
+YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Passbook:
+    """One of her accounts as a page: its name in addresses and texts, its code, its figures, its column heads."""
+
+    name: str
+    code: str
+    figures: Literal["points", "hours"]
+    columns: Literal["points", "notice", "hours"]
+
+    def amount(self, language: Language, amount: int) -> str:
+        """An amount of this account in words."""
+        return texts.points(language, amount) if self.figures == "points" else texts.hours(language, amount)
+
+
+PASSBOOKS: Final = {
+    passbook.name: passbook
+    for passbook in (
+        Passbook("points", volunteers.WALLET, "points", "points"),
+        Passbook("notice", volunteers.IN_NOTICE, "points", "notice"),
+        Passbook("hours", volunteers.CREDIT_HOURS, "hours", "hours"),
+        Passbook("honour", volunteers.HONOUR_HOURS, "hours", "hours"),
+    )
+}
+"""In the order of what matters to her: an entry that touches several is told as one of the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a passbook in words. `booked` only where the service was on another day."""
+
+    day: str
+    booked: str | None
+    summary: str
+    came: str
+    went: str
+    balance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """A passbook's year: what was carried forward, what came and went, and the lines in booking order."""
+
+    opening: int
+    lines: list[StatementLine]
+
+    @property
+    def came(self) -> int:
+        """All her accounts have their balance on the credit side: what is credited comes in."""
+        return sum(line.amount for line in self.lines if line.side == "credit")
+
+    @property
+    def went(self) -> int:
+        return sum(line.amount for line in self.lines if line.side == "debit")
+
+    @property
+    def closing(self) -> int:
+        return self.opening + self.came - self.went
+
+
+@get("/")
+async def home(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template:
+    """Her figures and her last entries; staff learn where their work is done for now."""
+    me = doors.visitor(request, settings)
+    if me.role != "volunteer":
+        return _shown(request, frame.page(request, "staff.html", login=me.login), me, settings)
+    async with database.connect() as tx:
+        book = await directory.find_book(tx, me.book)
+        her = await _volunteer(tx, me)
+        accounts = {her.account(passbook.code): passbook for passbook in PASSBOOKS.values()}
+        held = {found.account: found.balance for found in await balances.balances(tx, me.book_id, list(accounts))}
+        lines = [
+            (passbook, line)
+            for account, passbook in accounts.items()
+            for line in await statements.entries_of(tx, me.book_id, account, limit=LATEST)
+        ]
+    language = frame.view_of(request).language
+    told = {line.transaction_id: (passbook, line) for passbook, line in reversed(lines)}  # the first account wins
+    newest = sorted(told.values(), key=lambda pair: (pair[1].recorded_at, pair[1].number), reverse=True)[:LATEST]
+    answer = frame.page(
+        request,
+        "home.html",
+        book=book.name,
+        digits=her.volunteer_no[-4:],
+        figures={
+            passbook.name: passbook.amount(language, held.get(account, 0)) for account, passbook in accounts.items()
+        },
+        points=texts.points(language, held.get(her.account(volunteers.WALLET), 0)).split(" "),
+        latest=[
+            (passbook, "in" if line.side == "credit" else "out", _row(language, passbook, line))
+            for passbook, line in newest
+        ],
+    )
+    return _shown(request, answer, me, settings)
+
+
+@get("/passbook")
+async def passbook(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template:
+    """One year of one of her passbooks, on the screen and on paper."""
+    me = doors.visitor(request, settings)
+    asked, wanted = request.query_params.get("account", "points"), request.query_params.get("year")
+    async with database.connect() as tx:
+        her = await _volunteer(tx, me)
+        today = connect.day_of(await connect.now(tx))
+        chosen = PASSBOOKS.get(asked)
+        if chosen is None or (wanted is not None and not _is_year(wanted, today)):
+            return _shown(request, _no_such_passbook(request), me, settings)
+        book = await directory.find_book(tx, me.book)
+        account = her.account(chosen.code)
+        years = await statements.passbook_years(tx, me.book_id, account)
+        year = int(wanted) if wanted is not None else next(iter(years), today.year)
+        shown = await _year(tx, me.book_id, account, year, years)
+    language = frame.view_of(request).language
+    answer = frame.page(
+        request,
+        "passbook.html",
+        query={"account": chosen.name, "year": str(year)},
+        book=book.name,
+        number=her.volunteer_no,
+        today=texts.day(language, today),
+        passbooks=list(PASSBOOKS),
+        chosen=chosen,
+        years=years,
+        year=year,
+        rows=[_row(language, chosen, line) for line in shown.lines],
+        opening=chosen.amount(language, shown.opening),
+        total=(
+            chosen.amount(language, shown.came),
+            chosen.amount(language, shown.went),
+            chosen.amount(language, shown.closing),
+        ),
+    )
+    return _shown(request, answer, me, settings)
+
+
+async def _volunteer(tx: AsyncConnection, me: Principal) -> Volunteer:
+    if me.role != "volunteer" or me.volunteer_no is None:
+        raise NotAllowed
+    return await volunteers.find(tx, me.book_id, me.volunteer_no)
+
+
+async def _year(tx: AsyncConnection, book: int, account: str, year: int, years: list[int]) -> Year:
+    """The year's lines; what was carried forward is told by the first line of this year or of a later one."""
+    lines = await statements.passbook(tx, book, account, year)
+    if lines:
+        return Year(_before(lines[0]), lines)
+    for later in sorted(other for other in years if other > year):
+        following = await statements.passbook(tx, book, account, later)
+        if following:
+            return Year(_before(following[0]), [])
+    return Year((await balances.balance(tx, book, account)).balance, [])
+
+
+def _before(line: StatementLine) -> int:
+    return line.balance_after - line.amount if line.side == "credit" else line.balance_after + line.amount
+
+
+def _is_year(text: str, today: datetime.date) -> bool:
+    return YEAR.fullmatch(text) is not None and directory.FIRST_DAY.year <= int(text) <= today.year
+
+
+def _row(language: Language, passbook: Passbook, line: StatementLine) -> Row:
+    amount, came = passbook.amount(language, line.amount), line.side == "credit"
+    booked = connect.day_of(line.recorded_at)
+    return Row(
+        day=texts.day(language, line.effective_on),
+        booked=texts.day(language, booked) if booked != line.effective_on else None,
+        summary=texts.summary(language, line.kind, line.description),
+        came=amount if came else "",
+        went="" if came else amount,
+        balance=passbook.amount(language, line.balance_after),
+    )
+
+
+def _no_such_passbook(request: StrictRequest) -> Template:
+    sentence = texts.t(frame.view_of(request).language, "no_such_passbook")
+    return frame.page(request, "error.html", status=404, heading="not_found", sentence=sentence)
+
+
+def _shown(request: StrictRequest, answer: Template, me: Principal, settings: Settings) -> Template:
+    """The page, with a renewed session and the preferences kept."""
+    answer.set_cookie(doors.session_cookie(me, settings))
+    return frame.remember(request, answer, settings)

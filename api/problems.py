@@ -1,0 +1,282 @@
+"""Errors for people and programs: what each refusal of the domain is called, and what it says in both languages.
+
+One table maps every refusal to a status, a stable code and a sentence that says what happened and what to do. Answers
+are problem documents (RFC 9457) with the refusal's facts beside the standard members.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import msgspec
+
+from api import calls
+from ledger import errors
+from ledger.errors import Fault, Refusal
+
+Language = Literal["zh", "en"]
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """A problem document. The facts of a refusal stand beside these members; `errors` lists faulty fields."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[dict[str, str]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Status, code, and the sentence in Chinese and English; braces hold the refusal's facts."""
+
+    status: int
+    code: str
+    zh: str
+    en: str
+
+
+REFUSALS: Final[dict[type[Refusal], Row]] = {
+    errors.InvalidField: Row(
+        400,
+        "invalid_request",
+        "“{field}”这一项不能用（{problem}）。请改正后再提交。",
+        "The field {field} cannot be used ({problem}). Please correct it and send again.",
+    ),
+    errors.TooManyLines: Row(
+        422,
+        "too_many_lines",
+        "一笔最多 {most} 行，这里有 {lines} 行。请分成几笔。",
+        "A transaction has at most {most} lines, this one has {lines}. Please split it.",
+    ),
+    errors.Unbalanced: Row(
+        422,
+        "unbalanced",
+        "借贷不平：{unit} 借方 {debits}，贷方 {credits}。请核对数额。",
+        "Debits and credits differ in {unit}: {debits} against {credits}. Please check the amounts.",
+    ),
+    errors.UnitMismatch: Row(
+        422,
+        "unit_mismatch",
+        "账户 {account} 的单位是 {account_unit}，不是 {unit}。",
+        "The account {account} is kept in {account_unit}, not in {unit}.",
+    ),
+    errors.KeyNotConsecutive: Row(
+        422,
+        "key_not_consecutive",
+        "同一笔账的各行须连在一起：{key} 在第 {line} 行又出现。",
+        "The lines of one key must stand together: {key} comes again in line {line}.",
+    ),
+    errors.NotTheChart: Row(
+        409,
+        "not_the_chart",
+        "账户 {account} 属于科目表，下限只能是 {chart_floor}，不能是 {floor}。",
+        "The account {account} belongs to the chart, whose floor is {chart_floor}, not {floor}.",
+    ),
+    errors.CannotReverse: Row(
+        422,
+        "cannot_reverse",
+        "{transaction} 本身就是冲正，不能再冲正。请重新记一笔。",
+        "{transaction} is itself a reversal and cannot be reversed. Please post the transaction anew.",
+    ),
+    errors.EffectiveDayOutOfRange: Row(
+        422,
+        "effective_day_out_of_range",
+        "日期 {day} 不在账本范围内（{first_day} 至今天 {today}）。请核对日期。",
+        "The day {day} is outside the book ({first_day} to today, {today}). Please check the date.",
+    ),
+    errors.UnknownBook: Row(404, "unknown_book", "没有账本 {book}。", "There is no book {book}."),
+    errors.UnknownUnit: Row(
+        404,
+        "unknown_unit",
+        "没有单位 {unit}。请先运行：meide unit create {unit} --scale 小数位数",
+        "There is no unit {unit}. Create it first: meide unit create {unit} --scale DIGITS",
+    ),
+    errors.UnknownAccount: Row(
+        404,
+        "unknown_account",
+        "没有账户 {account}。请核对编号，或先开户。",
+        "There is no account {account}. Please check the code, or open the account first.",
+    ),
+    errors.UnknownTransaction: Row(
+        404, "unknown_transaction", "没有这笔账：{transaction}。", "There is no transaction {transaction}."
+    ),
+    errors.UnknownVolunteer: Row(
+        404, "unknown_volunteer", "没有志愿者 {volunteer}。请核对编号。", "There is no volunteer {volunteer}."
+    ),
+    errors.BookExists: Row(409, "book_exists", "账本 {book} 已经有了。", "The book {book} exists already."),
+    errors.UnitExists: Row(409, "unit_exists", "单位 {unit} 已经有了。", "The unit {unit} exists already."),
+    errors.UserExists: Row(409, "user_exists", "登录名 {login} 已有人使用。", "The login {login} is taken."),
+    errors.VolunteerExists: Row(
+        409,
+        "volunteer_exists",
+        "志愿者 {volunteer} 已经登记过了。",
+        "The volunteer {volunteer} is registered already.",
+    ),
+    errors.AccountExists: Row(
+        409,
+        "account_exists",
+        "账户 {account} 已经有了，但“{field}”不同。",
+        "The account {account} exists already with another {field}.",
+    ),
+    errors.IdempotencyConflict: Row(
+        409,
+        "idempotency_conflict",
+        "键 {key} 已用于另一次请求，“{field}”不同。新的请求请用新的键。",
+        "The key {key} already stands for another call, which differs in {field}. Please use a new key.",
+    ),
+    errors.InsufficientBalance: Row(
+        409,
+        "insufficient_balance",
+        "账户 {account} 余额 {balance}，不能低于 {floor}。请减少数额。",
+        "The account {account} holds {balance} and may not go below {floor}. Please take less.",
+    ),
+    errors.AccountFrozen: Row(
+        409,
+        "account_frozen",
+        "账户 {account} 已冻结，不能记账。请联系管理人员。",
+        "The account {account} is frozen. Please ask your staff.",
+    ),
+    errors.AccountClosed: Row(
+        409, "account_closed", "账户 {account} 已销户，不能记账。", "The account {account} is closed."
+    ),
+    errors.AmountOutOfRange: Row(
+        409,
+        "amount_out_of_range",
+        "账户 {account} 的累计数额超出账本能记的范围。",
+        "The totals of the account {account} would be larger than the books can hold.",
+    ),
+    errors.AlreadyReversed: Row(
+        409,
+        "already_reversed",
+        "{transaction} 已经冲正过，不能再次冲正。",
+        "{transaction} has been reversed already.",
+    ),
+    errors.AccountNotEmpty: Row(
+        409,
+        "account_not_empty",
+        "账户 {account} 还有余额 {balance}，不能销户。",
+        "The account {account} still holds {balance} and cannot be closed.",
+    ),
+    errors.WrongPassword: Row(
+        401,
+        "wrong_password",
+        "登录名或密码不对。请再试一次。",
+        "The login or the password is wrong. Please try again.",
+    ),
+    errors.SessionEnded: Row(
+        401,
+        "session_ended",
+        "登录已过期。请重新登录。",
+        "Your session has ended. Please sign in again.",
+    ),
+    errors.NotAllowed: Row(403, "not_allowed", "您没有权限做这件事。", "You are not allowed to do this."),
+}
+
+# What keeps the service or a command from starting: (Chinese, English).
+FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
+    errors.SettingInvalid: (
+        "设置 {name} 不能用：{problem}。请改正后再启动。",
+        "The setting {name} cannot be used: {problem}.",
+    ),
+    errors.PortTaken: (
+        "{host} 的端口 {port} 已被别的程序占用。请换一个，例如 --port {another}（或 make demo PORT={another}）。",
+        "Port {port} on {host} is taken by another program. Choose another one, for example --port {another}"
+        " (or make demo PORT={another}).",
+    ),
+    errors.DemoNeedsOwnServer: (
+        "演示只用自带的数据库。请先取消 MEIDE_DATABASE_URL。",
+        "The demo uses its own database only. Unset MEIDE_DATABASE_URL first.",
+    ),
+    errors.DataFolderInUse: (
+        "数据目录 {folder} 已有一个服务在用（进程 {pid}）。请先停掉它，或用 MEIDE_DATA 换一个目录。",
+        "The data folder {folder} is in use by another service (process {pid})."
+        " Stop it first, or choose another folder with MEIDE_DATA.",
+    ),
+    errors.DataFolderUnusable: (
+        "数据目录 {folder} 不能用：{reason}。请用 MEIDE_DATA 换一个目录。",
+        "The data folder {folder} cannot be used: {reason}. Choose another one with MEIDE_DATA.",
+    ),
+    errors.OtherMajorVersion: (
+        "数据目录 {folder} 是 PostgreSQL {found} 的，本程序带的是 {needed}。"
+        "请用原来的版本 pg_dump 导出，再用本版本在新目录里 pg_restore 导入。",
+        "The data folder {folder} was made by PostgreSQL {found}, this version brings {needed}."
+        " Dump it with the version that made it (pg_dump) and restore it into a new folder (pg_restore).",
+    ),
+    errors.ServerWouldNotStart: (
+        "自带的 PostgreSQL 启动不了：{reason}（详见 {log}）。",
+        "The embedded PostgreSQL would not start: {reason} (see {log}).",
+    ),
+    errors.DatabaseUnreachable: (
+        "连不上数据库 {where}：{reason}。请核对地址，并看它是否在运行。",
+        "The database {where} cannot be reached: {reason}. Check the address and that it is running.",
+    ),
+    errors.DatabaseTooOld: (
+        "数据库是 PostgreSQL {version}，至少需要 {needed}。",
+        "The database is PostgreSQL {version}; at least {needed} is needed.",
+    ),
+    errors.OwnerMayNotServe: (
+        "{role} 是账本的主人或超级用户，不能用来提供服务。MEIDE_DATABASE_URL 请用普通的服务角色。",
+        "{role} owns the journal or is a superuser and may not serve. Give MEIDE_DATABASE_URL the service's own role.",
+    ),
+    errors.SchemaBehind: (
+        "数据库结构是 {found}，本版本需要 {needed}。请先运行：meide migrate",
+        "The database's schema is {found}, this version needs {needed}. Run: meide migrate",
+    ),
+    errors.SchemaAhead: (
+        "数据库已由更新的版本升级到 {found}。请用那个版本启动。",
+        "The database was migrated by a newer version, to {found}. Start that version.",
+    ),
+}
+
+
+def sentence(refusal: Refusal, language: Language) -> str:
+    """What happened and what to do, for a person."""
+    row = REFUSALS[type(refusal)]
+    return (row.zh if language == "zh" else row.en).format(**facts(refusal))
+
+
+def fault_sentence(fault: Fault, language: Language) -> str:
+    """What is not as it must be and what to do, for a person."""
+    about = dict(fault.facts())
+    if isinstance(fault, errors.PortTaken):
+        about["another"] = fault.port + 1
+    return FAULTS[type(fault)][language == "en"].format(**about)
+
+
+def code(refusal: Refusal) -> str:
+    """The stable word for programs."""
+    return REFUSALS[type(refusal)].code
+
+
+def facts(refusal: Refusal) -> dict[str, Any]:
+    """The facts of a refusal as an answer may show them: a conflict shows the field, not the calls."""
+    if isinstance(refusal, errors.IdempotencyConflict):
+        return {"key": refusal.key, "field": calls.first_difference(refusal.earlier_call, refusal.call)}
+    return dict(refusal.facts())
+
+
+def document(refusal: Refusal, language: Language) -> dict[str, Any]:
+    """The problem document of a refusal."""
+    faults = []
+    if isinstance(refusal, errors.InvalidField):
+        faults = [{"field": refusal.field, "problem": refusal.problem}]
+    return row_document(REFUSALS[type(refusal)], sentence(refusal, language), faults, facts(refusal))
+
+
+def row_document(row: Row, detail: str, faults: list[dict[str, str]], about: dict[str, Any]) -> dict[str, Any]:
+    """The problem document of a row, with the facts beside the standard members."""
+    problem = Problem(
+        type=f"/problems/{row.code}",
+        title=row.code.replace("_", " ").capitalize(),
+        status=row.status,
+        detail=detail,
+        code=row.code,
+        errors=faults,
+    )
+    return {**about, **msgspec.to_builtins(problem)}

@@ -1,0 +1,1 @@
+"""The HTTP API, a file for each room. Routes never import routes."""

@@ -1,0 +1,26 @@
+"""For whoever operates the service: is it up, is it ready."""
+
+from __future__ import annotations
+
+from litestar import Router, get
+from litestar.di import NamedDependency
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ledger.database import connect, schema
+
+
+@get("/healthz", operation_id="health", summary="The process answers")
+async def healthz() -> dict[str, str]:
+    """200 as long as the process answers."""
+    return {"status": "ok"}
+
+
+@get("/readyz", operation_id="readiness", summary="The service can work")
+async def readyz(database: NamedDependency[AsyncEngine]) -> dict[str, str]:
+    """200 when the database can be reached and has this version's schema, 503 otherwise."""
+    await connect.reach(database)
+    await schema.may_serve(database)
+    return {"status": "ready"}
+
+
+router = Router(path="/", route_handlers=[healthz, readyz], tags=["operations"])

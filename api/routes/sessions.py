@@ -1,0 +1,64 @@
+"""Sign in, and who am I."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from litestar import Router, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api import auth
+from api.bodies import Body
+from api.settings import Settings
+from ledger.access import sessions, users
+from ledger.access.sessions import Principal
+from ledger.books import directory
+
+
+class SignIn(Body, frozen=True):
+    """Login and password."""
+
+    login: Annotated[str, msgspec.Meta(max_length=users.LOGIN_LENGTH)]
+    password: Annotated[str, msgspec.Meta(max_length=users.PASSWORD_LENGTHS[1])]
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A bearer token and its life in seconds."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who is signed in."""
+
+    login: str
+    role: str
+    book: str
+    volunteer: str | None
+
+
+@post("/sessions", status_code=200, operation_id="signIn", summary="Sign in")
+async def sign_in(
+    database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings], data: JSONBody[SignIn]
+) -> Session:
+    """Signs in with login and password; the token is good for a quarter of an hour and for one book."""
+    async with database.connect() as tx:
+        user = await users.sign_in(tx, data.login, data.password)
+        book = await directory.book_code(tx, user.book_id)
+    now = auth.now()
+    token = sessions.issue(sessions.begin(user, book, now), settings.session_keys, now)
+    return Session(token, "Bearer", int(sessions.LIFETIME.total_seconds()))
+
+
+@get("/me", guards=[auth.signed_in], operation_id="whoAmI", summary="Who is signed in")
+async def me(me: NamedDependency[Principal]) -> Me:
+    """The signed-in user."""
+    return Me(me.login, me.role, me.book, me.volunteer_no)
+
+
+router = Router(path="/", route_handlers=[sign_in, me], tags=["sessions"])

@@ -1,0 +1,103 @@
+"""The pages on the test database: called directly, or served to a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from playwright.async_api import Browser, async_playwright
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.app import create_app
+from api.settings import Settings
+from ledger.books import directory, integrity
+from ledger.books.directory import Book
+from ledger.database import connect
+from tests.conftest import new_book
+from tests.pages import people
+from tests.pages.people import Person
+
+SETTINGS = Settings(
+    data=Path("/nowhere"),
+    database_url=None,
+    owner_url=None,
+    session_keys=("a key for tests, of more than 32 characters",),
+    public_url=None,
+    trusted_proxies="",
+)
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture
+async def site(database: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
+    """The service, called without a network; redirects are not followed."""
+    app = create_app(SETTINGS, connect.to(people.url_of(database)))
+    transport = httpx.ASGITransport(app=app)
+    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://books.test") as client:
+        yield client
+
+
+@pytest.fixture
+async def her(database: AsyncEngine, book: Book) -> Person:
+    """A volunteer without entries."""
+    return await people.a_volunteer(database, book)
+
+
+@pytest.fixture(scope="module")
+async def resident(database: AsyncEngine) -> AsyncIterator[Person]:
+    """A volunteer with two years of entries, all of whose data is English: what is Chinese on a page is the page's."""
+    made = await new_book(database)
+    async with database.begin() as tx:
+        book = await directory.create_book(tx, f"{made.code}-en", "Lakeside time bank")
+    person = await people.a_volunteer(database, book)
+    await people.lives(database, person)
+    yield person
+    assert await integrity.check(database, book.book_id) == []
+
+
+@pytest.fixture(scope="module")
+def address(database: AsyncEngine) -> Iterator[str]:
+    """The service on a free port, in a thread of its own with its own connections."""
+    app = create_app(SETTINGS, connect.to(people.url_of(database)))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+
+
+def chromium() -> str | None:
+    """A Chromium of this machine."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("MEIDE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    path = chromium()
+    if path is None:
+        pytest.skip("no Chromium found: install it, or name it in MEIDE_CHROMIUM")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        await browser.close()

@@ -1,0 +1,175 @@
+"""People of a small time bank and what happens to them, told through the verbs of the domain."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import itertools
+import re
+import secrets
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ledger.access import users
+from ledger.books import batching, chart
+from ledger.books.chart import NewAccount
+from ledger.books.directory import Book
+from ledger.books.evaluate import Line, Posted, Proposal, Transaction
+from ledger.database import connect
+from ledger.earning import volunteers
+from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET, Volunteer
+
+PASSWORD = "open, sesame!"
+
+SERVED, REWARD, ITEMS, SHOP = "9110.lake", "5100.lake", "5120.lake", "2300.shop"
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who can sign in, and what she is in the books."""
+
+    book: Book
+    login: str
+    volunteer: Volunteer | None
+
+    def account(self, code: str) -> str:
+        assert self.volunteer is not None
+        return self.volunteer.account(code)
+
+
+async def a_volunteer(database: AsyncEngine, book: Book, number: str = "V20260012") -> Person:
+    login = f"v{secrets.token_hex(4)}"
+    async with database.begin() as tx:
+        volunteer = await volunteers.register(tx, book.book_id, number)
+        await users.create(tx, login, PASSWORD, book.book_id, "volunteer", number)
+        await chart.open_accounts(
+            tx,
+            book.book_id,
+            [
+                NewAccount(SERVED, "服务", "memo_debit", "HR"),
+                NewAccount(REWARD, "奖励", "expense", "PT"),
+                NewAccount(ITEMS, "细则", "expense", "PT"),
+                NewAccount(SHOP, "商家", "liability", "PT"),
+            ],
+        )
+    return Person(book, login, volunteer)
+
+
+async def an_operator(database: AsyncEngine, book: Book) -> Person:
+    login = f"o{secrets.token_hex(4)}"
+    async with database.begin() as tx:
+        await users.create(tx, login, PASSWORD, book.book_id, "operator")
+    return Person(book, login, None)
+
+
+async def posted(
+    database: AsyncEngine,
+    person: Person,
+    kind: str,
+    debit: tuple[str, int],
+    credit: tuple[str, int],
+    *,
+    description: str = "",
+    days_before: int = 0,
+) -> Transaction:
+    """Books one transaction that happened `days_before` its booking."""
+    async with database.connect() as tx:
+        now = await connect.now(tx)
+    key = f"k{next(_numbers)}"
+    proposal = Proposal(
+        client="token:test",
+        key=key,
+        call=key,
+        kind=kind,
+        description=description,
+        effective_at=now - datetime.timedelta(days=days_before),
+        lines=(Line(debit[0], "debit", debit[1]), Line(credit[0], "credit", credit[1])),
+        actor="user:1",
+    )
+    (outcome,) = await batching.submit(database, person.book.book_id, [proposal])
+    assert isinstance(outcome, Posted), outcome
+    assert outcome.transaction is not None
+    return outcome.transaction
+
+
+async def serves(
+    database: AsyncEngine, her: Person, minutes: int, points: int, what: str, days_before: int = 0
+) -> None:
+    """Hours, points in notice, points to spend: T02 and T03."""
+    hours, notice, wallet = her.account(CREDIT_HOURS), her.account(IN_NOTICE), her.account(WALLET)
+    await posted(
+        database, her, "earn.hours", (SERVED, minutes), (hours, minutes), description=what, days_before=days_before
+    )
+    await posted(database, her, "earn.points", (REWARD, points), (notice, points), description=what)
+    await posted(database, her, "earn.release", (notice, points), (wallet, points))
+
+
+async def lives(database: AsyncEngine, her: Person) -> None:
+    """A year and a bit: something of every passbook, last year and this, some of it booked days after it happened."""
+    last_year = connect.to(url_of(database), clock=lambda time: time - datetime.timedelta(days=366))
+    try:
+        await serves(last_year, her, 150, 25, "community clean-up")
+        await posted(
+            last_year, her, "earn.backfill", (SERVED, 180), (her.account(HONOUR_HOURS), 180), description="flood watch"
+        )
+    finally:
+        await last_year.dispose()
+    await serves(database, her, 600, 100, "lunch for <b>elders</b> & friends", days_before=3)
+    await posted(database, her, "spend.redeem", (her.account(WALLET), 48), (SHOP, 48), description="washing liquid")
+    await posted(database, her, "earn.item", (ITEMS, 10), (her.account(IN_NOTICE), 10), description="neighbours")
+
+
+def url_of(database: AsyncEngine) -> str:
+    return database.url.render_as_string(hide_password=False)
+
+
+# --- reading pages ----------------------------------------------------------------------------------------------------
+
+
+def token_of(page: str) -> str:
+    """The hidden token of a page's form."""
+    found = re.search(r'name="_csrf_token" value="([^"]+)"', page)
+    assert found, "the page has a guarded form"
+    return html.unescape(found[1])
+
+
+async def sign_in(site: httpx.AsyncClient, person: Person, **fields: str) -> httpx.Response:
+    """Fills in the form and sends it."""
+    form = {"login": person.login, "password": PASSWORD, **fields}
+    if "_csrf_token" not in form:
+        form["_csrf_token"] = token_of((await site.get("/sign-in")).text)
+    return await site.post("/sign-in", data=form)
+
+
+class _Words(HTMLParser):
+    """Collects the text, without what is said to be Chinese in so many words (the switch to the other language)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.skipping = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.words += [value or "" for name, value in attrs if name in ("aria-label", "data-label", "title", "value")]
+        if tag == "a" and ("lang", "zh-CN") in attrs:
+            self.skipping += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a" and self.skipping:
+            self.skipping -= 1
+
+    def handle_data(self, data: str) -> None:
+        if not self.skipping:
+            self.words.append(data)
+
+
+def words_of(page: str) -> str:
+    """What a page says, in one line."""
+    reader = _Words()
+    reader.feed(page)
+    return " ".join(" ".join(reader.words).split())
