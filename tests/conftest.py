@@ -6,6 +6,7 @@ the same tests run on the oldest PostgreSQL supported.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -23,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.books import directory, integrity
 from ledger.books.directory import Book
 from ledger.database import connect, embedded, schema
+from ledger.errors import UnitExists
 
 OWNER, SERVICE = "meide_test_owner", "meide_test_app"
 
@@ -123,6 +125,14 @@ async def database(service_url: str) -> AsyncIterator[AsyncEngine]:
 async def new_book(database: AsyncEngine) -> Book:
     async with database.begin() as tx:
         return await directory.create_book(tx, f"B{secrets.token_hex(4)}", "试验区时间银行")
+
+
+@pytest.fixture
+async def swedish(database: AsyncEngine) -> None:
+    """The unit SEK is there; units belong to all books, so an earlier test may have made it."""
+    async with database.begin() as tx:
+        with contextlib.suppress(UnitExists):
+            await directory.create_unit(tx, "SEK", "svenska kronor", 2)
 
 
 @pytest.fixture

@@ -205,7 +205,7 @@ def refused(request: pytest.FixtureRequest, database: AsyncEngine) -> Ask:
 
     async def ask(statements: str) -> BaseException:
         *first, last = statements.split(";\n")
-        async with database.connect() as tx:
+        async with database.connect() as tx, tx.begin():
             for statement in first:
                 await tx.execute(text(statement))
             if request.param == "through SQLAlchemy":

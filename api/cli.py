@@ -1,0 +1,371 @@
+"""The command line: `meide`. Exit codes: 0 done, 1 failed, 2 misused."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import datetime
+import json
+import os
+import secrets
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rich_click as click
+from click.exceptions import Exit
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api import VERSION, journal_files, problems, reach, settings
+from api.journal_files import NotThisFormat
+from api.problems import Language
+from api.settings import Settings
+from ledger.access import users
+from ledger.books import balances, directory, guards, integrity
+from ledger.books.integrity import Finding
+from ledger.database import connect, embedded, schema
+from ledger.earning import volunteers
+from ledger.errors import DemoNeedsOwnServer, Fault, Refusal, SettingInvalid, UnknownVolunteer
+
+T = TypeVar("T")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+of_book = click.option("--book", required=True, metavar="CODE", help="The book.")
+on_port = click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+A_DAY = click.DateTime(["%Y-%m-%d"])
+A_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+
+
+def main() -> None:
+    """The entry point: refusals and faults are one sentence, never a traceback."""
+    try:
+        cli.main(standalone_mode=False, prog_name="meide")
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Exit as end:
+        sys.exit(end.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _say("Stopped." if language() == "en" else "已停止。")
+        sys.exit(1)
+    except Refusal as refusal:
+        _fail(problems.code(refusal), problems.sentence(refusal, language()), problems.facts(refusal))
+    except Fault as fault:
+        _fail(type(fault).__name__, problems.fault_sentence(fault, language()), dict(fault.facts()))
+    except NotThisFormat as error:
+        _fail("not_this_format", str(error), {})
+    except BrokenPipeError:  # `meide balances | head`
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def language() -> Language:
+    """Chinese where the terminal is Chinese, English elsewhere."""
+    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh" if spoken.startswith("zh") else "en"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="meide")
+def cli() -> None:
+    """Meide Ledger 美德账本: the books of a volunteer time bank.
+
+    Settings come from the environment (MEIDE_…, see the README). Without MEIDE_DATABASE_URL a PostgreSQL of its own
+    runs in the data folder (MEIDE_DATA).
+    """
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@on_port
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that serve.")
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve until told to stop (Ctrl-C)."""
+    from api import serving  # the web framework takes half a second to import, which the other commands do not need
+
+    def ready(_: str, address: str) -> None:
+        _say(f"Meide Ledger 美德账本: {address}")
+
+    serving.serve(settings.read(os.environ), host, port, workers, _say, ready)
+
+
+@cli.command()
+@as_json
+def migrate(as_json: bool) -> None:
+    """Bring the database's schema to this version."""
+    given = settings.read(os.environ)
+    if given.database_url is None:
+        with embedded.running(given.data, say=_say) as server:
+            before, after = schema.upgrade(server.owner_url, reach.SERVICE_ROLE)
+    else:
+        if given.owner_url is None:
+            raise SettingInvalid("MEIDE_OWNER_URL", "it is required to migrate the database of MEIDE_DATABASE_URL")
+        before, after = schema.upgrade(given.owner_url, connect.role_of(given.database_url))
+    if as_json:
+        _print_json({"before": before, "after": after})
+    else:
+        click.echo(f"The schema is up to date: {before or 'empty'} → {after}")
+
+
+@cli.command("demo")
+@on_port
+def serve_demo(port: int) -> None:
+    """Serve a sample district, with a login for each kind of user."""
+    from api import demo, serving
+
+    given = settings.read(os.environ)
+    if given.database_url is not None:
+        raise DemoNeedsOwnServer
+
+    def ready(url: str, address: str) -> None:
+        demo.welcome(asyncio.run(demo.fill(url, given.data, _say)), address)
+
+    serving.serve(given, "127.0.0.1", port, 1, _say, ready)
+
+
+@cli.group()
+def book() -> None:
+    """Books: one for each programme."""
+
+
+@book.command("create")
+@click.argument("code")
+@click.argument("name")
+@click.option("--first-day", type=A_DAY, help="Nothing is dated before it.  [default: 1990-01-01]")
+@as_json
+def create_book(code: str, name: str, first_day: datetime.datetime | None, as_json: bool) -> None:
+    """Make a new, empty book."""
+
+    async def work(database: AsyncEngine) -> directory.Book:
+        async with database.begin() as tx:
+            day = first_day.date() if first_day else directory.FIRST_DAY
+            return await directory.create_book(tx, code, name, day)
+
+    made = _with_database(work)
+    if as_json:
+        _print_json({"code": made.code, "name": made.name, "first_day": made.first_day.isoformat()})
+    else:
+        click.echo(f"The book {made.code} ({made.name}) begins on {made.first_day}.")
+
+
+@cli.group()
+def unit() -> None:
+    """Units: what is counted. HR, PT, TC and CNY are there from the start."""
+
+
+@unit.command("create")
+@click.argument("code")
+@click.option("--scale", required=True, type=click.IntRange(0, 8), help="Digits after the point when shown.")
+@click.option("--name", help="What it is called.  [default: the code]")
+@as_json
+def create_unit(code: str, scale: int, name: str | None, as_json: bool) -> None:
+    """Add a unit, e.g. SEK for imported books."""
+
+    async def work(database: AsyncEngine) -> None:
+        async with database.begin() as tx:
+            await directory.create_unit(tx, code, name or code, scale)
+
+    _with_database(work)
+    if as_json:
+        _print_json({"code": code, "scale": scale, "name": name or code})
+    else:
+        click.echo(f"The unit {code} is there, with {scale} digits after the point.")
+
+
+@cli.group()
+def user() -> None:
+    """Users: who may sign in."""
+
+
+@user.command("create")
+@click.argument("login")
+@of_book
+@click.option("--role", required=True, type=click.Choice(["operator", "volunteer"]))
+@click.option("--volunteer", metavar="NO", help="The volunteer number; registered in the book if it is new.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of making one.")
+@as_json
+def create_user(
+    login: str, book: str, role: users.Role, volunteer: str | None, password_stdin: bool, as_json: bool
+) -> None:
+    """Let somebody sign in to a book."""
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(9)
+
+    async def work(database: AsyncEngine) -> None:
+        async with database.begin() as tx:
+            into = await directory.find_book(tx, book)
+            await users.create(tx, login, password, into.book_id, role, volunteer)
+            if volunteer is not None:
+                try:
+                    await volunteers.find(tx, into.book_id, volunteer)
+                except UnknownVolunteer:
+                    await volunteers.register(tx, into.book_id, volunteer)
+
+    _with_database(work)
+    shown = None if password_stdin else password
+    if as_json:
+        _print_json({"login": login, "role": role, "book": book, "volunteer": volunteer, "password": shown})
+    else:
+        click.echo(f"{login} can sign in to {book} as {role}." + (f" Password: {shown}" if shown else ""))
+
+
+@cli.group()
+def journal() -> None:
+    """Journals: books as files."""
+
+
+@journal.command("import")
+@of_book
+@click.option("--accounts", required=True, type=A_FILE, help="accounts.csv")
+@click.option("--journal", "entries", required=True, type=A_FILE, help="journal.csv")
+@click.option("--dry-run", is_flag=True, help="Say what would happen and store nothing.")
+@click.option("--strict", is_flag=True, help="Exit 1 if anything was refused.")
+@as_json
+def import_journal(book: str, accounts: Path, entries: Path, dry_run: bool, strict: bool, as_json: bool) -> None:
+    """Open accounts and post transactions from files, all or nothing for each transaction.
+
+    Importing the same files again changes nothing.
+    """
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
+    shown = sys.stderr.isatty() and not as_json
+    with entries.open("rb") as lines:
+        task = bar.add_task(entries.name, total=sum(1 for _ in lines) if shown else None)
+
+    async def work(database: AsyncEngine) -> journal_files.Report:
+        async with database.connect() as tx:
+            into = await directory.find_book(tx, book)
+        return await journal_files.import_journal(
+            database,
+            into.book_id,
+            accounts,
+            entries,
+            dry_run=dry_run,
+            progress=lambda line: bar.update(task, completed=line),
+        )
+
+    if shown:
+        with bar:
+            report = _with_database(work)
+    else:
+        report = _with_database(work)
+    if as_json:
+        refused = [
+            {
+                "file": each.file,
+                "line": each.line,
+                "key": each.key,
+                "reason": problems.code(each.refusal),
+                "message": problems.sentence(each.refusal, language()),
+            }
+            for each in report.refused
+        ]
+        counts = {"accounts_opened": report.accounts_opened, "posted": report.posted, "replayed": report.replayed}
+        _print_json({**counts, "refused": refused, "dry_run": dry_run})
+    else:
+        for each in report.refused:
+            reason, why = problems.code(each.refusal), problems.sentence(each.refusal, language())
+            click.echo(f"{each.file} line {each.line}, {each.key}: {reason}: {why}", err=True)
+        click.echo(
+            f"{'Would be' if dry_run else 'Done'}: {report.accounts_opened} accounts opened,"
+            f" {report.posted} posted, {report.replayed} replayed, {len(report.refused)} refused"
+        )
+    if strict and report.refused:
+        sys.exit(1)
+
+
+@cli.command("balances")
+@of_book
+@click.option("--at", type=A_DAY, help="At the end of this day (Asia/Shanghai).  [default: now]")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+def print_balances(book: str, at: datetime.datetime | None, form: str) -> None:
+    """Print the balance of every account that has entries, on its normal side."""
+
+    async def work(database: AsyncEngine) -> list[balances.Balance]:
+        async with database.connect() as tx:
+            of = await directory.find_book(tx, book)
+            return await balances.trial_balance(tx, of.book_id, at.date() if at else None)
+
+    rows = [
+        {
+            "account": each.account,
+            "name": each.name,
+            "class": each.account_class,
+            "unit": each.unit,
+            "debits": each.debits,
+            "credits": each.credits,
+            "balance": each.balance,
+        }
+        for each in _with_database(work)
+    ]
+    if form == "json":
+        _print_json(rows)
+    else:
+        columns = ("account", "name", "class", "unit", "debits", "credits", "balance")
+        out = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+        out.writeheader()
+        out.writerows(rows)
+
+
+@cli.command()
+@click.option("--book", metavar="CODE", help="Only this book.  [default: all]")
+@as_json
+def check(book: str | None, as_json: bool) -> None:
+    """Derive every stored figure anew and look at every guard of the journal; exit 1 if anything is wrong."""
+
+    async def work(database: AsyncEngine) -> tuple[int, list[tuple[str, Finding]]]:
+        async with database.connect() as tx:
+            books = [await directory.find_book(tx, book)] if book else await directory.all_books(tx)
+        found = [("", finding) for finding in await guards.check_guards(database)]
+        for each in books:
+            found += [(each.code, finding) for finding in await integrity.check(database, each.book_id)]
+        return len(books), found
+
+    books, found = _with_database(work)
+    if as_json:
+        findings = [{"book": code, "check": f.check, **{k: str(v) for k, v in f.facts.items()}} for code, f in found]
+        _print_json({"books": books, "findings": findings})
+    else:
+        for code, finding in found:
+            click.echo(f"{code or 'the database'}: {finding}")
+        click.echo(f"{books} books checked, {len(found)} findings" + ("" if found else ": everything adds up"))
+    if found:
+        sys.exit(1)
+
+
+def _with_database(work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+    """Runs `work` on the database of the settings, whose schema must be this version's."""
+    given: Settings = settings.read(os.environ)
+
+    async def run(url: str) -> T:
+        database = connect.to(url)
+        try:
+            await connect.reach(database)
+            await schema.may_serve(database)
+            return await work(database)
+        finally:
+            await database.dispose()
+
+    with reach.reached(given, _say) as url:
+        return asyncio.run(run(url))
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _fail(code: str, sentence: str, facts: dict[str, Any]) -> None:
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"code": code, "message": sentence, **facts}, ensure_ascii=False, default=str), err=True)
+    else:
+        click.echo(sentence, err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""The sample district: volunteers and a year of entries, made through the same verbs as everything else.
+
+All of it follows from the book's first day, so that a first start that was interrupted is simply done again: what is
+there already is answered from its keys.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ledger.access import users
+from ledger.books import batching, chart, directory
+from ledger.books.chart import NewAccount
+from ledger.books.directory import Book
+from ledger.books.evaluate import Line, Posted, Proposal
+from ledger.database import connect
+from ledger.database.connect import BEIJING
+from ledger.earning import volunteers
+from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET, Volunteer
+from ledger.errors import Refusal, UnknownBook, UnknownVolunteer
+
+BOOK: Final = "demo"
+NAME: Final = "示例区时间银行"
+VOLUNTEERS: Final = 40
+POINTS_AN_HOUR: Final = 10
+DAYS_OF_NOTICE: Final = 7
+
+TEAMS: Final = ("370101T1", "370102T1", "370203T2", "370301T1")
+OUTLETS: Final = (("X0001", "一街道一社区美德超市"), ("X0006", "一街道爱心驿站"), ("X0013", "三街道一社区美德超市"))
+SERVICES: Final = ("助老陪伴", "助学支教", "生态环保", "文明交通", "社区巡逻", "医疗卫生", "科学普及")
+GOODS: Final = (("香皂一块", 5), ("洗手液一瓶", 20), ("卷纸一提", 30), ("理发一次", 30), ("洗衣液一瓶", 48))
+
+# Letters and digits that an old eye does not mistake for each other.
+_LETTERS: Final = "abcdefghkmnprstuvwxyz"
+_DIGITS: Final = "23456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Somebody who can sign in to the sample district."""
+
+    who: str
+    login: str
+    password: str
+    page: str
+
+
+class _Calendar:
+    """A clock that stands where the sample year has got to."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def __call__(self, _: datetime) -> datetime:
+        return self.time
+
+
+async def fill(url: str, folder: Path, say: Callable[[str], None]) -> list[Login]:
+    """Makes the sample district if it is not there yet, and answers who can sign in."""
+    logins = _logins(folder)
+    calendar = _Calendar()
+    database = connect.to(url, clock=calendar)
+    try:
+        async with database.begin() as tx:
+            try:
+                book = await directory.find_book(tx, BOOK)
+            except UnknownBook:
+                today = connect.day_of(calendar.time)
+                book = await directory.create_book(tx, BOOK, NAME, today - timedelta(days=365))
+        async with database.connect() as tx:
+            if await users.exists(tx, logins[-1].login):
+                return logins
+        say("Making the sample district, a year of entries; this takes some seconds …")
+        people = await _people(database, book)
+        await _year(database, book, people, calendar)
+        async with database.begin() as tx:  # last, so that a district with users is a whole one
+            for login, number in zip(logins, (people[0].volunteer_no, people[1].volunteer_no, None), strict=True):
+                role: users.Role = "operator" if number is None else "volunteer"
+                await users.create(tx, login.login, login.password, book.book_id, role, number)
+    finally:
+        await database.dispose()
+    return logins
+
+
+def welcome(logins: list[Login], address: str) -> None:
+    """Prints for each kind of user an address and a login."""
+    table = Table("", "address", "login", "password", title="Meide Ledger 美德账本", title_justify="left")
+    for each in logins:
+        table.add_row(each.who, f"{address}{each.page}", each.login, each.password)
+    console = Console(width=max(100, Console().width))
+    console.print(table)
+    console.print(f"The HTTP API is described at {address}/schema/openapi.json. Stop with Ctrl-C.")
+
+
+def _logins(folder: Path) -> list[Login]:
+    """The logins of this data folder; their passwords are made once and kept there."""
+    kept = folder / "demo-logins.json"
+    kinds = (("志愿者 volunteer", "wang", "/"), ("志愿者 volunteer", "li", "/"), ("工作人员 staff", "staff", "/"))
+    if not kept.exists():
+        made = {login: _password() for _, login, _ in kinds}
+        draft = kept.with_suffix(".new")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(made, file)
+        draft.replace(kept)
+    passwords = json.loads(kept.read_text())
+    return [Login(who, login, passwords[login], page) for who, login, page in kinds]
+
+
+def _password() -> str:
+    """Eight characters to type from a screen: about 10^9 possibilities, for a demo on one's own machine."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(4))
+    return letters + "".join(secrets.choice(_DIGITS) for _ in range(4))
+
+
+async def _people(database: AsyncEngine, book: Book) -> list[Volunteer]:
+    """The district's accounts and its volunteers."""
+    async with database.begin() as tx:
+        await _open(
+            tx,
+            book,
+            NewAccount("1100", "兑付准备", "asset", "PT"),
+            NewAccount("1110", "资金", "asset", "CNY"),
+            NewAccount("3100", "积分预算", "equity", "PT"),
+            NewAccount("3110", "资金来源", "equity", "CNY"),
+            NewAccount("3200", "实物捐赠", "equity", "PT"),
+            NewAccount("4200", "减分", "income", "PT"),
+            *(NewAccount(f"5100.{team}", "服务奖励", "expense", "PT") for team in TEAMS),
+            *(NewAccount(f"5120.{team}", "加分奖励", "expense", "PT") for team in TEAMS),
+            *(NewAccount(f"9110.{team}", "服务时长", "memo_debit", "HR") for team in TEAMS),
+            *(NewAccount(f"1200.{code}", f"{name} 库存", "asset", "PT") for code, name in OUTLETS),
+            *(NewAccount(f"2300.{code}", f"应付 {name}", "liability", "PT") for code, name in OUTLETS),
+        )
+    people = []
+    for number in range(1, VOLUNTEERS + 1):
+        async with database.begin() as tx:
+            volunteer_no = f"370000{number:06d}"
+            try:
+                people.append(await volunteers.find(tx, book.book_id, volunteer_no))
+            except UnknownVolunteer:
+                people.append(await volunteers.register(tx, book.book_id, volunteer_no))
+    return people
+
+
+async def _open(tx: AsyncConnection, book: Book, *wanted: NewAccount) -> None:
+    for outcome in await chart.open_accounts(tx, book.book_id, wanted):
+        if isinstance(outcome, Refusal):
+            raise outcome
+
+
+async def _year(database: AsyncEngine, book: Book, people: list[Volunteer], calendar: _Calendar) -> None:
+    """Posts the year day by day, each day's entries booked that evening."""
+    today = calendar.time
+    for day, proposals in _days(book, people, connect.day_of(today)):
+        evening = datetime.combine(day, time(20), BEIJING).astimezone(UTC)
+        calendar.time = min(evening, today)
+        for outcome in await batching.submit(database, book.book_id, proposals):
+            if not isinstance(outcome, Posted):
+                raise outcome.refusal
+    calendar.time = today
+
+
+def _days(book: Book, people: list[Volunteer], today: date) -> Iterator[tuple[date, list[Proposal]]]:
+    """What happens on each day of the sample year."""
+    chance = random.Random(20261121)  # noqa: S311 - a sample that is the same everywhere, not a secret
+    habits = {p.volunteer_no: (chance.randrange(7), chance.choice(TEAMS), chance.choice(SERVICES)) for p in people}
+    wallets = {p.volunteer_no: 0 for p in people}
+    in_notice: list[tuple[date, Volunteer, int]] = []
+    day = book.first_day
+    while day <= today:
+        posts = _Posts(day)
+        if day == book.first_day:
+            posts.add("budget", "budget.fund", "年度积分预算", 9, "1100 PT 120000", "3100", "1110 CNY 12000000", "3110")
+            for outlet, _ in OUTLETS:
+                posts.add(f"stock-{outlet}", "stock.donation", "爱心企业捐赠物资", 9, f"1200.{outlet} PT 6000", "3200")
+        ended = [each for each in in_notice if each[0] == day]
+        in_notice = [each for each in in_notice if each[0] != day]
+        for _, person, points in ended:
+            posts.add(
+                f"release-{person.volunteer_no}", "earn.release", "", 9,
+                f"{person.account(IN_NOTICE)} PT {points}", person.account(WALLET),
+            )  # fmt: skip
+            wallets[person.volunteer_no] += points
+        for person in people:
+            number = person.volunteer_no
+            weekday, team, service = habits[number]
+            if day.weekday() == weekday and chance.random() < 0.8:
+                served_on = day - timedelta(days=chance.choice((0, 0, 0, 1))) if day > book.first_day else day
+                minutes = chance.randrange(60, 241, 15)
+                points = minutes * POINTS_AN_HOUR // 60
+                posts.add(
+                    f"hours-{number}", "earn.hours", service, 17,
+                    f"9110.{team} HR {minutes}", person.account(CREDIT_HOURS), on=served_on,
+                )  # fmt: skip
+                posts.add(
+                    f"points-{number}", "earn.points", service, 18,
+                    f"5100.{team} PT {points}", person.account(IN_NOTICE),
+                )  # fmt: skip
+                in_notice.append((day + timedelta(days=DAYS_OF_NOTICE), person, points))
+            if chance.random() < 0.01:
+                posts.add(
+                    f"backfill-{number}", "earn.backfill", "活动补录", 17,
+                    f"9110.{team} HR {chance.randrange(30, 121, 15)}", person.account(HONOUR_HOURS),
+                )  # fmt: skip
+            if chance.random() < 0.008:
+                posts.add(
+                    f"item-{number}", "earn.item", "随手拍问题上报", 12, f"5120.{team} PT 2", person.account(WALLET)
+                )
+                wallets[number] += 2
+            if chance.random() < 0.003 and wallets[number] >= 5:
+                posts.add(f"minus-{number}", "deduct", "报名未到", 12, f"{person.account(WALLET)} PT 5", "4200")
+                wallets[number] -= 5
+            goods, price = chance.choice(GOODS)
+            if chance.random() < 0.04 and wallets[number] >= price:
+                outlet, name = chance.choice(OUTLETS)
+                payee = f"2300.{outlet}" if goods == "理发一次" else f"1200.{outlet}"
+                posts.add(
+                    f"redeem-{number}", "spend.redeem", f"{goods}，{name}", 15,
+                    f"{person.account(WALLET)} PT {price}", payee,
+                )  # fmt: skip
+                wallets[number] -= price
+        if posts.proposals:
+            yield day, posts.proposals
+        day += timedelta(days=1)
+
+
+class _Posts:
+    """The proposals of one day."""
+
+    def __init__(self, day: date) -> None:
+        self.day = day
+        self.proposals: list[Proposal] = []
+
+    def add(self, key: str, kind: str, description: str, hour: int, *pairs: str, on: date | None = None) -> None:
+        """Adds a transaction from pairs: what is debited (`account unit amount`), and the account credited."""
+        lines = []
+        for debited, credited in zip(pairs[::2], pairs[1::2], strict=True):
+            account, unit, amount = debited.split()
+            lines += [Line(account, "debit", int(amount), unit), Line(credited, "credit", int(amount), unit)]
+        self.proposals.append(
+            Proposal(
+                client="room:demo",
+                key=f"{self.day}/{key}",
+                call=f"{self.day}/{key}: {pairs}",
+                kind=kind,
+                description=description,
+                effective_at=datetime.combine(on or self.day, time(hour), BEIJING).astimezone(UTC),
+                lines=tuple(lines),
+                actor="room:demo",
+            )
+        )

@@ -1,0 +1,152 @@
+"""Serving: bring the database up, hold the port, run the workers, and leave everything clean at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, NoReturn
+
+import structlog
+import uvicorn
+from litestar import Litestar
+from uvicorn.supervisors import Multiprocess
+
+from api import settings as settings_module
+from api.app import create_app
+from api.reach import Say, reached
+from api.settings import Settings
+from ledger.database import connect, embedded, schema
+from ledger.errors import PortTaken, SettingInvalid
+
+GRACE: Final = 10
+"""Seconds that requests in flight get to finish when the service is told to stop."""
+
+
+def serve(settings: Settings, host: str, port: int, workers: int, say: Say, ready: Callable[[str, str], None]) -> None:
+    """Serves until told to stop. `ready` gets the database's URL and the service's address, just before. Fault."""
+    with _told_to_stop(), _only_one(settings), _port(host, port) as listener, reached(settings, say) as url:
+        keys = _session_keys(settings)
+        asyncio.run(_may_serve(url))
+        # The workers are processes of their own and read their settings from the environment, as we did.
+        os.environ.update(MEIDE_DATABASE_URL=url, MEIDE_SESSION_KEYS=",".join(keys))
+        address = settings.public_url or f"http://{host}:{listener.getsockname()[1]}"
+        os.environ.setdefault("MEIDE_PUBLIC_URL", address)
+        ready(url, address)
+        config = uvicorn.Config(
+            "api.serving:application",
+            factory=True,
+            loop="uvloop",
+            http="httptools",
+            workers=workers,
+            timeout_graceful_shutdown=GRACE,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            lifespan="on",
+        )
+        if workers == 1:
+            uvicorn.Server(config).run(sockets=[listener])
+        else:
+            Multiprocess(config, sockets=[listener]).run()
+
+
+def application() -> Litestar:
+    """What each worker runs."""
+    configure_log()
+    settings = settings_module.read(os.environ)
+    if settings.database_url is None:
+        raise SettingInvalid("MEIDE_DATABASE_URL", "it is missing")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    return create_app(settings, connect.to(settings.database_url))
+
+
+def _end_with_parent() -> None:
+    """Ends a worker whose supervisor is gone, even if it was killed: it would hold the port for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def configure_log() -> None:
+    """One JSON line an event, to stderr; nothing of what people wrote, no values of variables."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+            ),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+async def _may_serve(url: str) -> None:
+    database = connect.to(url)
+    try:
+        await connect.reach(database)
+        await schema.may_serve(database)
+    finally:
+        await database.dispose()
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """One service a data folder; with a database of somebody else's there is no folder."""
+    if settings.database_url is not None:
+        yield
+    else:
+        with embedded.only_service(settings.data):
+            yield
+
+
+@contextmanager
+def _port(host: str, port: int) -> Iterator[socket.socket]:
+    """The listening socket, taken before anything else so that a taken port is said at once. PortTaken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError:
+            raise PortTaken(host, port) from None
+        listener.listen(2048)
+        listener.set_inheritable(True)
+        yield listener
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Turns Ctrl-C, SIGTERM and a closed terminal into an orderly end of the block, whose clean-up they cannot cut."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(0)
+
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, stop)
+    yield
+
+
+def _session_keys(settings: Settings) -> tuple[str, ...]:
+    """The keys given; with the embedded database one is made and kept in the data folder."""
+    if settings.session_keys:
+        return settings.session_keys
+    if settings.database_url is not None:
+        raise SettingInvalid("MEIDE_SESSION_KEYS", "it is required with MEIDE_DATABASE_URL")
+    return (embedded.secret(settings.data, "session-key"),)

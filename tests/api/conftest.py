@@ -1,0 +1,99 @@
+"""A client of the application, in the same event loop and without a network."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api import auth
+from api.app import create_app
+from api.settings import Settings
+from ledger.access import sessions
+from ledger.access.users import User
+from ledger.books.directory import Book
+
+PASSWORD = "correct horse"
+SETTINGS = Settings(Path("unused"), None, None, (secrets.token_urlsafe(32),), None, "")
+
+
+@dataclass
+class Caller:
+    """Somebody who is signed in to one book; paths begin after the book."""
+
+    http: httpx.AsyncClient
+    book: str
+    token: str
+
+    async def post(self, path: str, body: Any, key: str | None = None, **headers: str) -> httpx.Response:
+        return await self.http.post(self._url(path), json=body, headers=self._headers(key) | headers)
+
+    async def post_raw(self, path: str, content: bytes, key: str | None = None, **headers: str) -> httpx.Response:
+        given = {"Content-Type": "application/json"} | self._headers(key) | headers
+        return await self.http.post(self._url(path), content=content, headers=given)
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        return await self.http.get(self._url(path), headers=self._headers(None) | headers)
+
+    def _url(self, path: str) -> str:
+        return f"/api/v1/books/{self.book}{path}"
+
+    def _headers(self, key: str | None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} | ({"Idempotency-Key": key} if key else {})
+
+
+@pytest.fixture(scope="session")
+async def application(database: AsyncEngine) -> Litestar:
+    return create_app(SETTINGS, database)
+
+
+@pytest.fixture(scope="session")
+async def http(application: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    # Not within application.lifespan(): its end would dispose of the engine that other tests share.
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://meide.test") as client:
+        yield client
+
+
+async def signed_in(http: httpx.AsyncClient, book: Book, login: str) -> Caller:
+    answer = await http.post("/api/v1/sessions", json={"login": login, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    return Caller(http, book.code, answer.json()["access_token"])
+
+
+@pytest.fixture
+def operator(http: httpx.AsyncClient, book: Book) -> Caller:
+    """An operator with a token as a sign-in would give it; hashing a password for each test would take too long."""
+    user = User(secrets.randbelow(10**9), f"op-{book.code}", book.book_id, "operator", None)
+    now = auth.now()
+    return Caller(http, book.code, sessions.issue(sessions.begin(user, book.code, now), SETTINGS.session_keys, now))
+
+
+@pytest.fixture
+async def ledger(operator: Caller) -> Caller:
+    """An operator whose book has a reward account, a shop and two wallets."""
+    for code, account_class in (
+        ("5100", "expense"),
+        ("2300.x", "liability"),
+        ("2100.a", "liability"),
+        ("2100.b", "liability"),
+    ):
+        body = {"code": code, "name": code, "class": account_class, "unit": "PT"}
+        assert (await operator.post("/accounts", body)).status_code == 201
+    return operator
+
+
+def transfer(amount: Any, debit: str = "5100", credit: str = "2100.a", **more: Any) -> dict[str, Any]:
+    """The body of a two-line transaction."""
+    lines = [
+        {"account": debit, "side": "debit", "amount": amount},
+        {"account": credit, "side": "credit", "amount": amount},
+    ]
+    return {"kind": "test", "effective_at": "2026-01-02", "lines": lines} | more

@@ -1,0 +1,117 @@
+"""Real processes of the command line, for tests that start, stop and kill them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+LONGEST = 60
+"""Seconds after which a condition that should come about has not: only a broken program waits so long."""
+
+
+def meide(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs one command to its end, in an environment of nothing but what is given."""
+    return subprocess.run(
+        [sys.executable, "-m", "api.cli", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env=bare(environment),
+        timeout=LONGEST,
+        check=False,
+    )
+
+
+def bare(environment: dict[str, str]) -> dict[str, str]:
+    return {"PATH": os.defpath, "PYTHONUTF8": "1", **environment}
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Polls until `condition` holds: what is waited for happens in other processes, which send no event."""
+    end = time.monotonic() + LONGEST
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Service:
+    """A `meide serve` that answers."""
+
+    process: subprocess.Popen[str]
+    address: str
+    folder: Path | None
+
+    def family(self) -> list[psutil.Process]:
+        """The service, its workers, and the embedded PostgreSQL with its own processes."""
+        own = psutil.Process(self.process.pid)
+        found = [own, *own.children(recursive=True)]
+        if self.folder is not None:
+            cluster = str(self.folder / "cluster")
+            for each in psutil.process_iter(["name"]):
+                try:
+                    if each.info["name"] == "postgres" and each.cwd() == cluster:
+                        found.append(each)
+                except psutil.Error:
+                    continue
+        return found
+
+    def kill_everything(self) -> None:
+        """kill -9 of the service and of PostgreSQL."""
+        family = self.family()
+        for each in family:
+            each.kill()
+        self.process.wait(LONGEST)
+        psutil.wait_procs(family, LONGEST)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Tells it to stop and waits; answers the exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(LONGEST)
+
+
+@contextmanager
+def serving(*arguments: str, folder: Path | None = None, **environment: str) -> Iterator[Service]:
+    """A service for the length of the block, on a free port."""
+    port = free_port()
+    if folder is not None:
+        environment["MEIDE_DATA"] = str(folder)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api.cli", "serve", "--port", str(port), *arguments],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=bare(environment),
+    )
+    service = Service(process, f"http://127.0.0.1:{port}", folder)
+
+    def ready() -> bool:
+        assert process.poll() is None, f"the service ended with {process.returncode}"
+        try:
+            return httpx.get(f"{service.address}/readyz", timeout=LONGEST).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    try:
+        until(ready, "the service")
+        yield service
+    finally:
+        if process.poll() is None:
+            service.stop()

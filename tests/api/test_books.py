@@ -1,0 +1,314 @@
+"""The books over HTTP: what each call answers, and what each wrong one is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ledger.access import users
+from ledger.books.directory import Book
+from ledger.books.tables import keys, transactions
+from ledger.earning import volunteers
+from tests.api.conftest import PASSWORD, Caller, signed_in, transfer
+
+
+async def stored(database: AsyncEngine, book: Book) -> tuple[int, int]:
+    """How many transactions and keys the book holds."""
+    async with database.connect() as tx:
+        return (
+            (await tx.execute(select(func.count()).where(transactions.c.book_id == book.book_id))).scalar_one(),
+            (await tx.execute(select(func.count()).where(keys.c.book_id == book.book_id))).scalar_one(),
+        )
+
+
+async def test_a_posting_is_answered_with_its_entries_and_read_again_the_same(ledger: Caller) -> None:
+    answer = await ledger.post("/transactions", transfer(25, description="扫雪"), key="k1")
+    assert answer.status_code == 201
+    body = answer.json()
+    assert body["entries"] == [
+        {"account": "5100", "unit": "PT", "side": "debit", "amount": 25, "number": 1, "balance_after": 25},
+        {"account": "2100.a", "unit": "PT", "side": "credit", "amount": 25, "number": 1, "balance_after": 25},
+    ]
+    assert body["effective_on"] == "2026-01-02"
+    assert (await ledger.get(f"/transactions/{body['id']}")).json() == body
+
+
+async def test_the_same_call_again_gets_the_first_answer(ledger: Caller) -> None:
+    first = await ledger.post("/transactions", transfer(25), key="k1")
+    again = await ledger.post("/transactions", transfer(25), key="k1")
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        (transfer(26), "lines[0].amount"),
+        (transfer(25, kind="other"), "kind"),
+        (transfer(25, description="x"), "description"),
+        (transfer(25, credit="2100.b"), "lines[1].account"),
+        (transfer(25, effective_at="2026-01-03"), "effective_at"),
+    ],
+)
+async def test_another_call_under_the_key_names_the_first_field_that_differs(
+    ledger: Caller, changed: dict[str, Any], field: str
+) -> None:
+    await ledger.post("/transactions", transfer(25), key="k1")
+    answer = await ledger.post("/transactions", changed, key="k1")
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (409, "idempotency_conflict", field)
+
+
+async def test_white_space_and_the_order_of_fields_are_not_another_call(ledger: Caller) -> None:
+    body = transfer(25)
+    first = await ledger.post("/transactions", body, key="k1")
+    shuffled = json.dumps(dict(reversed(body.items())), indent=3).encode()
+    again = await ledger.post_raw("/transactions", shuffled, key="k1")
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
+async def test_a_refusal_on_state_is_kept_and_a_new_key_tries_anew(ledger: Caller) -> None:
+    spend = transfer(10, debit="2100.a", credit="2300.x")
+    first = await ledger.post("/transactions", spend, key="spend")
+    assert first.status_code == 409
+    problem = first.json()
+    assert (problem["code"], problem["account"], problem["balance"], problem["floor"]) == (
+        "insufficient_balance",
+        "2100.a",
+        0,
+        0,
+    )
+    await ledger.post("/transactions", transfer(10), key="earn")
+    again = await ledger.post("/transactions", spend, key="spend")
+    assert (again.status_code, again.json()) == (409, problem)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (await ledger.post("/transactions", spend, key="spend-2")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (transfer(0), 400, "invalid_request"),
+        (transfer(-5), 400, "invalid_request"),
+        (transfer(10**15 + 1), 400, "invalid_request"),
+        (transfer(10**30), 400, "invalid_request"),
+        (transfer("5"), 400, "invalid_request"),
+        (transfer(5.0), 400, "invalid_request"),
+        (transfer(True), 400, "invalid_request"),
+        (transfer(None), 400, "invalid_request"),
+        (transfer(5, surprise=1), 400, "invalid_request"),
+        (transfer(5, kind=""), 400, "invalid_request"),
+        (transfer(5, description="a\x00b"), 400, "invalid_request"),
+        (transfer(5, description="a\nb"), 400, "invalid_request"),
+        (transfer(5, effective_at="0000-01-01"), 400, "invalid_request"),
+        (transfer(5, effective_at="2026-02-30"), 400, "invalid_request"),
+        (transfer(5, effective_at="20260102"), 400, "invalid_request"),
+        (transfer(5, effective_at="2026-01-02T10:00:00"), 400, "invalid_request"),
+        (transfer(5, effective_at="0001-01-01T00:00:00+14:00"), 400, "invalid_request"),
+        (transfer(5, effective_at="9999-12-31T23:59:59-12:00"), 400, "invalid_request"),
+        (transfer(5, effective_at="9999-12-31"), 400, "invalid_request"),
+        (transfer(5, effective_at="9999-01-01"), 422, "effective_day_out_of_range"),
+        (transfer(5, effective_at="1989-12-31"), 422, "effective_day_out_of_range"),
+        (transfer(5, credit="2100.nobody"), 404, "unknown_account"),
+        (transfer(5, credit="2100 a"), 400, "invalid_request"),
+        (transfer(5) | {"lines": transfer(5)["lines"][:1]}, 400, "invalid_request"),
+        (transfer(5) | {"lines": []}, 400, "invalid_request"),
+        (transfer(5) | {"lines": transfer(5)["lines"] * 201}, 422, "too_many_lines"),
+        (transfer(5) | {"lines": [transfer(5)["lines"][0]] * 2}, 422, "unbalanced"),
+        ([], 400, "invalid_request"),
+    ],
+)
+async def test_a_wrong_transaction_is_refused_by_code_and_leaves_the_key_free(
+    ledger: Caller, database: AsyncEngine, book: Book, body: Any, status: int, code: str
+) -> None:
+    answer = await ledger.post("/transactions", body, key="k1")
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert await stored(database, book) == (0, 0)
+    assert (await ledger.post("/transactions", transfer(25), key="k1")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status", "code"),
+    [
+        (b'{"kind": "\xff"}', {}, 400, "invalid_request"),
+        (b'{"kind": "\\ud800"}', {}, 400, "invalid_request"),
+        (b"{", {}, 400, "invalid_request"),
+        (b"", {}, 400, "invalid_request"),
+        (b"null", {}, 400, "invalid_request"),
+        (json.dumps(transfer(5)).encode(), {"Content-Type": "text/plain"}, 415, "unsupported_media_type"),
+        (json.dumps(transfer(5)).encode(), {"Content-Type": "application/x-www-form-urlencoded"}, 415, None),
+        (b" " * 70_000, {}, 413, "body_too_large"),
+    ],
+)
+async def test_a_body_that_is_no_json_of_ours_is_refused(
+    ledger: Caller, content: bytes, headers: dict[str, str], status: int, code: str | None
+) -> None:
+    answer = await ledger.post_raw("/transactions", content, key="k1", **headers)
+    assert answer.status_code == status, answer.text
+    if code is not None:
+        assert answer.json()["code"] == code
+
+
+async def test_a_fault_of_a_field_says_which_field(ledger: Caller) -> None:
+    answer = await ledger.post("/transactions", transfer("5"), key="k1")
+    assert [fault["field"] for fault in answer.json()["errors"]] == ["lines[0].amount"]
+
+
+@pytest.mark.parametrize("key", [None, "", " ", "a" * 256, "ключ".encode().decode("latin-1")])
+async def test_a_posting_needs_a_key_that_can_be_one(ledger: Caller, key: str | None) -> None:
+    headers = {} if key is None else {"Idempotency-Key": key.encode("latin-1")}
+    answer = await ledger.http.post(
+        f"/api/v1/books/{ledger.book}/transactions",
+        json=transfer(5),
+        headers={"Authorization": f"Bearer {ledger.token}", **headers},  # type: ignore[dict-item] # raw bytes on purpose
+    )
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "Idempotency-Key")
+
+
+async def test_fifty_equal_calls_at_once_are_one_transaction_and_fifty_equal_answers(
+    ledger: Caller, database: AsyncEngine, book: Book
+) -> None:
+    answers = await asyncio.gather(*(ledger.post("/transactions", transfer(7), key="once") for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.text for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 1
+    assert await stored(database, book) == (1, 1)
+
+
+async def test_a_reversal_mirrors_once_and_is_not_reversed(ledger: Caller) -> None:
+    original = (await ledger.post("/transactions", transfer(25), key="k1")).json()
+    path = f"/transactions/{original['id']}/reversal"
+    reversal = await ledger.post(path, {"reason": "登记错误"}, key="r1")
+    assert reversal.status_code == 201
+    assert (reversal.json()["correction"], reversal.json()["corrects"]) == ("reversal", original["id"])
+    assert (await ledger.post(path, {"reason": "登记错误"}, key="r1")).json() == reversal.json()
+    assert (await ledger.post(path, {}, key="r2")).json()["code"] == "already_reversed"
+    again = await ledger.post(f"/transactions/{reversal.json()['id']}/reversal", {}, key="r3")
+    assert (again.status_code, again.json()["code"]) == (422, "cannot_reverse")
+    missing = await ledger.post("/transactions/01890000-0000-7000-8000-000000000000/reversal", {}, key="r4")
+    assert (missing.status_code, missing.json()["code"]) == (404, "unknown_transaction")
+
+
+async def test_accounts_open_once_and_say_what_differs(operator: Caller) -> None:
+    body = {"code": "2100.a", "name": "王", "class": "liability", "unit": "PT"}
+    made = await operator.post("/accounts", body)
+    assert (made.status_code, made.json()["kind"], made.json()["floor"]) == (201, "wallet", 0)
+    assert (await operator.post("/accounts", body)).status_code == 200
+    assert (await operator.get("/accounts/2100.a")).json() == made.json()
+    renamed = await operator.post("/accounts", body | {"name": "李"})
+    assert (renamed.status_code, renamed.json()["code"], renamed.json()["field"]) == (409, "account_exists", "name")
+    for change, code in (
+        ({"code": "2100.c", "floor": -5}, "not_the_chart"),
+        ({"code": "x", "unit": "SEX"}, "unknown_unit"),
+        ({"code": "x", "class": "money"}, "invalid_request"),
+        ({"code": ".x"}, "invalid_request"),
+        ({"code": "x" * 65}, "invalid_request"),
+        ({"code": "x", "name": ""}, "invalid_request"),
+    ):
+        assert (await operator.post("/accounts", body | change)).json()["code"] == code
+
+
+async def test_balance_now_and_on_a_day(ledger: Caller) -> None:
+    await ledger.post("/transactions", transfer(25, effective_at="2026-03-01"), key="k1")
+    await ledger.post("/transactions", transfer(4, effective_at="2026-02-01T23:59:59+08:00"), key="k2")
+    for at, expected in (("", 29), ("?at=2026-01-31", 0), ("?at=2026-02-01", 4), ("?at=2026-03-01", 29)):
+        answer = await ledger.get(f"/accounts/2100.a/balance{at}")
+        assert (answer.status_code, answer.json()["balance"]) == (200, expected)
+    assert (await ledger.get("/accounts/2100.a/balance?at=2026-2-1")).status_code == 400
+    assert (await ledger.get("/accounts/nobody/balance")).json()["code"] == "unknown_account"
+    assert (await ledger.get("/accounts/a%00b/balance")).status_code in (400, 404)
+
+
+async def test_a_statement_is_read_page_by_page_newest_first(ledger: Caller) -> None:
+    for number in range(1, 8):
+        await ledger.post("/transactions", transfer(number), key=f"k{number}")
+    seen, path = [], "/accounts/2100.a/entries?limit=3"
+    while True:
+        page = (await ledger.get(path)).json()
+        seen += [item["amount"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        path = f"/accounts/2100.a/entries?limit=3&after={page['next']}"
+    assert seen == [7, 6, 5, 4, 3, 2, 1]
+    for wrong in ("limit=0", "limit=201", "limit=x", "after=x"):
+        assert (await ledger.get(f"/accounts/2100.a/entries?{wrong}")).json()["code"] == "invalid_request"
+
+
+async def test_nobody_calls_the_books_without_being_their_operator(
+    ledger: Caller, http: httpx.AsyncClient, database: AsyncEngine, book: Book
+) -> None:
+    async with database.begin() as tx:
+        await volunteers.register(tx, book.book_id, "370000000001")
+        await users.create(tx, f"v-{book.code}", PASSWORD, book.book_id, "volunteer", "370000000001")
+    volunteer = await signed_in(http, book, f"v-{book.code}")
+    for caller, status, code in (
+        (volunteer, 403, "not_allowed"),
+        (Caller(http, "another-book", ledger.token), 403, "not_allowed"),
+        (Caller(http, book.code, "forged"), 401, "session_ended"),
+    ):
+        for answer in (
+            await caller.post("/transactions", transfer(1), key="k"),
+            await caller.post("/accounts", {}),
+            await caller.get("/accounts/2100.a"),
+            await caller.get("/accounts/2100.a/balance"),
+            await caller.get("/accounts/2100.a/entries"),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert (await http.get("/api/v1/books", headers={"Authorization": f"Bearer {ledger.token}"})).json() == [
+        {"code": book.code, "name": book.name, "first_day": "1990-01-01"}
+    ]
+
+
+async def test_sign_in_tells_nobody_which_of_the_two_was_wrong(
+    database: AsyncEngine, http: httpx.AsyncClient, book: Book
+) -> None:
+    async with database.begin() as tx:
+        await users.create(tx, f"op-{book.code}", PASSWORD, book.book_id, "operator")
+    operator = await signed_in(http, book, f"op-{book.code}")
+    for login, password in ((f"op-{book.code}", "wrong"), ("nobody", PASSWORD), ("a\x00b", PASSWORD)):
+        answer = await http.post("/api/v1/sessions", json={"login": login, "password": password})
+        assert answer.status_code in (400, 401)
+        assert login not in answer.text
+    me = await http.get("/api/v1/me", headers={"Authorization": f"Bearer {operator.token}"})
+    assert me.json() == {"login": f"op-{book.code}", "role": "operator", "book": book.code, "volunteer": None}
+
+
+async def test_what_the_framework_refuses_is_a_problem_document_too(http: httpx.AsyncClient) -> None:
+    for answer, status, code in (
+        (await http.get("/nowhere"), 404, "not_found"),
+        (await http.delete("/healthz"), 405, "method_not_allowed"),
+        (await http.get("/api/v1/me"), 401, "session_ended"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["X-Request-Id"]
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_problems_speak_the_callers_language_and_every_answer_has_its_headers(http: httpx.AsyncClient) -> None:
+    chinese = await http.get("/api/v1/me")
+    english = await http.get("/api/v1/me", headers={"Accept-Language": "en-GB,en;q=0.9"})
+    assert "请重新登录" in chinese.json()["detail"]
+    assert "sign in again" in english.json()["detail"]
+    for answer in (chinese, english):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert len(answer.headers["X-Request-Id"]) == 32
+
+
+async def test_the_service_is_healthy_ready_and_described(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/healthz")).json() == {"status": "ok"}
+    assert (await http.get("/readyz")).json() == {"status": "ready"}
+    schema = (await http.get("/schema/openapi.json")).json()
+    posting = schema["paths"]["/api/v1/books/{book}/transactions"]["post"]
+    assert {"201", "400", "401", "403", "404", "409", "422"} <= set(posting["responses"])
+    assert "application/problem+json" in posting["responses"]["409"]["content"]
+    assert posting["requestBody"]["content"]["application/json"]["schema"]

@@ -1,0 +1,162 @@
+"""The command line, by hand: what each command prints, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+
+from tests.api.processes import meide
+from tests.conftest import OWNER, SERVICE, Server
+
+SIE = Path(__file__).parent.parent / "data" / "sie" / "typ4"
+FILES = ("--accounts", str(SIE / "accounts.csv"), "--journal", str(SIE / "journal.csv"))
+
+
+@pytest.fixture
+def here(service_url: str) -> dict[str, str]:
+    return {"MEIDE_DATABASE_URL": service_url}
+
+
+@pytest.fixture
+def code() -> str:
+    return f"C{secrets.token_hex(4)}"
+
+
+def test_a_newcomer_sets_a_book_up_imports_and_reads_it(here: dict[str, str], code: str) -> None:
+    made = meide("book", "create", code, "瑞典示例", "--first-day", "2010-01-01", **here)
+    assert (made.returncode, made.stdout) == (0, f"The book {code} (瑞典示例) begins on 2010-01-01.\n")
+    again = meide("book", "create", code, "x", **here)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr == f"The book {code} exists already.\n"
+
+    unit = meide("unit", "create", "SEK", "--scale", "2", **here)
+    assert unit.returncode in (0, 1)  # units belong to all books: an earlier test may have made it
+
+    report = meide("journal", "import", "--book", code, *FILES, "--json", **here)
+    assert report.returncode == 0
+    counts = json.loads(report.stdout)
+    assert (counts["accounts_opened"], counts["posted"], counts["replayed"], counts["refused"]) == (67, 82, 0, [])
+    second = meide("journal", "import", "--book", code, *FILES, **here)
+    assert second.stdout == "Done: 0 accounts opened, 0 posted, 82 replayed, 0 refused\n"
+
+    printed = meide("balances", "--book", code, **here).stdout.splitlines()
+    assert printed[0] == "account,name,class,unit,debits,credits,balance"
+    assert printed[1] == "1220,account 1220,asset,SEK,86410000,42745083,43664917"
+    as_json = json.loads(meide("balances", "--book", code, "--format", "json", **here).stdout)
+    assert [",".join(str(value) for value in row.values()) for row in as_json] == printed[1:]
+    assert meide("balances", "--book", code, "--at", "2010-12-31", **here).stdout == printed[0] + "\n"
+
+    check = meide("check", "--book", code, **here)
+    assert (check.returncode, check.stdout) == (0, "1 books checked, 0 findings: everything adds up\n")
+
+
+def test_refusals_of_an_import_name_line_key_and_reason(here: dict[str, str], code: str, folders: Path) -> None:
+    meide("book", "create", code, "x", **here)
+    broken = folders / f"{code}.csv"
+    broken.write_text("key,date,kind,description,account,unit,debit,credit\nk1,2026-01-02,t,,nobody,PT,1e5,0\n")
+    files = ("--accounts", str(SIE / "accounts.csv"), "--journal", str(broken))
+    told = meide("journal", "import", "--book", code, *files, **here)
+    assert told.returncode == 0
+    assert f"{broken.name} line 2, k1: invalid_request: The field debit cannot be used" in told.stderr
+    assert meide("journal", "import", "--book", code, *files, "--strict", **here).returncode == 1
+    dry = meide("journal", "import", "--book", code, *files, "--dry-run", "--json", **here)
+    assert json.loads(dry.stdout)["refused"][0]["reason"] == "invalid_request"
+    (folders / "empty.csv").write_text("")
+    files = ("--accounts", str(SIE / "accounts.csv"), "--journal", str(folders / "empty.csv"))
+    wrong = meide("journal", "import", "--book", code, *files, **here)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert wrong.stderr.startswith("empty.csv: ")
+
+
+def test_a_user_gets_a_password_once_and_a_volunteer_her_accounts(here: dict[str, str], code: str) -> None:
+    meide("book", "create", code, "x", **here)
+    made = meide(
+        "user", "create", f"v-{code}", "--book", code, "--role", "volunteer", "--volunteer", "37-1", "--json", **here
+    )
+    assert made.returncode == 0
+    assert len(json.loads(made.stdout)["password"]) >= 12
+    given = meide(
+        "user", "create", f"o-{code}", "--book", code, "--role", "operator", "--password-stdin", stdin="long enough\n",
+        **here,
+    )  # fmt: skip
+    assert given.stdout == f"o-{code} can sign in to {code} as operator.\n"
+    for arguments, message in (
+        ((f"o-{code}", "--role", "operator"), f"The login o-{code} is taken.\n"),
+        (("x", "--role", "volunteer"), "The field volunteer cannot be used (missing). Please correct it"),
+        (("x", "--role", "operator", "--volunteer", "1"), "The field volunteer cannot be used (only_for_volunteers)"),
+    ):
+        refused = meide("user", "create", *arguments, "--book", code, **here)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("balances", "--book", "nowhere"), 1, "There is no book nowhere."),
+        (("balances",), 2, "Missing option '--book'"),
+        (("balances", "--book", "x", "--at", "yesterday"), 2, "yesterday"),
+        (("journal", "import", "--book", "x", "--accounts", "missing.csv", "--journal", "x"), 2, "missing.csv"),
+        (("dance",), 2, "dance"),
+        (("unit", "create", "X", "--scale", "9"), 2, "9"),
+        (("book", "create", "a b", "x"), 1, "The field code cannot be used"),
+    ],
+)
+def test_misuse_exits_2_and_refusals_exit_1_in_a_sentence(
+    here: dict[str, str], arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    done = meide(*arguments, **here)
+    assert (done.returncode, words in done.stderr) == (status, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_speak_chinese_where_the_terminal_does_and_json_to_machines(here: dict[str, str]) -> None:
+    assert meide("balances", "--book", "nowhere", LANG="zh_CN.UTF-8", **here).stderr == "没有账本 nowhere。\n"
+    told = json.loads(meide("check", "--book", "nowhere", "--json", **here).stderr)
+    assert (told["code"], told["book"]) == ("unknown_book", "nowhere")
+
+
+@pytest.mark.parametrize("command", ["", "serve", "migrate", "demo", "book create", "unit create", "user create",
+                                     "journal import", "balances", "check"])  # fmt: skip
+def test_every_command_has_help(command: str) -> None:
+    done = meide(*command.split(), "--help")
+    assert (done.returncode, "Usage:" in done.stdout) == (0, True)
+
+
+def test_migrate_needs_the_owner_and_is_done_once(server: Server) -> None:
+    name = server.new_database()
+    try:
+        urls = {"MEIDE_DATABASE_URL": server.url(SERVICE, name), "MEIDE_OWNER_URL": server.url(OWNER, name)}
+        behind = meide("check", MEIDE_DATABASE_URL=urls["MEIDE_DATABASE_URL"])
+        assert (behind.returncode, "Run: meide migrate" in behind.stderr) == (1, True)
+        missing = meide("migrate", MEIDE_DATABASE_URL=urls["MEIDE_DATABASE_URL"])
+        assert (missing.returncode, "MEIDE_OWNER_URL" in missing.stderr) == (1, True)
+        first = json.loads(meide("migrate", "--json", **urls).stdout)
+        assert first["before"] is None
+        assert json.loads(meide("migrate", "--json", **urls).stdout) == {
+            "before": first["after"],
+            "after": first["after"],
+        }
+        assert meide("check", **urls).returncode == 0
+    finally:
+        server.drop_database(name)
+
+
+def test_check_names_what_is_wrong_and_exits_1(server: Server, template: str) -> None:
+    name = server.new_database(template)
+    try:
+        here = {"MEIDE_DATABASE_URL": server.url(SERVICE, name)}
+        meide("book", "create", "broken", "x", **here)
+        meide("unit", "create", "SEK", "--scale", "2", **here)
+        meide("journal", "import", "--book", "broken", *FILES, **here)
+        server.execute("UPDATE accounts SET debits = debits + 1 WHERE code = '1220'", database=name)
+        found = meide("check", **here)
+        assert found.returncode == 1
+        assert "broken: balance_differs: account 1220, debits 86410001" in found.stdout
+        told = json.loads(meide("check", "--json", **here).stdout)
+        assert [each["check"] for each in told["findings"]] == ["balance_differs"]
+    finally:
+        server.drop_database(name)

@@ -1,0 +1,269 @@
+"""The journal format: three real books to their published balances, and a fault that costs its own transaction only."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api import journal_files, problems
+from api.journal_files import NotThisFormat, Report, import_journal
+from ledger.books import balances, journal, statements
+from ledger.books.chart import DEBIT_NORMAL
+from ledger.books.directory import Book
+
+SIE = Path(__file__).parent.parent / "data" / "sie"
+BOOKS = sorted(path.name for path in SIE.iterdir() if path.is_dir())
+
+ACCOUNTS = "code,name,class,unit,floor\n5100,奖励,expense,PT,\n2100.a,甲,liability,PT,0\n2300.x,店,liability,PT,\n"
+HEADER = "key,date,kind,description,account,unit,debit,credit\n"
+
+
+def pair(key: str, amount: str = "5", debit: str = "5100", credit: str = "2100.a", **changed: str) -> str:
+    """Two lines of one transaction."""
+    fields = {"date": "2026-01-02", "kind": "test", "description": "", "unit": "PT"} | changed
+    head = f"{key},{fields['date']},{fields['kind']},{fields['description']}"
+    return f"{head},{debit},{fields['unit']},{amount},0\n{head},{credit},{fields['unit']},0,{amount}\n"
+
+
+async def imported(
+    database: AsyncEngine,
+    book: Book,
+    folder: Path,
+    text: str | bytes,
+    accounts: str = ACCOUNTS,
+    *,
+    dry: bool = False,
+) -> Report:
+    """Imports a journal given as text, with the accounts of these tests."""
+    content = text.encode() if isinstance(text, str) else text
+    (folder / "accounts.csv").write_text(accounts, encoding="utf-8")
+    (folder / "journal.csv").write_bytes(content)
+    return await import_journal(database, book.book_id, folder / "accounts.csv", folder / "journal.csv", dry_run=dry)
+
+
+def reasons(report: Report) -> list[tuple[int, str, str]]:
+    return [(each.line, each.key, problems.code(each.refusal)) for each in report.refused]
+
+
+async def closing(database: AsyncEngine, book: Book) -> dict[str, int]:
+    """Every account's balance, debit positive."""
+    async with database.connect() as tx:
+        return {
+            each.account: each.balance if each.account_class in DEBIT_NORMAL else -each.balance
+            for each in await balances.trial_balance(tx, book.book_id)
+        }
+
+
+@pytest.mark.books
+@pytest.mark.parametrize("name", BOOKS)
+async def test_a_real_book_comes_to_its_published_balances_and_again_changes_nothing(
+    database: AsyncEngine, book: Book, swedish: None, name: str
+) -> None:
+    files = SIE / name / "accounts.csv", SIE / name / "journal.csv"
+    with files[1].open(encoding="utf-8") as lines:
+        transactions = len({line["key"] for line in csv.DictReader(lines)})
+    with (SIE / name / "expected.csv").open(encoding="utf-8") as lines:
+        expected = {line["account"]: int(line["closing"]) for line in csv.DictReader(lines)}
+
+    first = await import_journal(database, book.book_id, *files)
+    assert (first.posted, first.replayed, first.refused) == (transactions, 0, [])
+    after_first = await closing(database, book)
+    assert {account: after_first.get(account, 0) for account in expected} == expected
+    assert sum(after_first.values()) == 0
+
+    second = await import_journal(database, book.book_id, *files)
+    assert (second.accounts_opened, second.posted, second.replayed, second.refused) == (0, 0, transactions, [])
+    assert await closing(database, book) == after_first
+
+
+@pytest.mark.books
+async def test_a_copy_with_one_line_altered_loses_only_that_transaction_by_name(
+    database: AsyncEngine, book: Book, swedish: None, folders: Path
+) -> None:
+    lines = (SIE / "typ4" / "journal.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    at = len(lines) // 2
+    fields = lines[at].rstrip("\n").split(",")
+    side = 6 if fields[6] != "0" else 7
+    fields[side] = str(int(fields[side]) + 1)
+    lines[at] = ",".join(fields) + "\n"
+    altered = folders / "altered.csv"
+    altered.write_text("".join(lines), encoding="utf-8")
+    keys = {line.split(",")[0] for line in lines[1:]}
+
+    report = await import_journal(database, book.book_id, SIE / "typ4" / "accounts.csv", altered)
+    assert report.posted == len(keys) - 1
+    assert [(key, code) for _, key, code in reasons(report)] == [(fields[0], "unbalanced")]
+
+    whole = await import_journal(database, book.book_id, SIE / "typ4" / "accounts.csv", SIE / "typ4" / "journal.csv")
+    assert (whole.posted, whole.replayed, whole.refused) == (1, len(keys) - 1, [])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (pair("bad", "1e5"), "invalid_request"),
+        (pair("bad", '"1,000"'), "invalid_request"),
+        (pair("bad", "1,000"), "invalid_request"),
+        (pair("bad", "１０"), "invalid_request"),
+        (pair("bad", "5.0"), "invalid_request"),
+        (pair("bad", " 5"), "invalid_request"),
+        (pair("bad", "+5"), "invalid_request"),
+        (pair("bad", "-5"), "invalid_request"),
+        (pair("bad", ""), "invalid_request"),
+        (pair("bad", "0"), "invalid_request"),
+        (pair("bad", "1000000000000001"), "invalid_request"),
+        (pair("bad", "9" * 40), "invalid_request"),
+        (pair("bad", description='5" nail'), "invalid_request"),
+        (pair("bad", description='"never closed'), "invalid_request"),
+        (pair("bad", description="a\x00b"), "invalid_request"),
+        (pair("bad", date="2026-13-01"), "invalid_request"),
+        (pair("bad", date="2026-1-2"), "invalid_request"),
+        (pair("bad", date="2026-01-02T00:00:00Z"), "invalid_request"),
+        (pair("bad", date="9999-12-30"), "effective_day_out_of_range"),
+        (pair("bad", date="1989-12-31"), "effective_day_out_of_range"),
+        (pair("bad", unit="HR"), "unit_mismatch"),
+        (pair("bad", unit="XYZ"), "unknown_unit"),
+        (pair("bad", credit="2100.nobody"), "unknown_account"),
+        (pair("bad", debit="2100.a", credit="2300.x", amount="999"), "insufficient_balance"),
+        (pair("bad").splitlines(keepends=True)[0], "invalid_request"),
+        (pair("bad").replace("5100,PT,5,0", "5100,PT,5,5"), "invalid_request"),
+        (pair("bad").replace("bad,2026-01-02,test", "bad,2026-01-03,test", 1), "invalid_request"),
+        (pair("bad") + pair("bad", amount="6"), None),
+    ],
+)
+async def test_a_wrong_transaction_is_lost_alone_and_named(
+    database: AsyncEngine, book: Book, folders: Path, wrong: str, code: str | None
+) -> None:
+    report = await imported(database, book, folders, HEADER + pair("one") + wrong + pair("two"))
+    if code is None:  # four lines of one key are one transaction
+        assert (report.posted, report.refused) == (3, [])
+    else:
+        assert [(key, why) for _, key, why in reasons(report)] == [("bad", code)]
+        assert report.posted == 2
+
+
+async def test_broken_utf8_damages_its_own_line_only(database: AsyncEngine, book: Book, folders: Path) -> None:
+    wrong = pair("bad", description="x").encode().replace(b",x,", b",\xff,")
+    report = await imported(database, book, folders, HEADER.encode() + pair("one").encode() + wrong)
+    assert reasons(report) == [(4, "bad", "invalid_request")]
+    assert report.posted == 1
+
+
+async def test_a_byte_order_mark_windows_line_ends_and_blank_lines_are_no_fault(
+    database: AsyncEngine, book: Book, folders: Path
+) -> None:
+    text = ("\ufeff" + HEADER + pair("one") + "\n" + pair("two", description='"a ""quoted"", word"')).replace(
+        "\n", "\r\n"
+    )
+    report = await imported(database, book, folders, text)
+    assert (report.posted, report.refused) == (2, [])
+    again = await imported(
+        database, book, folders, HEADER + pair("one") + pair("two", description='"a ""quoted"", word"')
+    )
+    assert (again.posted, again.replayed) == (0, 2)
+    async with database.connect() as tx:
+        lines = await statements.entries_of(tx, book.book_id, "2100.a", limit=1)
+    assert lines[0].description == 'a "quoted", word'
+
+
+async def test_a_key_whose_lines_are_not_consecutive_is_refused_whole_and_once(
+    database: AsyncEngine, book: Book, folders: Path
+) -> None:
+    first, second = pair("torn").splitlines(keepends=True)
+    report = await imported(database, book, folders, HEADER + first + pair("one") + second + pair("two") + pair("torn"))
+    assert reasons(report) == [(2, "torn", "key_not_consecutive")]
+    assert report.posted == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "problem", "columns"),
+    [
+        (HEADER.replace("unit,", ""), "missing_columns", "unit"),
+        (HEADER.replace("\n", ",colour\n"), "unknown_columns", "colour"),
+        ("", "missing_columns", "key, date, kind, description, account, unit, debit, credit"),
+    ],
+)
+async def test_a_file_of_other_columns_is_refused_before_anything_is_stored(
+    database: AsyncEngine, book: Book, folders: Path, header: str, problem: str, columns: str
+) -> None:
+    with pytest.raises(NotThisFormat) as refused:
+        await imported(database, book, folders, header + pair("one"))
+    assert (refused.value.problem, refused.value.columns) == (problem, columns)
+    async with database.connect() as tx:
+        assert await balances.balances(tx, book.book_id, ["5100"]) == []
+
+
+async def test_columns_may_stand_in_any_order(database: AsyncEngine, book: Book, folders: Path) -> None:
+    text = HEADER + pair("one")
+    turned = "\n".join(",".join(reversed(line.split(","))) for line in text.splitlines()) + "\n"
+    assert (await imported(database, book, folders, turned)).posted == 1
+
+
+async def test_wrong_accounts_are_refused_alone_and_named(database: AsyncEngine, book: Book, folders: Path) -> None:
+    accounts = (
+        ACCOUNTS + "x,x,expense,SEX,\n2100.b,b,liability,PT,7\n y,y,expense,PT,\nz,z,money,PT,\nw,w,expense,PT,1.5\n"
+    )
+    report = await imported(database, book, folders, HEADER + pair("one"), accounts)
+    assert reasons(report) == [
+        (9, "w", "invalid_request"),
+        (5, "x", "unknown_unit"),
+        (6, "2100.b", "not_the_chart"),
+        (7, " y", "invalid_request"),
+        (8, "z", "invalid_request"),
+    ]
+    assert (report.accounts_opened, report.posted) == (3, 1)
+
+
+async def test_a_dry_run_tells_what_would_happen_and_stores_nothing(
+    database: AsyncEngine, book: Book, folders: Path
+) -> None:
+    text = (
+        HEADER
+        + pair("one")
+        + pair("spend", debit="2100.a", credit="2300.x")
+        + pair("too-much", "9", "2100.a", "2300.x")
+    )
+    dry = await imported(database, book, folders, text, dry=True)
+    assert (dry.accounts_opened, dry.posted) == (3, 2)
+    assert reasons(dry) == [(6, "too-much", "insufficient_balance")]
+    async with database.connect() as tx:
+        assert await balances.balances(tx, book.book_id, ["5100", "2100.a"]) == []
+    real = await imported(database, book, folders, text)
+    assert (real.posted, reasons(real)) == (dry.posted, reasons(dry))
+
+
+async def test_refusals_of_an_import_are_reported_and_not_stored(
+    database: AsyncEngine, book: Book, folders: Path
+) -> None:
+    spend = pair("spend", "5", "2100.a", "2300.x")
+    assert reasons(await imported(database, book, folders, HEADER + spend)) == [(2, "spend", "insufficient_balance")]
+    report = await imported(database, book, folders, HEADER + pair("earn") + spend)
+    assert (report.posted, report.refused) == (2, [])
+
+
+async def test_an_exported_key_goes_back_to_its_client(database: AsyncEngine, book: Book, folders: Path) -> None:
+    report = await imported(database, book, folders, HEADER + pair("user:7/abc") + pair("import/abc") + pair("x/y"))
+    assert (report.posted, report.refused) == (3, [])
+    async with database.connect() as tx:
+        lines = await statements.entries_of(tx, book.book_id, "2100.a", limit=3)
+        posted = [await journal.read(tx, book.book_id, line.transaction_id) for line in lines]
+    assert sorted((each.client, each.key) for each in posted) == [
+        ("import", "import/abc"),
+        ("import", "x/y"),
+        ("user:7", "abc"),
+    ]
+
+
+async def test_a_file_larger_than_a_batch_is_posted_whole(database: AsyncEngine, book: Book, folders: Path) -> None:
+    count = 2 * journal_files.BATCH + 1
+    done: list[int] = []
+    (folders / "accounts.csv").write_text(ACCOUNTS, encoding="utf-8")
+    (folders / "big.csv").write_text(HEADER + "".join(pair(f"k{n}") for n in range(count)), encoding="utf-8")
+    report = await import_journal(
+        database, book.book_id, folders / "accounts.csv", folders / "big.csv", progress=done.append
+    )
+    assert report.posted == count
+    assert done == [2 * journal_files.BATCH, 4 * journal_files.BATCH, 2 * count]
