@@ -3,7 +3,7 @@
 ::
 
     Refusal                         a rule says no; an answer, not an accident
-    ├── Malformed                   wrong whatever the books hold: decided from the input alone
+    ├── Malformed                   wrong whatever the balances are: the call itself has to be mended
     │   ├── InvalidField            one field is not what it must be
     │   ├── TooManyLines            more than 400 lines
     │   ├── Unbalanced              debits and credits of one unit differ
@@ -25,9 +25,9 @@
     ├── SessionEnded                no valid session: sign in (again)
     └── NotAllowed                  this user may not do that
     Fault                           the surroundings are not as they must be
-    ├── SettingInvalid  PortTaken  DemoNeedsOwnServer
+    ├── SettingInvalid  PortTaken  CannotListen  DemoNeedsOwnServer
     ├── DataFolderInUse  DataFolderUnusable  OtherMajorVersion  ServerWouldNotStart
-    └── DatabaseUnreachable  DatabaseTooOld  OwnerMayNotServe  SchemaBehind  SchemaAhead
+    └── DatabaseUnreachable  DatabaseRefused  DatabaseTooOld  OwnerMayNotServe  SchemaBehind  SchemaAhead
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ class Fault(_Facts):
     """The surroundings (data folder, server, schema) are not as they must be; a person has to act."""
 
 
-# --- decided from the input alone ------------------------------------------------------------------------------------
+# --- the call itself has to be mended --------------------------------------------------------------------------------
 
 
 class Malformed(Refusal):
-    """Wrong whatever the books hold."""
+    """Wrong whatever the balances are: the call itself has to be mended."""
 
 
 @dataclass(eq=False)
@@ -291,6 +291,13 @@ class PortTaken(Fault):
 
 
 @dataclass(eq=False)
+class CannotListen(Fault):
+    host: str
+    port: int
+    reason: str
+
+
+@dataclass(eq=False)
 class DemoNeedsOwnServer(Fault):
     """Sample data do not belong into a database that somebody else runs."""
 
@@ -333,6 +340,13 @@ class DatabaseUnreachable(Fault):
     """`where` names host, port and database, never the password."""
 
     where: str
+    reason: str
+
+
+@dataclass(eq=False)
+class DatabaseRefused(Fault):
+    """The database would not do what a command needs; `reason` in its own words."""
+
     reason: str
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, func, select
+from sqlalchemy import BigInteger, any_, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books.chart import CODE, balance_of
@@ -39,6 +40,7 @@ async def balance(tx: AsyncConnection, book: int, code: str, at: datetime.date |
 
 async def balances(tx: AsyncConnection, book: int, codes: list[str], at: datetime.date | None = None) -> list[Balance]:
     """The balances of those accounts among `codes` that exist, by code."""
+    possible = [code for code in codes if CODE.fullmatch(code)]
     head = select(
         accounts.c.account_id,
         accounts.c.code,
@@ -47,7 +49,7 @@ async def balances(tx: AsyncConnection, book: int, codes: list[str], at: datetim
         accounts.c.unit,
         accounts.c.debits,
         accounts.c.credits,
-    ).where(accounts.c.book_id == book, accounts.c.code.in_([code for code in codes if CODE.fullmatch(code)]))
+    ).where(accounts.c.book_id == book, accounts.c.code == any_(literal(possible, ARRAY(TEXT))))
     rows = (await tx.execute(head.order_by(accounts.c.code))).all()
     if at is None:
         return [_balance(*row[1:]) for row in rows]
@@ -61,7 +63,7 @@ async def balances(tx: AsyncConnection, book: int, codes: list[str], at: datetim
             )
             .where(
                 day_totals.c.book_id == book,
-                day_totals.c.account_id.in_([row[0] for row in rows]),
+                day_totals.c.account_id == any_(literal([row[0] for row in rows], ARRAY(BIGINT))),
                 day_totals.c.day <= at,
             )
             .group_by(day_totals.c.account_id)

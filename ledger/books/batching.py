@@ -17,9 +17,10 @@ from ledger.database import connect
 
 
 async def submit(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
-    """Posts the proposals, each for itself, and commits; answers when they are safe on disk, in their order.
+    """Posts the proposals, each for itself, and answers when they are safe on disk, in their order.
 
-    Refusals are outcomes. Raises what the database raises; then nothing was stored.
+    Refusals are outcomes. Raises what the database raises; then the caller cannot know what was stored, and sends the
+    same again: what was, is answered from its keys.
     """
     if len(proposals) > 1:
         try:
@@ -44,9 +45,4 @@ async def _alone(database: AsyncEngine, book: int, proposal: Proposal) -> Outcom
 
 async def _commit(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
     async with database.begin() as tx:
-        try:
-            return await journal.post(tx, book, proposals)
-        except psycopg.OperationalError:
-            if (await connect.driver(tx)).closed:  # the pool must not hand it out again
-                await tx.invalidate()
-            raise
+        return await journal.post(tx, book, proposals)

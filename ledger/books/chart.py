@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import any_, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -179,7 +179,7 @@ async def set_status(tx: AsyncConnection, book: int, code: str, status: Status) 
         raise UnknownAccount(code)
     loaded = (
         await tx.execute(
-            text("SELECT a_class, a_debits, a_credits FROM journal_load(:book, ARRAY[:code], '{}', '{}', '{}')"),
+            text("SELECT a_class, a_debits, a_credits FROM public.journal_load(:book, ARRAY[:code], '{}', '{}', '{}')"),
             {"book": book, "code": code},
         )
     ).one()
@@ -189,7 +189,7 @@ async def set_status(tx: AsyncConnection, book: int, code: str, status: Status) 
     if status == "closed" and balance != 0:
         raise AccountNotEmpty(code, balance)
     await tx.execute(
-        text("SELECT account_set_status(:book, :code, :status)"), {"book": book, "code": code, "status": status}
+        text("SELECT public.account_set_status(:book, :code, :status)"), {"book": book, "code": code, "status": status}
     )
 
 
@@ -230,7 +230,8 @@ def _first_difference(there: Account, wanted: Account) -> str | None:
 
 async def _accounts(tx: AsyncConnection, book: int, codes: Iterable[str]) -> dict[str, Account]:
     possible = [code for code in codes if CODE.fullmatch(code)]
-    rows = await tx.execute(select(*_ACCOUNT).where(accounts.c.book_id == book, accounts.c.code.in_(possible)))
+    named = accounts.c.code == any_(literal(possible, ARRAY(TEXT)))  # one parameter, however many accounts
+    rows = await tx.execute(select(*_ACCOUNT).where(accounts.c.book_id == book, named))
     return {row.code: Account(*row) for row in rows}
 
 

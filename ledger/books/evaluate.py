@@ -16,7 +16,7 @@ from uuid import UUID
 
 from ledger.books.chart import CODE, balance_of
 from ledger.books.keys import CLIENT, KEY_LENGTH, Used
-from ledger.database.connect import day_of
+from ledger.days import day_of
 from ledger.errors import (
     AccountClosed,
     AccountFrozen,

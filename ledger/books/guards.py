@@ -62,7 +62,7 @@ CONSTRAINTS: Final[Mapping[tuple[str, str], str]] = {
 """Constraints, and the indexes that stand for themselves."""
 
 FUNCTIONS: Final[Mapping[str, str]] = {
-    "journal_load": "488cdacb5885649e8490fb9dbc8339a1",
+    "journal_load": "1b7a164c169c418717a30a0774c659ff",
     "journal_write": "09da4891436998f66cc30b3036d4af43",
     "accounts_open": "44e482bce206a71517afbc9dec7cf28d",
     "account_set_status": "60e1571971f8768f7bf59a3f2d8fb7e8",

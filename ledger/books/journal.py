@@ -14,7 +14,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from psycopg.rows import dict_row
-from sqlalchemy import select
+from sqlalchemy import Uuid, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books import keys
@@ -34,7 +35,7 @@ from ledger.books.evaluate import (
 )
 from ledger.books.tables import accounts, entries, transactions
 from ledger.database import connect
-from ledger.errors import CannotReverse, UnknownBook, UnknownTransaction
+from ledger.errors import CannotReverse, IdempotencyConflict, UnknownBook, UnknownTransaction
 
 _LOAD = "SELECT * FROM public.journal_load(%b, %b, %b, %b, %b::uuid[])"
 
@@ -51,20 +52,14 @@ async def post(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) ->
     Refusals are outcomes, not exceptions. What must not be posted when another proposal is refused is the caller's to
     roll back. The accounts stay locked until the transaction ends.
     """
-    evaluation = await _evaluated(tx, book, proposals)
+    evaluation = decide(await load(tx, book, proposals), proposals)
     if evaluation.keys:
         await _write(tx, book, evaluation)
     return await _whole(tx, book, evaluation.outcomes)
 
 
-async def preview(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
-    """The outcomes that `post` would give now; writes nothing."""
-    return (await _evaluated(tx, book, proposals)).outcomes
-
-
-async def _evaluated(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> Evaluation:
-    # What is malformed need not lock anything, and may hold text that the database cannot even be asked about.
-    state = await load(tx, book, [proposal for proposal in proposals if malformed(proposal) is None])
+def decide(state: State, proposals: Sequence[Proposal]) -> Evaluation:
+    """What `post` would do in this state; writes nothing."""
     return evaluate(state, proposals, [new_id(state.now) for _ in proposals])
 
 
@@ -80,7 +75,13 @@ async def reversal(
     reason: str = "",
     request_id: str | None = None,
 ) -> Proposal:
-    """The proposal that mirrors a posted transaction, dated as it was. UnknownTransaction, CannotReverse."""
+    """The proposal that mirrors a posted transaction, dated as it was.
+
+    Raises IdempotencyConflict, UnknownTransaction, CannotReverse, in this order.
+    """
+    earlier = await keys.find(tx, book, client, key)
+    if earlier is not None and earlier != call:
+        raise IdempotencyConflict(key, earlier, call)
     original = await read(tx, book, transaction_id)
     if original.correction == "reversal":
         raise CannotReverse(transaction_id)
@@ -110,7 +111,13 @@ async def read(tx: AsyncConnection, book: int, transaction_id: UUID) -> Transact
 
 async def read_many(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict[UUID, Transaction]:
     """The posted ones among `ids`."""
-    wanted = list(ids)
+    columns = [column for column in transactions.c if column.name not in ("book_id", "xid")]
+    heads = await tx.execute(
+        select(*columns).where(
+            transactions.c.book_id == book, transactions.c.transaction_id == any_(literal(list(ids), ARRAY(Uuid)))
+        )
+    )
+    found = {head["transaction_id"]: head for head in heads.mappings()}
     legs: dict[UUID, list[Entry]] = {}
     rows = await tx.execute(
         select(
@@ -124,7 +131,7 @@ async def read_many(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict
             entries.c.balance_after,
         )
         .join(accounts, (accounts.c.book_id == book) & (accounts.c.account_id == entries.c.account_id))
-        .where(entries.c.book_id == book, entries.c.transaction_id.in_(wanted))
+        .where(entries.c.book_id == book, entries.c.transaction_id == any_(literal(list(found), ARRAY(Uuid))))
         .order_by(entries.c.transaction_id, entries.c.line)
     )
     for transaction_id, code, account_id, unit, debit, credit, number, balance in rows:
@@ -132,13 +139,9 @@ async def read_many(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict
         legs.setdefault(transaction_id, []).append(
             Entry(code, account_id, unit, side, debit or credit, number, balance)
         )
-    columns = [column for column in transactions.c if column.name not in ("book_id", "xid")]
-    heads = await tx.execute(
-        select(*columns).where(transactions.c.book_id == book, transactions.c.transaction_id.in_(wanted))
-    )
     return {
-        head["transaction_id"]: Transaction(**head, entries=tuple(legs[head["transaction_id"]]))
-        for head in heads.mappings()
+        transaction_id: Transaction(**head, entries=tuple(legs[transaction_id]))
+        for transaction_id, head in found.items()
     }
 
 
@@ -150,6 +153,8 @@ def new_id(time: datetime) -> UUID:
 
 async def load(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> State:
     """Locks the accounts that the proposals name and reads what deciding them needs. UnknownBook."""
+    # What is malformed need not lock anything, and may hold text that the database cannot even be asked about.
+    proposals = [proposal for proposal in proposals if malformed(proposal) is None]
     codes = sorted({line.account for proposal in proposals for line in proposal.lines})
     corrected = sorted({p.corrects for p in proposals if p.correction == "reversal" and p.corrects is not None})
     connection = await connect.driver(tx)

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.books.tables import keys
 from ledger.errors import StateRefusal
 
 KEY_LENGTH: Final = 255
@@ -30,6 +34,13 @@ class Used:
     call: str
     transaction_id: UUID | None
     refusal: StateRefusal | None
+
+
+async def find(tx: AsyncConnection, book: int, client: str, key: str) -> str | None:
+    """The call that a key stands for, if it has been used."""
+    return (
+        await tx.execute(select(keys.c.call).where(keys.c.book_id == book, keys.c.client == client, keys.c.key == key))
+    ).scalar_one_or_none()
 
 
 def dump(refusal: StateRefusal) -> str:

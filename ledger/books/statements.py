@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.books.chart import CODE
 from ledger.books.evaluate import Side
 from ledger.books.tables import accounts, entries, transactions
-from ledger.database.connect import BEIJING
+from ledger.days import BEIJING
 from ledger.errors import UnknownAccount
 
 

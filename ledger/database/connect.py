@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Final, cast
-from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg import AsyncConnection as DriverConnection
-from sqlalchemy import func, make_url, select, text
+from sqlalchemy import URL, func, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -22,8 +21,6 @@ from ledger.errors import DatabaseTooOld, DatabaseUnreachable
 
 Clock = Callable[[datetime], datetime]
 """Turns the database's time into the time in force: the identity in service, a shift in tests."""
-
-BEIJING: Final = ZoneInfo("Asia/Shanghai")
 
 OLDEST: Final = 15
 """The oldest PostgreSQL major version whose SQL this schema uses."""
@@ -60,11 +57,6 @@ async def now(tx: AsyncConnection) -> datetime:
     return in_force(tx, time)
 
 
-def day_of(time: datetime) -> date:
-    """The day in Asia/Shanghai, in which the programmes live and their books are dated."""
-    return time.astimezone(BEIJING).date()
-
-
 async def driver(tx: AsyncConnection) -> DriverConnection[Any]:
     """The psycopg connection under `tx`, in the same transaction; for the posting path only."""
     assert tx.in_transaction(), "SQLAlchemy commits only what it has begun: use database.begin()"
@@ -82,14 +74,13 @@ async def reach(database: AsyncEngine) -> None:
         async with database.connect() as tx:
             version = (await tx.execute(text("SHOW server_version_num"))).scalar_one()
     except (DBAPIError, psycopg.Error, OSError) as error:
-        raise DatabaseUnreachable(where(database), first_line(error)) from None
+        raise DatabaseUnreachable(where(database.url), first_line(error)) from None
     if int(version) < OLDEST * 10_000:
         raise DatabaseTooOld(str(int(version) // 10_000), OLDEST)
 
 
-def where(database: AsyncEngine) -> str:
+def where(url: URL) -> str:
     """Host, port and database of a URL, never its user or password."""
-    url = database.url
     host = url.host or url.query.get("host") or "localhost"
     return f"{host}:{url.port or url.query.get('port') or 5432}/{url.database}"
 

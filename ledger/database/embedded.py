@@ -328,7 +328,10 @@ def _drop_stale_files(log: Path, pid_file: Path, socket_lock: Path) -> None:
     stale = [file for file in (pid_file, socket_lock) if file.exists()]
     if not stale:
         return
-    for process in psutil.process_iter(["name", "cwd", "status"]):
+    owner = pid_file.parent.stat().st_uid
+    for process in psutil.process_iter(["name", "cwd", "status", "uids"]):
+        if process.info["uids"] is None or process.info["uids"].effective != owner:
+            continue  # PostgreSQL runs on data of its own user only
         if process.info["name"] == "postgres" and process.info["status"] != psutil.STATUS_ZOMBIE:
             if process.info["cwd"] == str(pid_file.parent):
                 raise ServerWouldNotStart(log, f"process {process.pid}, which is not ours, already runs on these data")

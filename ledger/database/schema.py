@@ -17,9 +17,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import NullPool
 
-from ledger.database.connect import first_line
+from ledger.database.connect import OLDEST, first_line, where
 from ledger.database.metadata import metadata
-from ledger.errors import DatabaseUnreachable, OwnerMayNotServe, SchemaAhead, SchemaBehind
+from ledger.errors import (
+    DatabaseRefused,
+    DatabaseTooOld,
+    DatabaseUnreachable,
+    OwnerMayNotServe,
+    SchemaAhead,
+    SchemaBehind,
+)
 
 
 def upgrade(owner_url: str, service_role: str) -> tuple[str | None, str]:
@@ -27,19 +34,48 @@ def upgrade(owner_url: str, service_role: str) -> tuple[str | None, str]:
 
     Answers the revisions before and after. Raises DatabaseUnreachable, SchemaAhead.
     """
-    url = make_url(owner_url).set(drivername="postgresql+psycopg")
-    engine = create_engine(url, poolclass=NullPool)
-    try:
-        connection = engine.connect()
-    except DBAPIError as error:
-        raise DatabaseUnreachable(f"{url.host or url.query.get('host')}/{url.database}", first_line(error)) from None
-    with connection:
+    with _owner(owner_url) as connection:
+        _check_roles(connection, service_role)
         before = _revision(connection)
         _known(before)
         settings = config()
         settings.attributes.update(connection=connection, service_role=service_role)
         command.upgrade(settings, "head")
     return before, head()
+
+
+def _check_roles(connection: Connection, service_role: str) -> None:
+    """Refuses what would end half-way or leave the books unprotected. DatabaseTooOld, DatabaseRefused."""
+    version, owner, exists, may_create = connection.execute(
+        text(
+            "SELECT current_setting('server_version_num')::int / 10000, current_user,"
+            " EXISTS (SELECT FROM pg_roles WHERE rolname = :role), has_schema_privilege('public', 'CREATE')"
+        ),
+        {"role": service_role},
+    ).one()
+    connection.rollback()
+    if version < OLDEST:
+        raise DatabaseTooOld(str(version), OLDEST)
+    if not exists:
+        raise DatabaseRefused(f'role "{service_role}" does not exist')
+    if owner == service_role:
+        raise OwnerMayNotServe(service_role)
+    if not may_create:
+        raise DatabaseRefused(f'role "{owner}" may not create tables here: it must own the database')
+
+
+def is_empty(owner_url: str) -> bool:
+    """Whether the database has never been migrated. DatabaseUnreachable."""
+    with _owner(owner_url) as connection:
+        return _revision(connection) is None
+
+
+def _owner(owner_url: str) -> Connection:
+    url = make_url(owner_url).set(drivername="postgresql+psycopg")
+    try:
+        return create_engine(url, poolclass=NullPool).connect()
+    except DBAPIError as error:
+        raise DatabaseUnreachable(where(url), first_line(error)) from None
 
 
 def config() -> Config:

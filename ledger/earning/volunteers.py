@@ -23,6 +23,9 @@ IN_NOTICE: Final = "2110"
 CREDIT_HOURS: Final = "9200"
 HONOUR_HOURS: Final = "9210"
 
+OWN_ACCOUNTS: Final = (WALLET, IN_NOTICE, CREDIT_HOURS, HONOUR_HOURS)
+"""What every volunteer has from the start; others are opened at first use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Volunteer:

@@ -22,7 +22,8 @@ depends_on = None
 
 # Step 1 of a posting. The locks are taken in one statement and what they protect is read in the next ones: a statement
 # that locks and reads at once sees the snapshot from before it waited. The account rows are locked in the order of
-# their codes, everywhere. FOR NO KEY UPDATE, because nobody's foreign key needs to wait for a balance.
+# their codes, everywhere. FOR NO KEY UPDATE, because nobody's foreign key needs to wait for a balance. Only what was
+# locked is read: an account that was opened while the locks were waited for is not there yet for this posting.
 LOAD = """
 CREATE FUNCTION public.journal_load(
     p_book integer, p_codes text[], p_clients text[], p_keys text[], p_corrected uuid[],
@@ -33,17 +34,21 @@ CREATE FUNCTION public.journal_load(
     OUT k_client text[], OUT k_key text[], OUT k_call text[], OUT k_transaction uuid[], OUT k_refusal text[],
     OUT reversed uuid[]
 ) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    locked bigint[];
 BEGIN
     -- The book's gate: postings share it, closing a period takes it alone. 19781 is "ME".
     PERFORM pg_advisory_xact_lock_shared(19781, p_book);
-    PERFORM FROM public.accounts WHERE book_id = p_book AND code = ANY (p_codes) ORDER BY code FOR NO KEY UPDATE;
+    SELECT array_agg(account_id) INTO locked FROM (
+        SELECT account_id FROM public.accounts WHERE book_id = p_book AND code = ANY (p_codes)
+        ORDER BY code FOR NO KEY UPDATE) AS mine;
 
     SELECT b.first_day INTO first_day FROM public.books b WHERE b.book_id = p_book;
     SELECT array_agg(a.code), array_agg(a.account_id), array_agg(a.class), array_agg(a.unit), array_agg(a.floor),
            array_agg(a.status), array_agg(a.debits), array_agg(a.credits), array_agg(a.number),
            array_agg(a.recorded_at)
       INTO a_code, a_id, a_class, a_unit, a_floor, a_status, a_debits, a_credits, a_number, a_recorded
-      FROM public.accounts a WHERE a.book_id = p_book AND a.code = ANY (p_codes);
+      FROM public.accounts a WHERE a.book_id = p_book AND a.account_id = ANY (locked);
     SELECT array_agg(k.client), array_agg(k.key), array_agg(k.call), array_agg(k.transaction_id),
            array_agg(k.refusal::text)
       INTO k_client, k_key, k_call, k_transaction, k_refusal
@@ -366,6 +371,10 @@ def upgrade() -> None:
     )
     for statement in (LOAD, WRITE, OPEN, SET_STATUS, BALANCED, APPEND_ONLY, TRIGGERS):
         op.execute(statement)
+    op.execute(
+        "REVOKE ALL ON FUNCTION public.journal_load, public.journal_write, public.accounts_open,"
+        " public.account_set_status FROM PUBLIC"
+    )
 
 
 def downgrade() -> None:

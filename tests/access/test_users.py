@@ -13,6 +13,7 @@ from ledger.access import users
 from ledger.access.tables import users as users_table
 from ledger.access.users import Role, User
 from ledger.books.directory import Book
+from ledger.database import connect
 from ledger.errors import InvalidField, UserExists, WrongPassword
 
 PASSWORD = "correct horse 电池"
@@ -30,7 +31,8 @@ async def create(database: AsyncEngine, book: Book, login: str, password: str = 
 
 async def sign_in(database: AsyncEngine, login: str, password: str) -> User:
     async with database.connect() as tx:
-        return await users.sign_in(tx, login, password)
+        candidate = await users.find(tx, login)
+    return await users.verify(candidate, password)
 
 
 async def test_a_user_signs_in_with_his_password(database: AsyncEngine, book: Book, login: str) -> None:
@@ -173,3 +175,15 @@ async def test_passwords_are_stored_as_salted_hashes_only(database: AsyncEngine,
     assert all(text.startswith("$argon2id$") for text in stored)
     assert len(set(stored)) == 2
     assert not any(PASSWORD in text for text in stored)
+
+
+async def test_a_flood_of_sign_ins_holds_no_connection(database: AsyncEngine, book: Book) -> None:
+    narrow = connect.to(database.url.render_as_string(hide_password=False), connections=1)
+    try:
+        async with narrow.connect() as tx:
+            nobody = await users.find(tx, "nobody")
+            guesses = [asyncio.create_task(users.verify(nobody, "wrong")) for _ in range(4)]
+            assert (await tx.execute(select(1))).scalar_one() == 1
+        assert all(isinstance(each, WrongPassword) for each in await asyncio.gather(*guesses, return_exceptions=True))
+    finally:
+        await narrow.dispose()

@@ -16,7 +16,7 @@ from ledger.books import batching, chart, directory, journal
 from ledger.books.directory import Book
 from ledger.books.evaluate import Line, Outcome, Posted, Proposal, Refused
 from ledger.books.tables import keys
-from ledger.database import connect
+from ledger.days import BEIJING
 from ledger.errors import (
     AccountClosed,
     AccountFrozen,
@@ -86,7 +86,7 @@ async def test_a_posting_answers_what_was_stored(database: AsyncEngine, wallets:
         description="社区清洁 𠮷",
         approver="user:2",
         request_id="r-1",
-        effective_at=datetime(2025, 3, 5, 12, 30, 15, 123456, tzinfo=connect.BEIJING),
+        effective_at=datetime(2025, 3, 5, 12, 30, 15, 123456, tzinfo=BEIJING),
     )
     posted = await post(database, wallets, wanted)
     async with database.connect() as tx:
@@ -406,9 +406,11 @@ async def test_400_lines_in_several_units_are_one_transaction(database: AsyncEng
         assert await journal.read(tx, wallets.book_id, posted.transaction_id) == posted
 
 
-async def test_a_preview_tells_the_outcomes_and_stores_nothing(database: AsyncEngine, wallets: Book) -> None:
+async def test_what_is_decided_and_not_posted_stores_nothing(database: AsyncEngine, wallets: Book) -> None:
+    wanted = [earn("k"), spend("s", 30)]
     async with database.begin() as tx:
-        outcomes = await journal.preview(tx, wallets.book_id, [earn("k"), spend("s", 30)])
+        state = await journal.load(tx, wallets.book_id, wanted)
+    outcomes = journal.decide(state, wanted).outcomes
     assert [was_posted(outcome) for outcome in outcomes] == [True, False]
     assert await rows_stored(database, wallets) == {"keys": 0, "transactions": 0, "entries": 0, "day_totals": 0}
 
@@ -497,7 +499,7 @@ async def test_a_reversal_is_not_reversed(database: AsyncEngine, wallets: Book) 
     original = await post(database, wallets, earn("k"))
     undone = await post(database, wallets, await reverse(database, wallets, original))
     with pytest.raises(CannotReverse) as caught:
-        await reverse(database, wallets, undone)
+        await reverse(database, wallets, undone, "again")
     assert caught.value.transaction == undone.transaction_id
 
 

@@ -28,7 +28,7 @@ from ledger.books.evaluate import (
     evaluate,
 )
 from ledger.books.keys import KEY_LENGTH, Used
-from ledger.database.connect import BEIJING
+from ledger.days import BEIJING
 from ledger.errors import (
     AccountClosed,
     AccountFrozen,

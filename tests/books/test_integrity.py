@@ -25,7 +25,7 @@ from ledger.books.directory import Book
 from ledger.books.evaluate import Line, Posted, Proposal, Refused
 from ledger.books.integrity import BOOK_CHECKS, Finding
 from ledger.database import connect
-from ledger.database.connect import BEIJING
+from ledger.days import BEIJING
 from tests.conftest import OWNER, SERVICE, Server
 
 pytestmark = pytest.mark.books
@@ -312,13 +312,19 @@ DAMAGES: Final = (
         "a floor has been raised above the balance",
         "ALTER TABLE accounts DROP CONSTRAINT accounts_floor_check",
         f"UPDATE accounts SET floor = 71 WHERE {WALLET}",
-        found=[("below_floor", {"account": "2100.7", "debits": 50, "credits": 120, "floor": 71})],
+        found=[
+            ("below_floor", {"account": "2100.7", "debits": 50, "credits": 120, "floor": 71}),
+            ("not_as_the_chart", {"account": "2100.7", "floor": 71}),
+        ],
     ),
     damaged(
         "a floor has been raised above a balance on the debit side",
         "ALTER TABLE accounts DROP CONSTRAINT accounts_floor_check",
         "UPDATE accounts SET floor = 61 WHERE book_id = {book} AND account_id = {9110.1}",
-        found=[("below_floor", {"account": "9110.1", "debits": 60, "credits": 0, "floor": 61})],
+        found=[
+            ("below_floor", {"account": "9110.1", "debits": 60, "credits": 0, "floor": 61}),
+            ("not_as_the_chart", {"account": "9110.1", "floor": 61}),
+        ],
     ),
     damaged(
         "a day's total is too large",
@@ -457,6 +463,40 @@ DAMAGES: Final = (
         "an account has been closed with a balance",
         f"UPDATE accounts SET status = 'closed' WHERE {WALLET}",
         found=[("closed_with_a_balance", {"account": "2100.7", "debits": 50, "credits": 120})],
+    ),
+    damaged(
+        "a transaction was recorded tomorrow",
+        *(
+            f"UPDATE {table} SET recorded_at = date_trunc('day', now() + interval '2 days')"
+            " WHERE book_id = {book} AND transaction_id = '{back}'"
+            for table in ("transactions", "entries")
+        ),
+        "UPDATE accounts SET recorded_at = date_trunc('day', now() + interval '2 days')"
+        " WHERE book_id = {book} AND account_id IN ({2100.7}, {2300.3})",
+        found=[("recorded_in_the_future", {"transaction": "{back}"})],
+    ),
+    damaged(
+        "a transaction is dated after it was recorded",
+        "UPDATE transactions SET effective_at = effective_at + interval '1 year', effective_on = '2026-03-01'"
+        " WHERE book_id = {book} AND transaction_id = '{reward}'",
+        "UPDATE entries SET effective_on = '2026-03-01' WHERE book_id = {book} AND transaction_id = '{reward}'",
+        "UPDATE day_totals SET day = '2026-03-01' WHERE book_id = {book} AND day = '2025-03-01'",
+        found=[("dated_after_its_recording", {"transaction": "{reward}", "effective_on": date(2026, 3, 1)})],
+    ),
+    damaged(
+        "a wallet has lost its floor",
+        f"UPDATE accounts SET floor = NULL WHERE {WALLET}",
+        found=[("not_as_the_chart", {"account": "2100.7", "floor": None})],
+    ),
+    damaged(
+        "a wallet belongs to somebody else",
+        f"UPDATE accounts SET holder = '8' WHERE {WALLET}",
+        found=[("not_as_the_chart", {"account": "2100.7", "holder": "8"})],
+    ),
+    damaged(
+        "a plain account calls itself a wallet",
+        "UPDATE accounts SET kind = 'wallet' WHERE book_id = {book} AND account_id = {unused}",
+        found=[("not_as_the_chart", {"account": "unused", "kind": "wallet"})],
     ),
     damaged(
         "the book begins after its first transaction",

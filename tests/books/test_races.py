@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.books import chart, journal
+from ledger.books import batching, chart, journal
 from ledger.books.directory import Book
 from ledger.books.evaluate import Outcome, Posted, Proposal
 from ledger.books.tables import accounts, entries
 from ledger.earning import volunteers
-from ledger.errors import AccountClosed, AccountNotEmpty, InsufficientBalance, Refusal, VolunteerExists
+from ledger.errors import AccountClosed, AccountNotEmpty, InsufficientBalance, Refusal, UnknownAccount, VolunteerExists
 from tests.books.ledgers import (
     balance_of,
     balances_of,
@@ -29,6 +29,7 @@ from tests.books.ledgers import (
     second_engine,
     submit,
     transaction_of,
+    until_blocked_by,
     was_posted,
 )
 from tests.conftest import new_book
@@ -285,3 +286,19 @@ async def test_postings_to_different_books_do_not_wait_for_each_other(database: 
     async with database.begin() as tx:
         await journal.load(tx, book.book_id, [proposal("held", debit="5100 1", credit="2100.a 1")])
         await post(database, other, proposal("k", debit="5100 1", credit="2100.a 1"))
+
+
+async def test_an_account_opened_while_a_posting_waits_for_its_locks_is_not_there_yet(
+    database: AsyncEngine, book: Book
+) -> None:
+    """It would be read without being locked: then somebody could close it, or post to it, in between."""
+    await opened(database, book, "2100.a")
+    wanted = proposal("k", debit="5100.new 5", credit="2100.a 5")
+    async with database.begin() as holder:
+        await journal.load(holder, book.book_id, [wanted])
+        waiting = asyncio.create_task(batching.submit(database, book.book_id, [wanted]))
+        await until_blocked_by(database, holder)
+        await opened(database, book, "5100.new")
+    [outcome] = await waiting
+    assert isinstance(refusal_of(outcome), UnknownAccount)
+    await post(database, book, wanted)  # the key is free

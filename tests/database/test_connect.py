@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.database import connect
+from ledger.days import BEIJING, day_of
 from ledger.errors import DatabaseTooOld, DatabaseUnreachable
 from tests.conftest import SERVICE, Server
 
@@ -139,7 +140,7 @@ async def test_a_clock_of_its_own_shifts_a_connections_time(database: AsyncEngin
 
 
 async def test_a_clock_given_to_the_engine_is_in_force_on_its_connections_and_answers_in_utc(server: Server) -> None:
-    midnight = datetime(2026, 2, 17, tzinfo=connect.BEIJING)
+    midnight = datetime(2026, 2, 17, tzinfo=BEIJING)
     assert server.admin.database
     database = connect.to(server.url(SERVICE, server.admin.database), clock=lambda _: midnight)
     async with database.connect() as tx:
@@ -181,9 +182,9 @@ DAYS_BEGIN = [
 @pytest.mark.parametrize("begin", DAYS_BEGIN, ids=lambda begin: begin.isoformat())
 def test_a_day_begins_at_midnight_in_shanghai_also_in_summer_time(begin: datetime) -> None:
     day = (begin + timedelta(hours=9)).date()
-    assert connect.day_of(begin) == day
-    assert connect.day_of(begin - timedelta(microseconds=1)) == day - timedelta(days=1)
-    assert connect.day_of(begin.astimezone(connect.BEIJING)) == day
+    assert day_of(begin) == day
+    assert day_of(begin - timedelta(microseconds=1)) == day - timedelta(days=1)
+    assert day_of(begin.astimezone(BEIJING)) == day
 
 
 async def test_the_database_knows_the_same_days(database: AsyncEngine) -> None:
@@ -191,7 +192,7 @@ async def test_the_database_knows_the_same_days(database: AsyncEngine) -> None:
     async with database.connect() as tx:
         query = text("SELECT (time AT TIME ZONE 'Asia/Shanghai')::date FROM unnest(:times) AS t (time)")
         days: list[date] = list((await tx.execute(query, {"times": times})).scalars())
-    assert days == [connect.day_of(time) for time in times]
+    assert days == [day_of(time) for time in times]
 
 
 # --- what the database refused ---------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ REPOSITORY = Path(__file__).parents[2]
 AS_ROOT = os.geteuid() == 0
 
 HELPER = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
 import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]

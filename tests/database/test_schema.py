@@ -145,7 +145,7 @@ def test_an_upgrade_that_fails_leaves_nothing_behind_and_works_once_the_obstacle
 def test_a_database_out_of_reach_is_named_without_the_password() -> None:
     with pytest.raises(DatabaseUnreachable) as refused:
         schema.upgrade("postgresql://owner:sekret@/books?host=/nowhere/at/all", SERVICE)
-    assert refused.value.where == "/nowhere/at/all/books"
+    assert refused.value.where == "/nowhere/at/all:5432/books"
     assert "sekret" not in str(refused.value)
 
 
