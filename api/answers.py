@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -36,8 +37,9 @@ STATUSES: Final[dict[int, Row]] = {
     500: Row(
         500,
         "internal_error",
-        "系统出错，没有记账。请稍后再试，并告诉管理人员编号 {request_id}。",
-        "Something went wrong; nothing was posted. Try again later and tell the staff this number: {request_id}.",
+        "系统出错。请原样重发（键不变，不会重复记账），并告诉管理人员编号 {request_id}。",
+        "Something went wrong. Send the same call again under the same key, which posts nothing twice, and tell the"
+        " staff this number: {request_id}.",
     ),
     503: Row(503, "unavailable", "系统忙，请稍后再试。", "The service is busy, please try again shortly."),
 }
@@ -92,24 +94,25 @@ def on_fault(request: Request[Any, Any, Any], fault: Fault) -> Response[Any]:
 
 def on_exception(request: Request[Any, Any, Any], fault: Exception) -> Response[Any]:
     """Handler of everything else: a busy or absent database is 503, the rest is ours and is logged."""
-    sqlstate, _ = connect.violation(fault)
+    sqlstate, constraint = connect.violation(fault)
     lost = isinstance(fault, psycopg.OperationalError) or (
         isinstance(fault, DBAPIError)
         and (fault.connection_invalidated or isinstance(fault.orig, psycopg.OperationalError))
     )
-    if _holds_nul(fault):
-        return _fault(request, 400, [{"field": "", "problem": "a text contains the character NUL"}])
     if lost or isinstance(fault, NoFreeConnection) or sqlstate in _BUSY or sqlstate.startswith("08"):
         log.warning("database_busy", sqlstate=sqlstate, error=connect.first_line(fault))
         return _fault(request, 503)
-    log.error("internal_error", error=type(fault).__name__, exc_info=fault)
+    # Where, but not what was said: messages of the database quote what people wrote.
+    place = traceback.extract_tb(fault.__traceback__)[-12:]
+    log.error(
+        "internal_error",
+        request_id=request.scope["state"].get("request_id", ""),
+        error=type(fault).__name__,
+        sqlstate=sqlstate,
+        constraint=constraint,
+        frames=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in place],
+    )
     return _fault(request, 500)
-
-
-def _holds_nul(fault: Exception) -> bool:
-    """Whether psycopg refused to send a text, which it does for one reason only."""
-    cause = fault.orig if isinstance(fault, DBAPIError) else fault
-    return isinstance(cause, psycopg.DataError) and cause.sqlstate is None and "NUL" in str(cause)
 
 
 def _fault(request: Request[Any, Any, Any], status: int, faults: list[dict[str, str]] | None = None) -> Response[Any]:

@@ -13,6 +13,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Message
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -112,6 +113,9 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             title="Meide Ledger 美德账本",
             version=VERSION,
             path="/schema",
+            components=Components(
+                security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
+            ),
             render_plugins=[JsonRenderPlugin()],
         ),
         logging_config=None,

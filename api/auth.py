@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.access import sessions
+from ledger.access import sessions, users
 from ledger.access.sessions import Principal
+from ledger.books import directory
 from ledger.errors import NotAllowed, SessionEnded
 
 COOKIE: Final = "meide_session"
@@ -36,6 +38,16 @@ def works_on_the_book(connection: Connection, _: BaseRouteHandler) -> None:
     me: Principal = connection.user
     if me.role != "operator" or connection.path_params.get("book", me.book) != me.book:
         raise NotAllowed
+
+
+async def sign_in(database: AsyncEngine, login: str, password: str) -> Principal:
+    """Who has this login and password; WrongPassword. No connection is held while the password is looked at."""
+    async with database.connect() as tx:
+        candidate = await users.find(tx, login)
+    user = await users.verify(candidate, password)
+    async with database.connect() as tx:
+        book = await directory.book_code(tx, user.book_id)
+    return sessions.begin(user, book, now())
 
 
 def now() -> datetime:

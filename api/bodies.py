@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from ledger.database.connect import BEIJING
+from ledger.days import BEIJING
 from ledger.errors import InvalidField
 
 
@@ -17,7 +17,8 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
+_BEYOND_MICROSECONDS: Final = re.compile(r"(\.\d{6})\d+")
 
 
 def moment(text: str, field: str) -> datetime:
@@ -26,7 +27,7 @@ def moment(text: str, field: str) -> datetime:
         if _DAY.fullmatch(text):
             return datetime.combine(date.fromisoformat(text), time(), BEIJING).astimezone(UTC)
         if _TIME.fullmatch(text):
-            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+            return datetime.fromisoformat(_BEYOND_MICROSECONDS.sub(r"\1", text.upper())).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
     raise InvalidField(field, "not_a_time")

@@ -13,10 +13,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 import rich_click as click
 from click.exceptions import Exit
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import VERSION, journal_files, problems, reach, settings
@@ -28,7 +30,7 @@ from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, embedded, schema
 from ledger.earning import volunteers
-from ledger.errors import DemoNeedsOwnServer, Fault, Refusal, SettingInvalid, UnknownVolunteer
+from ledger.errors import DatabaseRefused, DemoNeedsOwnServer, Fault, Refusal, SettingInvalid, UnknownVolunteer
 
 T = TypeVar("T")
 
@@ -55,6 +57,9 @@ def main() -> None:
         _fail(problems.code(refusal), problems.sentence(refusal, language()), problems.facts(refusal))
     except Fault as fault:
         _fail(type(fault).__name__, problems.fault_sentence(fault, language()), dict(fault.facts()))
+    except (DBAPIError, psycopg.Error) as error:
+        refused = DatabaseRefused(connect.first_line(error))
+        _fail("DatabaseRefused", problems.fault_sentence(refused, language()), dict(refused.facts()))
     except NotThisFormat as error:
         _fail("not_this_format", str(error), {})
     except BrokenPipeError:  # `meide balances | head`
@@ -99,7 +104,7 @@ def migrate(as_json: bool) -> None:
     given = settings.read(os.environ)
     if given.database_url is None:
         with embedded.running(given.data, say=_say) as server:
-            before, after = schema.upgrade(server.owner_url, reach.SERVICE_ROLE)
+            before, after = schema.upgrade(server.owner_url, embedded.SERVICE)
     else:
         if given.owner_url is None:
             raise SettingInvalid("MEIDE_OWNER_URL", "it is required to migrate the database of MEIDE_DATABASE_URL")
@@ -121,9 +126,9 @@ def serve_demo(port: int) -> None:
         raise DemoNeedsOwnServer
 
     def ready(url: str, address: str) -> None:
-        demo.welcome(asyncio.run(demo.fill(url, given.data, _say)), address)
+        demo.welcome(asyncio.run(demo.fill(url, given.data, _say)), address, given.data)
 
-    serving.serve(given, "127.0.0.1", port, 1, _say, ready)
+    serving.serve(given, "127.0.0.1", port, 1, _say, ready, quiet=True)
 
 
 @cli.group()
@@ -193,22 +198,27 @@ def create_user(
     """Let somebody sign in to a book."""
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(9)
 
-    async def work(database: AsyncEngine) -> None:
+    async def work(database: AsyncEngine) -> list[str]:
         async with database.begin() as tx:
             into = await directory.find_book(tx, book)
             await users.create(tx, login, password, into.book_id, role, volunteer)
-            if volunteer is not None:
-                try:
-                    await volunteers.find(tx, into.book_id, volunteer)
-                except UnknownVolunteer:
-                    await volunteers.register(tx, into.book_id, volunteer)
+            if volunteer is None:
+                return []
+            try:
+                person = await volunteers.find(tx, into.book_id, volunteer)
+            except UnknownVolunteer:
+                person = await volunteers.register(tx, into.book_id, volunteer)
+            return [person.account(code) for code in volunteers.OWN_ACCOUNTS]
 
-    _with_database(work)
+    accounts = _with_database(work)
     shown = None if password_stdin else password
+    made = {"login": login, "role": role, "book": book, "volunteer": volunteer, "password": shown, "accounts": accounts}
     if as_json:
-        _print_json({"login": login, "role": role, "book": book, "volunteer": volunteer, "password": shown})
+        _print_json(made)
     else:
         click.echo(f"{login} can sign in to {book} as {role}." + (f" Password: {shown}" if shown else ""))
+        if accounts:
+            click.echo(f"Accounts of {volunteer}: {', '.join(accounts)}")
 
 
 @cli.group()
@@ -264,7 +274,7 @@ def import_journal(book: str, accounts: Path, entries: Path, dry_run: bool, stri
         counts = {"accounts_opened": report.accounts_opened, "posted": report.posted, "replayed": report.replayed}
         _print_json({**counts, "refused": refused, "dry_run": dry_run})
     else:
-        for each in report.refused:
+        for each in sorted(report.refused, key=lambda one: (one.file != accounts.name, one.line)):
             reason, why = problems.code(each.refusal), problems.sentence(each.refusal, language())
             click.echo(f"{each.file} line {each.line}, {each.key}: {reason}: {why}", err=True)
         click.echo(
@@ -279,11 +289,13 @@ def import_journal(book: str, accounts: Path, entries: Path, dry_run: bool, stri
 @of_book
 @click.option("--at", type=A_DAY, help="At the end of this day (Asia/Shanghai).  [default: now]")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
-def print_balances(book: str, at: datetime.datetime | None, form: str) -> None:
+@as_json
+def print_balances(book: str, at: datetime.datetime | None, form: str, as_json: bool) -> None:
     """Print the balance of every account that has entries, on its normal side."""
 
     async def work(database: AsyncEngine) -> list[balances.Balance]:
         async with database.connect() as tx:
+            await connect.no_timeout(tx)
             of = await directory.find_book(tx, book)
             return await balances.trial_balance(tx, of.book_id, at.date() if at else None)
 
@@ -299,7 +311,7 @@ def print_balances(book: str, at: datetime.datetime | None, form: str) -> None:
         }
         for each in _with_database(work)
     ]
-    if form == "json":
+    if as_json or form == "json":
         _print_json(rows)
     else:
         columns = ("account", "name", "class", "unit", "debits", "credits", "balance")

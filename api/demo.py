@@ -26,7 +26,7 @@ from ledger.books.chart import NewAccount
 from ledger.books.directory import Book
 from ledger.books.evaluate import Line, Posted, Proposal
 from ledger.database import connect
-from ledger.database.connect import BEIJING
+from ledger.days import BEIJING, day_of
 from ledger.earning import volunteers
 from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET, Volunteer
 from ledger.errors import Refusal, UnknownBook, UnknownVolunteer
@@ -54,7 +54,6 @@ class Login:
     who: str
     login: str
     password: str
-    page: str
 
 
 class _Calendar:
@@ -77,7 +76,7 @@ async def fill(url: str, folder: Path, say: Callable[[str], None]) -> list[Login
             try:
                 book = await directory.find_book(tx, BOOK)
             except UnknownBook:
-                today = connect.day_of(calendar.time)
+                today = day_of(calendar.time)
                 book = await directory.create_book(tx, BOOK, NAME, today - timedelta(days=365))
         async with database.connect() as tx:
             if await users.exists(tx, logins[-1].login):
@@ -94,28 +93,29 @@ async def fill(url: str, folder: Path, say: Callable[[str], None]) -> list[Login
     return logins
 
 
-def welcome(logins: list[Login], address: str) -> None:
+def welcome(logins: list[Login], address: str, folder: Path) -> None:
     """Prints for each kind of user an address and a login."""
     table = Table("", "address", "login", "password", title="Meide Ledger 美德账本", title_justify="left")
     for each in logins:
-        table.add_row(each.who, f"{address}{each.page}", each.login, each.password)
+        table.add_row(each.who, f"{address}/", each.login, each.password)
     console = Console(width=max(100, Console().width))
     console.print(table)
-    console.print(f"The HTTP API is described at {address}/schema/openapi.json. Stop with Ctrl-C.")
+    console.print(f"The HTTP API is described at {address}/schema/openapi.json.")
+    console.print(f"Ctrl-C stops it. The data stay in {folder}; remove that folder to begin anew.", soft_wrap=True)
 
 
 def _logins(folder: Path) -> list[Login]:
     """The logins of this data folder; their passwords are made once and kept there."""
     kept = folder / "demo-logins.json"
-    kinds = (("志愿者 volunteer", "wang", "/"), ("志愿者 volunteer", "li", "/"), ("工作人员 staff", "staff", "/"))
+    kinds = (("志愿者 volunteer", "wang"), ("志愿者 volunteer", "li"), ("工作人员 staff", "staff"))
     if not kept.exists():
-        made = {login: _password() for _, login, _ in kinds}
+        made = {login: _password() for _, login in kinds}
         draft = kept.with_suffix(".new")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(made, file)
         draft.replace(kept)
     passwords = json.loads(kept.read_text())
-    return [Login(who, login, passwords[login], page) for who, login, page in kinds]
+    return [Login(who, login, passwords[login]) for who, login in kinds]
 
 
 def _password() -> str:
@@ -162,7 +162,7 @@ async def _open(tx: AsyncConnection, book: Book, *wanted: NewAccount) -> None:
 async def _year(database: AsyncEngine, book: Book, people: list[Volunteer], calendar: _Calendar) -> None:
     """Posts the year day by day, each day's entries booked that evening."""
     today = calendar.time
-    for day, proposals in _days(book, people, connect.day_of(today)):
+    for day, proposals in _days(book, people, day_of(today)):
         evening = datetime.combine(day, time(20), BEIJING).astimezone(UTC)
         calendar.time = min(evening, today)
         for outcome in await batching.submit(database, book.book_id, proposals):

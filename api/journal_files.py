@@ -31,6 +31,7 @@ BATCH: Final = 200
 """Transactions that are posted together."""
 
 _RECORD: Final = re.compile(r'(?:[^",]*|"(?:[^"]|"")*")(?:,(?:[^",]*|"(?:[^"]|"")*"))*')
+_FIRST_FIELD: Final = re.compile(r'"(?:[^"]|"")*"|[^",]*')
 _AMOUNT: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _WHOLE: Final = re.compile(r"-?[0-9]{1,16}", re.ASCII)
 
@@ -104,9 +105,11 @@ async def import_journal(
         await _open(tx, book, wanted, report, accounts.name)
         if dry_run:
             proposals = [group.proposal for group in everything if isinstance(group.proposal, Proposal)]
-            _tell(report, entries.name, everything, await journal.preview(tx, book, proposals))
-            await tx.rollback()
-            return report
+            state = await journal.load(tx, book, proposals)
+            await tx.rollback()  # nothing is going to be written, so nobody needs to wait for us
+    if dry_run:
+        _tell(report, entries.name, everything, journal.decide(state, proposals).outcomes)
+        return report
     while batch := list(itertools.islice(groups, BATCH)):
         await _submit(database, book, batch, report, entries.name)
         progress(batch[-1].line)
@@ -167,11 +170,9 @@ def _fields(line: bytes) -> list[str] | None:
     """The fields of one record (RFC 4180, without line breaks in quotes), or None if it is none."""
     try:
         text = line.decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
+        return next(csv.reader([text], strict=True), None) if _RECORD.fullmatch(text) else None
+    except (UnicodeDecodeError, csv.Error):  # csv.Error: a carriage return inside, a field of 130,000 characters
         return None
-    if not _RECORD.fullmatch(text):
-        return None
-    return next(csv.reader([text], strict=True), None)
 
 
 def _accounts(file: Path, report: Report) -> Iterator[_NewAccount]:
@@ -219,7 +220,8 @@ def _key(record: dict[str, str] | str) -> str:
 
 def _first_field(line: str) -> str:
     """What a damaged line most likely has as its key or code."""
-    return line.partition(",")[0].strip('"')
+    first = _FIRST_FIELD.match(line)
+    return first[0].strip('"').replace('""', '"') if first else ""
 
 
 def _group(key: str, lines: list[tuple[int, dict[str, str] | str]], known_units: frozenset[str]) -> _Group:

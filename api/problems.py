@@ -45,8 +45,8 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     errors.InvalidField: Row(
         400,
         "invalid_request",
-        "“{field}”这一项不能用（{problem}）。请改正后再提交。",
-        "The field {field} cannot be used ({problem}). Please correct it and send again.",
+        "“{field}”这一项不能用（{problem}）。请改正后再试。",
+        "The field {field} cannot be used ({problem}). Please correct it and try again.",
     ),
     errors.TooManyLines: Row(
         422,
@@ -189,6 +189,14 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
         "Port {port} on {host} is taken by another program. Choose another one, for example --port {another}"
         " (or make demo PORT={another}).",
     ),
+    errors.CannotListen: (
+        "不能在 {host} 的端口 {port} 上提供服务：{reason}。请核对 --host 和 --port。",
+        "Cannot listen on {host}, port {port}: {reason}. Check --host and --port.",
+    ),
+    errors.DatabaseRefused: (
+        "数据库没有照办：{reason}。请核对数据库的地址、角色和权限。",
+        "The database refused: {reason}. Check its address, its roles and their privileges.",
+    ),
     errors.DemoNeedsOwnServer: (
         "演示只用自带的数据库。请先取消 MEIDE_DATABASE_URL。",
         "The demo uses its own database only. Unset MEIDE_DATABASE_URL first.",
@@ -235,9 +243,22 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
 }
 
 
+# What the words for faulty fields mean, where a person may wonder: (Chinese, English).
+FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
+    "not_csv": ("不是规范的 CSV，或不是 UTF-8：请另存为“CSV UTF-8”", "not CSV in UTF-8: save it as “CSV UTF-8”"),
+    "not_a_whole_number": ("须是整数，没有则写 0", "a whole number is needed, 0 for none"),
+    "not_a_code": ("只能用字母、数字和 . _ -", "letters, digits and . _ - only"),
+    "not_an_account_code": ("只能用字母、数字和 . _ -", "letters, digits and . _ - only"),
+    "out_of_range": ("超出范围", "out of range"),
+}
+
+
 def sentence(refusal: Refusal, language: Language) -> str:
     """What happened and what to do, for a person."""
     row = REFUSALS[type(refusal)]
+    if isinstance(refusal, errors.InvalidField) and refusal.problem in FIELD_PROBLEMS:
+        problem = f"{refusal.problem}: {FIELD_PROBLEMS[refusal.problem][language == 'en']}"
+        return (row.zh if language == "zh" else row.en).format(field=refusal.field, problem=problem)
     return (row.zh if language == "zh" else row.en).format(**facts(refusal))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 from litestar import Request
+from litestar.openapi.spec import OpenAPIType, Operation, Parameter, Schema
 
 from ledger.errors import InvalidField
 
@@ -27,6 +30,14 @@ class BadJson(Exception):
         self.message = message
 
 
+def _each_name_once(pairs: list[tuple[str, Any]]) -> None:
+    """Readers differ in which of two fields of one name they take, so a body with two is refused."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadJson(name, "the field is there twice")
+
+
 class StrictRequest(Request[Any, Any, Any]):
     """Reads JSON bodies strictly into the Struct that the handler asks for.
 
@@ -37,20 +48,38 @@ class StrictRequest(Request[Any, Any, Any]):
         if self.content_type[0] != "application/json":
             raise NotJson
         field = self.route_handler.parsed_data_field
+        body = await self.body()
         try:
-            return msgspec.json.decode(await self.body(), type=field.annotation if field else Any)
+            decoded = msgspec.json.decode(body, type=field.annotation if field else Any)
+            json.loads(body, object_pairs_hook=_each_name_once)
+            return decoded
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at `$")
             raise BadJson(path.rstrip("`").lstrip("."), message) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadJson("", f"not JSON in UTF-8: {error}") from None
 
 
 def key_of(request: StrictRequest) -> str:
     """The key that the caller gave to this call; InvalidField when there is none or it cannot be one."""
-    key = request.headers.get(KEY_HEADER)
-    if key is None:
-        raise InvalidField(KEY_HEADER, "missing")
-    if not _KEY.fullmatch(key):
+    given = request.headers.getall(KEY_HEADER, [])
+    if len(given) != 1:
+        raise InvalidField(KEY_HEADER, "given_twice" if given else "missing")
+    if not _KEY.fullmatch(given[0]):
         raise InvalidField(KEY_HEADER, "not_a_key")
-    return key
+    return given[0]
+
+
+@dataclass
+class Keyed(Operation):
+    """The description of a call that needs a key."""
+
+    def __post_init__(self) -> None:
+        key = Parameter(
+            name=KEY_HEADER,
+            param_in="header",
+            required=True,
+            description="The same call again under its key gets the first answer; another call is a conflict.",
+            schema=Schema(type=OpenAPIType.STRING, min_length=1, max_length=255),
+        )
+        self.parameters = [*(self.parameters or []), key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import multiprocessing
 import os
@@ -24,20 +25,38 @@ from api.app import create_app
 from api.reach import Say, reached
 from api.settings import Settings
 from ledger.database import connect, embedded, schema
-from ledger.errors import PortTaken, SettingInvalid
+from ledger.errors import CannotListen, PortTaken, SettingInvalid
 
 GRACE: Final = 10
 """Seconds that requests in flight get to finish when the service is told to stop."""
 
 
-def serve(settings: Settings, host: str, port: int, workers: int, say: Say, ready: Callable[[str, str], None]) -> None:
-    """Serves until told to stop. `ready` gets the database's URL and the service's address, just before. Fault."""
-    with _told_to_stop(), _only_one(settings), _port(host, port) as listener, reached(settings, say) as url:
+def serve(
+    settings: Settings,
+    host: str,
+    port: int,
+    workers: int,
+    say: Say,
+    ready: Callable[[str, str], None],
+    *,
+    quiet: bool = False,
+) -> None:
+    """Serves until told to stop. `ready` gets the database's URL and the service's address, just before.
+
+    `quiet`: the log has no line for each request. Raises a Fault.
+    """
+    with (
+        _told_to_stop(),
+        _only_one(settings),
+        _port(host, port) as listener,
+        reached(settings, say, migrate=True) as url,
+    ):
         keys = _session_keys(settings)
         asyncio.run(_may_serve(url))
         # The workers are processes of their own and read their settings from the environment, as we did.
-        os.environ.update(MEIDE_DATABASE_URL=url, MEIDE_SESSION_KEYS=",".join(keys))
-        address = settings.public_url or f"http://{host}:{listener.getsockname()[1]}"
+        os.environ.update(MEIDE_DATABASE_URL=url, MEIDE_SESSION_KEYS=",".join(keys), MEIDE_QUIET="1" if quiet else "")
+        shown = f"[{host}]" if ":" in host else host
+        address = settings.public_url or f"http://{shown}:{listener.getsockname()[1]}"
         os.environ.setdefault("MEIDE_PUBLIC_URL", address)
         ready(url, address)
         config = uvicorn.Config(
@@ -62,7 +81,7 @@ def serve(settings: Settings, host: str, port: int, workers: int, say: Say, read
 
 def application() -> Litestar:
     """What each worker runs."""
-    configure_log()
+    configure_log(quiet=bool(os.environ.get("MEIDE_QUIET")))
     settings = settings_module.read(os.environ)
     if settings.database_url is None:
         raise SettingInvalid("MEIDE_DATABASE_URL", "it is missing")
@@ -78,18 +97,16 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def configure_log() -> None:
+def configure_log(*, quiet: bool = False) -> None:
     """One JSON line an event, to stderr; nothing of what people wrote, no values of variables."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(
-                structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
-            ),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -122,8 +139,10 @@ def _port(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
-        except OSError:
-            raise PortTaken(host, port) from None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(host, port) from None
+            raise CannotListen(host, port, error.strerror or str(error)) from None
         listener.listen(2048)
         listener.set_inheritable(True)
         yield listener

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 from ledger.database import embedded
 from ledger.errors import SettingInvalid
 
@@ -51,6 +54,15 @@ def read(environment: Mapping[str, str]) -> Settings:
 
 def _postgresql(environment: Mapping[str, str], name: str) -> str | None:
     url = environment.get(name) or None
-    if url is not None and not url.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
+    if url is None:
+        return None
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise SettingInvalid(name, "it must begin with postgresql://")
-    return url.replace("postgres://", "postgresql://", 1) if url is not None and url.startswith("postgres://") else url
+    try:
+        parsed = make_url(f"postgresql://{rest}")
+    except (ArgumentError, ValueError):
+        raise SettingInvalid(name, "it must be of the form postgresql://user:password@host:port/database") from None
+    if not parsed.username:
+        raise SettingInvalid(name, "it names no user")
+    return f"postgresql://{rest}"

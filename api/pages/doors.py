@@ -17,9 +17,7 @@ from api.requests import StrictRequest
 from api.settings import Settings
 from ledger.access import sessions, users
 from ledger.access.sessions import Principal
-from ledger.books import directory
 from ledger.errors import SessionEnded, WrongPassword
-from ledger.text import one_line
 
 OWN_ADDRESS: Final = re.compile(r"/(passbook(\?[0-9a-z=&]{0,200})?)?", re.ASCII)
 """Where a sign-in may lead: the pages behind it, and nothing else that somebody could write into a link."""
@@ -67,15 +65,11 @@ async def sign_in(
     )
     login, then = login.strip(), _own(then)
     try:
-        if not one_line(login, least=1, most=users.LOGIN_LENGTH) or len(password) > users.PASSWORD_LENGTHS[1]:
-            raise WrongPassword  # nobody has these, and the database takes no NUL
-        async with database.connect() as tx:
-            user = await users.sign_in(tx, login, password)
-            book = await directory.book_code(tx, user.book_id)
+        me = await auth.sign_in(database, login, password)
     except WrongPassword:
         status = problems.REFUSALS[WrongPassword].status
         return _form(request, then, status=status, login=login[: users.LOGIN_LENGTH], wrong=True)
-    cookie = session_cookie(sessions.begin(user, book, auth.now()), settings)
+    cookie = session_cookie(me, settings)
     return Redirect(then, status_code=303, cookies=[cookie])
 
 

@@ -144,7 +144,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "bad_request_do": ("请回首页，再试一次。", "Please go back and try again."),
     "busy": ("系统忙", "The service is busy"),
     "busy_do": (
-        "现在办理的人多，请等一分钟再试。您的积分和时长都在，不会丢。",
+        "系统现在忙，请等一分钟再试。您的积分和时长都在，不会丢。",
         "Please wait a minute and try again. Your points and hours are safe.",
     ),
     "broken": ("系统出错了", "Something went wrong"),

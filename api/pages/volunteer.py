@@ -20,6 +20,7 @@ from ledger.access.sessions import Principal
 from ledger.books import balances, directory, statements
 from ledger.books.statements import StatementLine
 from ledger.database import connect
+from ledger.days import day_of
 from ledger.earning import volunteers
 from ledger.earning.volunteers import Volunteer
 from ledger.errors import NotAllowed
@@ -136,7 +137,7 @@ async def passbook(
     asked, wanted = request.query_params.get("account", "points"), request.query_params.get("year")
     async with database.connect() as tx:
         her = await _volunteer(tx, me)
-        today = connect.day_of(await connect.now(tx))
+        today = day_of(await connect.now(tx))
         chosen = PASSBOOKS.get(asked)
         if chosen is None or (wanted is not None and not _is_year(wanted, today)):
             return _shown(request, _no_such_passbook(request), me, settings)
@@ -196,7 +197,7 @@ def _is_year(text: str, today: datetime.date) -> bool:
 
 def _row(language: Language, passbook: Passbook, line: StatementLine) -> Row:
     amount, came = passbook.amount(language, line.amount), line.side == "credit"
-    booked = connect.day_of(line.recorded_at)
+    booked = day_of(line.recorded_at)
     return Row(
         day=texts.day(language, line.effective_on),
         booked=texts.day(language, booked) if booked != line.effective_on else None,

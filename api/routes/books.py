@@ -21,8 +21,9 @@ from api.requests import StrictRequest
 from ledger.access.sessions import Principal
 from ledger.books import balances, batching, chart, directory, journal, statements
 from ledger.books.chart import AccountClass, NewAccount
-from ledger.books.evaluate import Line, Posted, Proposal, Side, Transaction
-from ledger.errors import Refusal
+from ledger.books.evaluate import DESCRIPTION_LENGTH, Line, Posted, Proposal, Side, Transaction
+from ledger.errors import InvalidField, Refusal
+from ledger.text import one_line
 
 REPLAYED = "Idempotency-Replayed"
 
@@ -45,6 +46,13 @@ class BookView(msgspec.Struct, frozen=True):
     code: str
     name: str
     first_day: datetime.date
+
+
+class BookPage(msgspec.Struct, frozen=True):
+    """Books; `next` is always null as long as a session is for one book."""
+
+    items: list[BookView]
+    next: str | None
 
 
 class AccountView(msgspec.Struct, frozen=True):
@@ -120,19 +128,19 @@ class Page(msgspec.Struct, frozen=True):
 def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
     return {
         status: ResponseSpec(Problem, media_type=problems.MEDIA_TYPE, generate_examples=False, description="Refused")
-        for status in (401, 403, *statuses)
+        for status in (401, 403, 503, *statuses)
     }
 
 
 @get("/books", operation_id="listBooks", summary="The books that I may work on", responses=_refusals())
-async def list_books(database: NamedDependency[AsyncEngine], me: NamedDependency[Principal]) -> list[BookView]:
+async def list_books(database: NamedDependency[AsyncEngine], me: NamedDependency[Principal]) -> BookPage:
     """The book of this session."""
     async with database.connect() as tx:
         book = await directory.find_book(tx, me.book)
-    return [BookView(book.code, book.name, book.first_day)]
+    return BookPage([BookView(book.code, book.name, book.first_day)], None)
 
 
-@post("/accounts", operation_id="openAccount", summary="Open an account", responses=_refusals(400, 404, 409))
+@post("/accounts", operation_id="openAccount", summary="Open an account", responses=_refusals(400, 404, 409, 413, 415))
 async def open_account(
     database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], data: JSONBody[AccountBody]
 ) -> Response[AccountView]:
@@ -175,7 +183,7 @@ async def list_entries(
     me: NamedDependency[Principal],
     code: FromPath[str],
     limit: FromQuery[Limit] = 50,
-    after: FromQuery[int | None] = None,
+    after: FromQuery[Annotated[int | None, Parameter(ge=1, le=2**63 - 1)]] = None,
 ) -> Page:
     """The entries of an account, newest first."""
     async with database.connect() as tx:
@@ -197,7 +205,13 @@ async def list_entries(
     return Page(items, items[-1].number if items and items[-1].number > 1 else None)
 
 
-@post("/transactions", operation_id="postTransaction", summary="Post", responses=_refusals(400, 404, 409, 422))
+@post(
+    "/transactions",
+    operation_id="postTransaction",
+    operation_class=requests.Keyed,
+    summary="Post",
+    responses=_refusals(400, 404, 409, 413, 415, 422),
+)
 async def post_transaction(
     request: StrictRequest,
     database: NamedDependency[AsyncEngine],
@@ -205,13 +219,14 @@ async def post_transaction(
     data: JSONBody[NewTransaction],
 ) -> Response[Any]:
     """Posts a transaction under the caller's key; the same call again gets the first answer."""
+    effective_at = moment(data.effective_at, "effective_at")
     proposal = Proposal(
         client=me.name,
         key=requests.key_of(request),
         call=calls.of_posting(data),
         kind=data.kind,
         description=data.description,
-        effective_at=moment(data.effective_at, "effective_at"),
+        effective_at=effective_at,
         lines=tuple(Line(line.account, line.side, line.amount) for line in data.lines),
         actor=me.name,
         request_id=request.scope["state"]["request_id"],
@@ -222,8 +237,9 @@ async def post_transaction(
 @post(
     "/transactions/{transaction_id:uuid}/reversal",
     operation_id="reverseTransaction",
+    operation_class=requests.Keyed,
     summary="Reverse",
-    responses=_refusals(400, 404, 409, 422),
+    responses=_refusals(400, 404, 409, 413, 415, 422),
 )
 async def reverse_transaction(
     request: StrictRequest,
@@ -233,6 +249,8 @@ async def reverse_transaction(
     data: JSONBody[NewReversal],
 ) -> Response[Any]:
     """Posts the mirror image of a transaction, once."""
+    if not one_line(data.reason, least=0, most=DESCRIPTION_LENGTH):
+        raise InvalidField("reason", "not_one_line")
     key = requests.key_of(request)
     async with database.connect() as tx:
         proposal = await journal.reversal(
@@ -317,5 +335,6 @@ router = Router(
         ),
     ],
     guards=[auth.signed_in, auth.works_on_the_book],
+    security=[{"bearer": []}],
     tags=["books"],
 )

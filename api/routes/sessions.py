@@ -15,7 +15,6 @@ from api.bodies import Body
 from api.settings import Settings
 from ledger.access import sessions, users
 from ledger.access.sessions import Principal
-from ledger.books import directory
 
 
 class SignIn(Body, frozen=True):
@@ -47,11 +46,8 @@ async def sign_in(
     database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings], data: JSONBody[SignIn]
 ) -> Session:
     """Signs in with login and password; the token is good for a quarter of an hour and for one book."""
-    async with database.connect() as tx:
-        user = await users.sign_in(tx, data.login, data.password)
-        book = await directory.book_code(tx, user.book_id)
-    now = auth.now()
-    token = sessions.issue(sessions.begin(user, book, now), settings.session_keys, now)
+    principal = await auth.sign_in(database, data.login, data.password)
+    token = sessions.issue(principal, settings.session_keys, auth.now())
     return Session(token, "Bearer", int(sessions.LIFETIME.total_seconds()))
 
 

@@ -79,13 +79,14 @@ def operator(http: httpx.AsyncClient, book: Book) -> Caller:
 @pytest.fixture
 async def ledger(operator: Caller) -> Caller:
     """An operator whose book has a reward account, a shop and two wallets."""
-    for code, account_class in (
-        ("5100", "expense"),
-        ("2300.x", "liability"),
-        ("2100.a", "liability"),
-        ("2100.b", "liability"),
+    for code, account_class, unit in (
+        ("5100", "expense", "PT"),
+        ("2300.x", "liability", "PT"),
+        ("2100.a", "liability", "PT"),
+        ("2100.b", "liability", "PT"),
+        ("9200.a", "memo_credit", "HR"),
     ):
-        body = {"code": code, "name": code, "class": account_class, "unit": "PT"}
+        body = {"code": code, "name": code, "class": account_class, "unit": unit}
         assert (await operator.post("/accounts", body)).status_code == 201
     return operator
 

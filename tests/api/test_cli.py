@@ -32,8 +32,11 @@ def test_a_newcomer_sets_a_book_up_imports_and_reads_it(here: dict[str, str], co
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr == f"The book {code} exists already.\n"
 
-    unit = meide("unit", "create", "SEK", "--scale", "2", **here)
-    assert unit.returncode in (0, 1)  # units belong to all books: an earlier test may have made it
+    unit = meide("unit", "create", f"U{code}", "--scale", "2", **here)
+    assert (unit.returncode, unit.stdout) == (0, f"The unit U{code} is there, with 2 digits after the point.\n")
+    meide(
+        "unit", "create", "SEK", "--scale", "2", **here
+    )  # an earlier test may have made it: units belong to all books
 
     report = meide("journal", "import", "--book", code, *FILES, "--json", **here)
     assert report.returncode == 0
@@ -45,7 +48,7 @@ def test_a_newcomer_sets_a_book_up_imports_and_reads_it(here: dict[str, str], co
     printed = meide("balances", "--book", code, **here).stdout.splitlines()
     assert printed[0] == "account,name,class,unit,debits,credits,balance"
     assert printed[1] == "1220,account 1220,asset,SEK,86410000,42745083,43664917"
-    as_json = json.loads(meide("balances", "--book", code, "--format", "json", **here).stdout)
+    as_json = json.loads(meide("balances", "--book", code, "--json", **here).stdout)
     assert [",".join(str(value) for value in row.values()) for row in as_json] == printed[1:]
     assert meide("balances", "--book", code, "--at", "2010-12-31", **here).stdout == printed[0] + "\n"
 
@@ -77,7 +80,9 @@ def test_a_user_gets_a_password_once_and_a_volunteer_her_accounts(here: dict[str
         "user", "create", f"v-{code}", "--book", code, "--role", "volunteer", "--volunteer", "37-1", "--json", **here
     )
     assert made.returncode == 0
-    assert len(json.loads(made.stdout)["password"]) >= 12
+    told = json.loads(made.stdout)
+    assert len(told["password"]) >= 12
+    assert [account.partition(".")[0] for account in told["accounts"]] == ["2100", "2110", "9200", "9210"]
     given = meide(
         "user", "create", f"o-{code}", "--book", code, "--role", "operator", "--password-stdin", stdin="long enough\n",
         **here,
@@ -134,6 +139,16 @@ def test_migrate_needs_the_owner_and_is_done_once(server: Server) -> None:
         assert (behind.returncode, "Run: meide migrate" in behind.stderr) == (1, True)
         missing = meide("migrate", MEIDE_DATABASE_URL=urls["MEIDE_DATABASE_URL"])
         assert (missing.returncode, "MEIDE_OWNER_URL" in missing.stderr) == (1, True)
+        for wrong, words in (
+            (
+                {"MEIDE_OWNER_URL": server.url(SERVICE, name), "MEIDE_DATABASE_URL": server.url(OWNER, name)},
+                "may not create",
+            ),
+            ({"MEIDE_DATABASE_URL": server.url("nobody_here", name)}, 'role "nobody_here" does not exist'),
+            ({"MEIDE_DATABASE_URL": server.url(OWNER, name)}, "may not serve"),
+        ):
+            refused = meide("migrate", **(urls | wrong))
+            assert (refused.returncode, words in refused.stderr, refused.stderr.count("\n")) == (1, True, 1)
         first = json.loads(meide("migrate", "--json", **urls).stdout)
         assert first["before"] is None
         assert json.loads(meide("migrate", "--json", **urls).stdout) == {

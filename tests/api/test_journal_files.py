@@ -119,6 +119,9 @@ async def test_a_copy_with_one_line_altered_loses_only_that_transaction_by_name(
         (pair("bad", description='5" nail'), "invalid_request"),
         (pair("bad", description='"never closed'), "invalid_request"),
         (pair("bad", description="a\x00b"), "invalid_request"),
+        (pair("bad", description="a\rb"), "invalid_request"),
+        (pair("bad", description="x" * 140_000), "invalid_request"),
+        (pair("bad", description="x" * 501), "invalid_request"),
         (pair("bad", date="2026-13-01"), "invalid_request"),
         (pair("bad", date="2026-1-2"), "invalid_request"),
         (pair("bad", date="2026-01-02T00:00:00Z"), "invalid_request"),
@@ -267,3 +270,27 @@ async def test_a_file_larger_than_a_batch_is_posted_whole(database: AsyncEngine,
     )
     assert report.posted == count
     assert done == [2 * journal_files.BATCH, 4 * journal_files.BATCH, 2 * count]
+
+
+async def test_damaged_lines_of_a_quoted_key_take_their_transaction_with_them(
+    database: AsyncEngine, book: Book, folders: Path
+) -> None:
+    whole = pair('"a,b"').splitlines(keepends=True) * 2
+    torn = [line.replace(",test,", ',te"st,') for line in whole[2:]]
+    report = await imported(database, book, folders, HEADER + "".join(whole[:2] + torn))
+    assert (report.posted, reasons(report)) == (0, [(4, "a,b", "invalid_request")])
+
+
+async def test_an_unknown_unit_names_the_command_that_creates_it(
+    database: AsyncEngine, book: Book, folders: Path
+) -> None:
+    report = await imported(database, book, folders, HEADER + pair("bad", unit="XYZ"))
+    assert "meide unit create XYZ --scale" in problems.sentence(report.refused[0].refusal, "en")
+    assert "meide unit create XYZ --scale" in problems.sentence(report.refused[0].refusal, "zh")
+
+
+async def test_a_districts_accounts_are_opened_in_one_import(database: AsyncEngine, book: Book, folders: Path) -> None:
+    count = 66_000  # more than the 65,535 parameters that a statement may have
+    accounts = ACCOUNTS + "".join(f"2100.{n},n,liability,PT,\n" for n in range(count))
+    report = await imported(database, book, folders, HEADER + pair("one"), accounts)
+    assert (report.accounts_opened, report.posted, report.refused) == (count + 3, 1, [])

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from ledger.database import embedded
 from tests.api.conftest import transfer
 from tests.api.processes import Service, bare, free_port, meide, serving, until
 from tests.conftest import OWNER, Server
@@ -99,8 +100,8 @@ def test_requests_in_flight_are_finished_before_it_stops(
 
 
 @contextmanager
-def locked_account(server: Server, service_url: str, book: str) -> Iterator[threading.Event]:
-    """Holds an account of the book locked; the value tells whether somebody waits for it."""
+def locked_account(server: Server, service_url: str, book: str) -> Iterator[Callable[[], bool]]:
+    """Holds the accounts of the book locked; the value tells whether somebody waits for one."""
     url = server.admin.set(drivername="postgresql", database=make_url(service_url).database)
     with psycopg.connect(url.render_as_string(hide_password=False)) as holder:
         holder.execute(
@@ -112,7 +113,7 @@ def locked_account(server: Server, service_url: str, book: str) -> Iterator[thre
             row = holder.execute(blocked).fetchone()
             return row is not None and row[0] > 0
 
-        yield waiting  # type: ignore[misc] # a callable, see `until`
+        yield waiting
 
 
 def accepts(service: Service) -> bool:
@@ -256,12 +257,34 @@ def test_the_owner_and_a_superuser_may_not_serve(server: Server, service_url: st
         ({"MEIDE_SESSION_KEYS": ""}, "MEIDE_SESSION_KEYS cannot be used: it is required with MEIDE_DATABASE_URL"),
         ({"MEIDE_SESSION_KEYS": "short"}, "MEIDE_SESSION_KEYS cannot be used: a key has fewer than 32 characters"),
         ({"MEIDE_DATABASE_URL": "mysql://x"}, "MEIDE_DATABASE_URL cannot be used: it must begin with postgresql://"),
+        (
+            {"MEIDE_DATABASE_URL": "postgresql://me:sekret@host:port/db"},
+            "MEIDE_DATABASE_URL cannot be used: it must be",
+        ),
+        ({"MEIDE_DATABASE_URL": "postgresql:///db"}, "MEIDE_DATABASE_URL cannot be used: it names no user"),
         ({"MEIDE_PUBLIC_URL": "x"}, "MEIDE_PUBLIC_URL cannot be used"),
     ],
 )
 def test_a_wrong_setting_is_named(external: dict[str, str], settings: dict[str, str], words: str) -> None:
     done = meide("serve", "--port", str(free_port()), **(external | settings))
     assert_one_sentence(done, words)
+
+
+def test_an_address_that_is_not_ours_is_said_in_a_sentence(external: dict[str, str]) -> None:
+    done = meide("serve", "--host", "192.0.2.1", "--port", str(free_port()), **external)
+    assert_one_sentence(done, "Cannot listen on 192.0.2.1")
+
+
+def test_check_reports_a_widened_privilege_and_leaves_it_as_it_is(folder: Path) -> None:
+    data = {"MEIDE_DATA": str(folder)}
+    assert meide("check", **data).returncode == 0  # the first command on a new folder makes its schema
+    with embedded.running(folder) as own:
+        admin = make_url(own.admin_url).set(drivername="postgresql", database="meide")
+        with psycopg.connect(admin.render_as_string(hide_password=False), autocommit=True) as connection:
+            connection.execute("GRANT DELETE ON entries TO meide_app")
+        for _ in range(2):
+            done = meide("check", **data)
+            assert (done.returncode, "privileges_differ: table entries" in done.stdout) == (1, True)
 
 
 def test_the_demo_refuses_a_database_of_somebody_elses(external: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from datetime import date, timedelta
 from http.cookies import SimpleCookie
 
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api import auth
 from api.app import create_app
 from api.pages import frame
-from ledger.access import sessions, users
+from ledger.access import sessions
 from ledger.access.sessions import Principal
 from ledger.books.directory import Book
 from ledger.database import connect
@@ -31,9 +32,8 @@ def cookies_of(answer: httpx.Response) -> SimpleCookie:
 
 async def principal(database: AsyncEngine, person: Person, ago: timedelta) -> Principal:
     """The person, signed in some time ago."""
-    async with database.connect() as tx:
-        user = await users.sign_in(tx, person.login, PASSWORD)
-    return sessions.begin(user, person.book.code, auth.now() - ago)
+    me = await auth.sign_in(database, person.login, PASSWORD)
+    return replace(me, signed_in_at=auth.now() - ago)
 
 
 def carry(site: httpx.AsyncClient, me: Principal, issued_ago: timedelta) -> None:

@@ -16,6 +16,7 @@ from ledger.books import balances, batching, directory, journal
 from ledger.books.directory import Book
 from ledger.books.evaluate import Posted
 from ledger.database import connect
+from ledger.days import day_of
 from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET
 from ledger.errors import SchemaBehind
 from tests.pages import people
@@ -39,7 +40,7 @@ async def years_ago(database: AsyncEngine, years: int) -> AsyncEngine:
 
 async def today(database: AsyncEngine) -> datetime.date:
     async with database.connect() as tx:
-        return connect.day_of(await connect.now(tx))
+        return day_of(await connect.now(tx))
 
 
 async def test_home_shows_her_figures_and_the_last_three_entries_in_words(
