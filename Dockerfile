@@ -5,7 +5,8 @@
 FROM python:3.13-slim AS build
 WORKDIR /build
 COPY requirements.lock pyproject.toml README.md ./
-RUN python -m venv /opt/meide && /opt/meide/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+RUN python -m venv /opt/meide \
+    && /opt/meide/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY ledger ledger
 COPY api api
 COPY migrations migrations

@@ -1,5 +1,8 @@
 # make demo: a running sample district. make test: the whole test suite. Both do all the set-up that they need.
 
+# An empty environment (env -i) has no PATH, and a Python found without one does not know where it is.
+export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
+
 PORT ?= 8080
 PYTHON ?=
 
@@ -27,18 +30,22 @@ check: .venv/ready
 	.venv/bin/mypy
 
 # Made anew when the locked list or the project's own metadata change; never used half made.
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements-test.lock pyproject.toml
 	@python=$$($(FIND_PYTHON)) || exit 1; \
 	echo "Installing into .venv with $$($$python --version) …"; \
 	rm -rf .venv && "$$python" -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch .venv/ready
 
-# The locked list: every package with the hashes of its files, for all supported Pythons and platforms.
+# The locked lists (what runs, and with the tests): every package with the hashes of its files, for all supported
+# Pythons and platforms.
+LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --custom-compile-command "make lock"
+
 lock:
-	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes --no-annotate \
-		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+	$(LOCK) --extra build --output-file requirements.lock
+	$(LOCK) --extra build --extra test --constraint requirements.lock --output-file requirements-test.lock
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
