@@ -353,7 +353,6 @@ def _with_database(work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
     async def run(url: str) -> T:
         database = connect.to(url)
         try:
-            await connect.reach(database)
             await schema.may_serve(database)
             return await work(database)
         finally:

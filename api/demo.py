@@ -79,7 +79,7 @@ async def fill(url: str, folder: Path, say: Callable[[str], None]) -> list[Login
                 today = day_of(calendar.time)
                 book = await directory.create_book(tx, BOOK, NAME, today - timedelta(days=365))
         async with database.connect() as tx:
-            if await users.exists(tx, logins[-1].login):
+            if (await users.find(tx, logins[-1].login)).user is not None:
                 return logins
         say("Making the sample district, a year of entries; this takes some seconds …")
         people = await _people(database, book)

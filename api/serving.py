@@ -115,7 +115,6 @@ def configure_log(*, quiet: bool = False) -> None:
 async def _may_serve(url: str) -> None:
     database = connect.to(url)
     try:
-        await connect.reach(database)
         await schema.may_serve(database)
     finally:
         await database.dispose()

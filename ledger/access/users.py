@@ -73,11 +73,6 @@ async def create(
     return User(user_id, login, book_id, role, volunteer_no)
 
 
-async def exists(tx: AsyncConnection, login: str) -> bool:
-    """Whether somebody has this login."""
-    return (await tx.execute(select(users.c.user_id).where(users.c.login == login))).first() is not None
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """What is known of a login before its password has been looked at."""

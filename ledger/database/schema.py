@@ -6,6 +6,7 @@ The owner's role migrates; the service's role may do what `privileges` lists and
 
 from __future__ import annotations
 
+import functools
 from importlib.resources import files
 
 from alembic import command
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import NullPool
 
-from ledger.database.connect import OLDEST, first_line, where
+from ledger.database.connect import OLDEST, first_line, reach, where
 from ledger.database.metadata import metadata
 from ledger.errors import (
     DatabaseRefused,
@@ -32,7 +33,8 @@ from ledger.errors import (
 def upgrade(owner_url: str, service_role: str) -> tuple[str | None, str]:
     """Brings the schema to this version, all or nothing, and sets the service's privileges.
 
-    Answers the revisions before and after. Raises DatabaseUnreachable, SchemaAhead.
+    Answers the revisions before and after. Raises DatabaseUnreachable, DatabaseTooOld, DatabaseRefused,
+    OwnerMayNotServe, SchemaAhead.
     """
     with _owner(owner_url) as connection:
         _check_roles(connection, service_role)
@@ -45,7 +47,7 @@ def upgrade(owner_url: str, service_role: str) -> tuple[str | None, str]:
 
 
 def _check_roles(connection: Connection, service_role: str) -> None:
-    """Refuses what would end half-way or leave the books unprotected. DatabaseTooOld, DatabaseRefused."""
+    """Refuses what would end half-way or leave the books unprotected."""
     version, owner, exists, may_create = connection.execute(
         text(
             "SELECT current_setting('server_version_num')::int / 10000, current_user,"
@@ -85,6 +87,7 @@ def config() -> Config:
     return settings
 
 
+@functools.cache
 def head() -> str:
     """The revision that this version needs."""
     newest = ScriptDirectory.from_config(config()).get_current_head()
@@ -93,10 +96,11 @@ def head() -> str:
 
 
 async def may_serve(database: AsyncEngine) -> None:
-    """Refuses a schema of another version and a role that the books are not protected from.
+    """Refuses a database out of reach or too old, a schema of another version, a role the books are not protected from.
 
-    Raises SchemaBehind, SchemaAhead, OwnerMayNotServe.
+    Raises DatabaseUnreachable, DatabaseTooOld, OwnerMayNotServe, SchemaBehind, SchemaAhead.
     """
+    await reach(database)
     async with database.connect() as tx:
         role, privileged = (
             await tx.execute(
@@ -124,9 +128,14 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _known(revision: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in _revisions():
         raise SchemaAhead(revision)
+
+
+@functools.cache
+def _revisions() -> frozenset[str]:
+    """All revisions that this version knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(config()).walk_revisions())
 
 
 def privileges() -> dict[str, frozenset[str]]:

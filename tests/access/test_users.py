@@ -135,13 +135,15 @@ async def test_volunteers_and_only_they_have_a_volunteer_number(
     assert (caught.value.field, caught.value.problem) == ("volunteer", problem)
 
 
-async def test_whether_a_login_is_taken_can_be_asked(database: AsyncEngine, book: Book, login: str) -> None:
-    async with database.connect() as tx:
-        assert not await users.exists(tx, login)
-    await create(database, book, login)
-    async with database.connect() as tx:
-        assert await users.exists(tx, login)
-        assert not await users.exists(tx, login.upper())
+async def test_a_login_is_found_as_it_is_written(database: AsyncEngine, book: Book, login: str) -> None:
+    async def user_of(name: str) -> User | None:
+        async with database.connect() as tx:
+            return (await users.find(tx, name)).user
+
+    assert await user_of(login) is None
+    made = await create(database, book, login)
+    assert await user_of(login) == made
+    assert await user_of(login.upper()) is None
 
 
 async def test_a_login_is_one_users_only(database: AsyncEngine, book: Book, login: str) -> None:

@@ -243,6 +243,20 @@ def test_a_database_that_is_not_there_is_said_without_its_password() -> None:
         assert "hunter2" not in done.stdout + done.stderr
 
 
+def test_a_database_that_is_too_old_is_said_in_a_sentence(external: dict[str, str]) -> None:
+    """No PostgreSQL older than 15 is at hand: so the command is made to need one that does not exist yet."""
+    command = "from ledger.database import connect; connect.OLDEST = 99; from api.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "serve", "--port", str(free_port())],
+        capture_output=True,
+        text=True,
+        env=bare(external),
+        timeout=60,
+        check=False,
+    )
+    assert_one_sentence(done, "at least 99 is needed")
+
+
 def test_the_owner_and_a_superuser_may_not_serve(server: Server, service_url: str) -> None:
     name = make_url(service_url).database or ""
     admin = server.admin.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
