@@ -10,23 +10,27 @@
     │   ├── KeyNotConsecutive       a file's lines of one key do not stand together
     │   ├── UnitMismatch            a line names another unit than its account's
     │   ├── NotTheChart             an account of the chart with another floor than the chart's
-    │   └── CannotReverse           a reversal is itself not reversed
+    │   ├── CannotReverse           a reversal, a hold or its end is itself not reversed
+    │   ├── CannotHold              the account has no companion to hold in
+    │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
-    │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer
+    │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
     ├── StateRefusal                decided on the state of the books: stored under its key, stays refused
-    │   ├── InsufficientBalance  AccountFrozen  AccountClosed  AmountOutOfRange
-    │   └── AlreadyReversed
+    │   ├── InsufficientBalance  AccountFrozen  AccountClosed  AmountOutOfRange  PeriodClosed
+    │   ├── AlreadyReversed  AlreadyRefunded  RefundTooLarge
+    │   └── HoldEnded  HoldExpired
     ├── AccountNotEmpty             an account is closed at zero only
+    ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
     ├── WrongPassword               login and password do not belong together
     ├── SessionEnded                no valid session: sign in (again)
     └── NotAllowed                  this user may not do that
     Fault                           the surroundings are not as they must be
     ├── SettingInvalid  PortTaken  CannotListen  DemoNeedsOwnServer
-    ├── DataFolderInUse  DataFolderUnusable  OtherMajorVersion  ServerWouldNotStart
+    ├── DataFolderInUse  DataFolderUnusable  OtherMajorVersion  ServerWouldNotStart  TooBusy
     └── DatabaseUnreachable  DatabaseRefused  DatabaseTooOld  OwnerMayNotServe  SchemaBehind  SchemaAhead
 """
 
@@ -35,7 +39,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
@@ -119,9 +123,25 @@ class NotTheChart(Malformed):
 
 @dataclass(eq=False)
 class CannotReverse(Malformed):
-    """A reversal is itself not reversed: post it anew."""
+    """A reversal is itself not reversed: post it anew. A hold is voided, what was captured is refunded."""
 
     transaction: UUID
+
+
+@dataclass(eq=False)
+class CannotHold(Malformed):
+    """Only a wallet has a companion account in which part of it can be held."""
+
+    account: str
+
+
+@dataclass(eq=False)
+class AboveHold(Malformed):
+    """`amount` was to be captured of `held`."""
+
+    hold: UUID
+    amount: int
+    held: int
 
 
 @dataclass(eq=False)
@@ -163,6 +183,11 @@ class UnknownTransaction(Unknown):
 @dataclass(eq=False)
 class UnknownVolunteer(Unknown):
     volunteer: str
+
+
+@dataclass(eq=False)
+class UnknownHold(Unknown):
+    hold: UUID
 
 
 class Taken(Refusal):
@@ -247,6 +272,67 @@ class AmountOutOfRange(StateRefusal):
 @dataclass(eq=False)
 class AlreadyReversed(StateRefusal):
     transaction: UUID
+
+
+@dataclass(eq=False)
+class AlreadyRefunded(StateRefusal):
+    """Of what has been refunded or clawed back in part or whole, no mirror image can be posted any more."""
+
+    transaction: UUID
+
+
+@dataclass(eq=False)
+class RefundTooLarge(StateRefusal):
+    """Of the transaction's amount in `unit` no more than `left` can still be refunded or clawed back."""
+
+    transaction: UUID
+    unit: str
+    left: int
+
+
+@dataclass(eq=False)
+class PeriodClosed(StateRefusal):
+    """Nothing but hours can be dated on a day up to `closed_through`."""
+
+    day: date
+    closed_through: date
+
+
+@dataclass(eq=False)
+class HoldEnded(StateRefusal):
+    """`status`: captured or voided."""
+
+    hold: UUID
+    status: str
+
+
+@dataclass(eq=False)
+class HoldExpired(StateRefusal):
+    hold: UUID
+    expires_at: datetime
+
+
+@dataclass(eq=False)
+class PeriodNotOver(Refusal):
+    """A month is closed when it is over (Asia/Shanghai)."""
+
+    period: str
+
+
+@dataclass(eq=False)
+class PeriodOutOfOrder(Refusal):
+    """`expected` is the month that comes next, None where none can be reopened."""
+
+    period: str
+    expected: str | None
+
+
+@dataclass(eq=False)
+class SuspenseNotZero(Refusal):
+    """`balance`: at the end of the month that was to be closed."""
+
+    account: str
+    balance: int
 
 
 @dataclass(eq=False)
@@ -376,3 +462,10 @@ class SchemaAhead(Fault):
     """A newer version of the service has migrated this database: revision `found` is not known here."""
 
     found: str
+
+
+@dataclass(eq=False)
+class TooBusy(Fault):
+    """`waiting` lines wait to be posted, and no more are let in; the same call again a little later is safe."""
+
+    waiting: int

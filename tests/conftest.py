@@ -1,7 +1,9 @@
 """One PostgreSQL server and one migrated database for the whole run; each test makes its own book in it.
 
 The server is an embedded one in a folder of its own, or the one that MEIDE_TEST_SERVER names (a superuser's URL): so
-the same tests run on the oldest PostgreSQL supported.
+the same tests run on the oldest PostgreSQL supported. MEIDE_TEST_CITUS_URL (a superuser's URL of a coordinator's
+database, empty but for the extension and its nodes) makes the tests of the books run on a distributed database:
+`pytest -m books`.
 """
 
 from __future__ import annotations
@@ -23,10 +25,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books import directory, integrity
 from ledger.books.directory import Book
-from ledger.database import connect, embedded, schema
+from ledger.database import connect, distribution, embedded, schema
 from ledger.errors import UnitExists
 
 OWNER, SERVICE = "meide_test_owner", "meide_test_app"
+
+CITUS = os.environ.get("MEIDE_TEST_CITUS_URL")
+"""Where the tests of the books run on a distributed database."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Server:
 
     def new_database(self, template: str = "template0") -> str:
         """A new database of the owner's, empty or a copy of `template` (to which nobody may be connected)."""
+        if CITUS:
+            pytest.skip("it needs a database of its own: a coordinator's cannot be copied")
         name = f"meide_test_{secrets.token_hex(4)}"
         self.execute(
             sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} ENCODING 'UTF8'").format(
@@ -79,7 +86,7 @@ def folders() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def server(folders: Path) -> Iterator[Server]:
-    if given := os.environ.get("MEIDE_TEST_SERVER"):
+    if given := CITUS or os.environ.get("MEIDE_TEST_SERVER"):
         yield _with_roles(Server(make_url(given), secrets.token_urlsafe()))
     else:
         with embedded.running(folders / "server") as own:
@@ -107,11 +114,18 @@ def template(server: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def service_url(server: Server, template: str) -> Iterator[str]:
+def service_url(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of the run's database, as the service's role."""
-    name = server.new_database(template)
-    yield server.url(SERVICE, name)
-    server.drop_database(name)
+    if CITUS:
+        name = server.admin.database or ""
+        server.execute(sql.SQL("GRANT ALL ON SCHEMA public TO {}").format(sql.Identifier(OWNER)))
+        schema.upgrade(server.url(OWNER, name), SERVICE)
+        distribution.distribute(server.url(OWNER, name), SERVICE)
+        yield server.url(SERVICE, name)
+    else:
+        name = server.new_database(request.getfixturevalue("template"))
+        yield server.url(SERVICE, name)
+        server.drop_database(name)
 
 
 @pytest.fixture(scope="session")

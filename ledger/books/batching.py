@@ -1,48 +1,253 @@
 """The way into the journal for every verb that changes only the books: it owns the transaction.
 
-Today a call's proposals are one batch; gathering concurrent calls into shared batches changes only the inside of
-`submit`.
+Calls that come while others are being posted are gathered and posted together, a few hundred in one transaction of the
+database, and each caller gets his own outcome. Nobody waits when nothing is under way. Two batches are in the database
+at a time; a call that touches an account of a batch under way waits for it here and not in the database, so that the
+batches do not wait for each other's locks, and a hot account gets larger batches instead of a longer queue of locks.
+Several processes and machines are kept apart by the locks alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from weakref import WeakKeyDictionary
 
 import psycopg
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books import journal
-from ledger.books.evaluate import Outcome, Proposal
+from ledger.books.evaluate import Outcome, Proposal, Refused
 from ledger.database import connect
+from ledger.errors import TooBusy
+
+MOST_IN_A_BATCH: Final = 1024
+"""Lines. A transaction has two at least, so that a batch holds 512 at most."""
+LEAST_SHARE: Final = 32
+"""Lines that go together even if some of them could go beside the others."""
+MOST_WAITING: Final = 16_384
+"""Lines of other callers; who comes when so many wait is turned away."""
+IN_FLIGHT: Final = 2
+"""Batches of one book in the database at a time, for each process."""
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """What one caller wants posted, in one batch. `codes`: the accounts that it touches."""
+
+    database: AsyncEngine
+    proposals: Sequence[Proposal]
+    lines: int
+    codes: set[str]
+    answer: asyncio.Future[list[Outcome]]
+
+
+_Results = list[tuple[_Call, "list[Outcome] | Exception"]]
+
+
+@dataclass(slots=True, eq=False)
+class _Gatherer:
+    """The calls of one book that wait, and the accounts of those that are in the database."""
+
+    book: int
+    waiting: deque[_Call] = field(default_factory=deque)
+    lines: int = 0
+    """How many lines wait."""
+    busy: set[str] = field(default_factory=set)
+    under_way: int = 0
+    """How many lines are in the database."""
+    posters: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+_gatherers: WeakKeyDictionary[Engine, dict[int, _Gatherer]] = WeakKeyDictionary()
+"""Of each engine, by book: who connects otherwise (with another clock, as tests do) shares no batch."""
 
 
 async def submit(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
     """Posts the proposals, each for itself, and answers when they are safe on disk, in their order.
 
-    Refusals are outcomes. Raises what the database raises; then the caller cannot know what was stored, and sends the
-    same again: what was, is answered from its keys.
+    Each sees those before it. Refusals are outcomes. Raises TooBusy before anything is posted, and what the database
+    raises; then the caller cannot know what was stored, and sends the same again: what was, is answered from its keys.
+    Other callers' faults are never his, and if he leaves, what he asked for is posted or not, but whole.
     """
-    if len(proposals) > 1:
-        try:
-            return await _commit(database, book, proposals)
-        except psycopg.OperationalError:
+    gatherer = _gatherers.setdefault(database.sync_engine, {}).setdefault(book, _Gatherer(book))
+    outcomes: list[Outcome] = []
+    for part in _parts(proposals):
+        lines = sum(map(_size, part))
+        if not outcomes and gatherer.lines and gatherer.lines + lines > MOST_WAITING:
+            raise TooBusy(gatherer.lines)
+        codes = {code for proposal in part for code in journal.accounts_of(proposal)}
+        call = _Call(database, part, lines, codes, asyncio.get_running_loop().create_future())
+        gatherer.waiting.append(call)
+        gatherer.lines += lines
+        if gatherer.busy.isdisjoint(codes):  # else nobody could take it now
+            _start(gatherer)
+        outcomes += await call.answer
+    return outcomes
+
+
+def _parts(proposals: Sequence[Proposal]) -> Iterator[Sequence[Proposal]]:
+    """The proposals in their order, in parts that fit into a batch."""
+    start = lines = 0
+    for place, proposal in enumerate(proposals):
+        lines += _size(proposal)
+        if lines > MOST_IN_A_BATCH and place > start:
+            yield proposals[start:place]
+            start, lines = place, _size(proposal)
+    if start < len(proposals):
+        yield proposals[start:]
+
+
+def _size(proposal: Proposal) -> int:
+    """The lines that a proposal will have: the end of a hold has up to three."""
+    return len(proposal.lines) or 3
+
+
+async def submit_whole(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
+    """Posts all of the proposals or none: at the first refusal nothing is stored, and the outcomes end with it."""
+    try:
+        return await _whole(database, book, proposals)
+    except psycopg.Error as error:
+        if not _is_key_conflict(error):
             raise
-        except psycopg.DatabaseError:
-            pass  # it was rolled back whole; alone, none of them suffers from another's fault
-    return [await _alone(database, book, proposal) for proposal in proposals]
+    # Somebody else used a key between our reading and our writing; he has committed, so now it is answered from it.
+    return await _whole(database, book, proposals)
 
 
-async def _alone(database: AsyncEngine, book: int, proposal: Proposal) -> Outcome:
+async def _whole(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
+    async with database.connect() as tx, tx.begin() as whole:
+        outcomes = await journal.post(tx, book, proposals)
+        for index, outcome in enumerate(outcomes):
+            if isinstance(outcome, Refused):
+                await whole.rollback()
+                return outcomes[: index + 1]
+        return outcomes
+
+
+def _start(gatherer: _Gatherer) -> None:
+    """Starts another poster if there is room for one and something for it to do."""
+    if gatherer.waiting and len(gatherer.posters) < IN_FLIGHT and (batch := _next(gatherer)):
+        gatherer.posters.add(asyncio.create_task(_post(gatherer, batch)))
+
+
+def _next(gatherer: _Gatherer) -> list[_Call]:
+    """The next batch: calls in their order, without those that touch an account that is busy or waited for longer.
+
+    A fair share of all that are here, so that the batches take turns and none is left with a handful; beyond it only
+    what would have to wait for this batch anyway.
+    """
+    share = max(LEAST_SHARE, -(-(gatherer.lines + gatherer.under_way) // IN_FLIGHT))
+    batch: list[_Call] = []
+    passed: list[_Call] = []
+    size = 0
+    own: set[str] = set()
+    not_now = gatherer.busy.copy()
+    while gatherer.waiting and size < MOST_IN_A_BATCH:
+        call = gatherer.waiting.popleft()
+        if call.answer.done():  # the caller has left
+            gatherer.lines -= call.lines
+            continue
+        fits = not batch or size + call.lines <= share
+        if not fits and size + call.lines <= MOST_IN_A_BATCH:
+            fits = not own.isdisjoint(call.codes)
+        if fits and not_now.isdisjoint(call.codes):
+            batch.append(call)
+            size += call.lines
+            own |= call.codes
+        else:
+            passed.append(call)
+            not_now |= call.codes
+    gatherer.waiting.extendleft(reversed(passed))
+    gatherer.lines -= size
+    gatherer.under_way += size
+    gatherer.busy |= own
+    return batch
+
+
+async def _post(gatherer: _Gatherer, batch: list[_Call]) -> None:
+    """Posts one batch after another as long as calls wait that it may take."""
+    loop = asyncio.get_running_loop()
+    try:
+        while batch:
+            _start(gatherer)  # what came meanwhile and touches other accounts need not wait for us
+            results = await _results(gatherer.book, batch)
+            size = sum(call.lines for call in batch)
+            gatherer.under_way -= size
+            for call in batch:
+                gatherer.busy -= call.codes
+            if gatherer.lines * 2 >= size:
+                loop.call_soon(_answer, results)  # while the database is at the next batch
+            else:
+                _answer(results)
+                await asyncio.sleep(0)  # those who have been answered may have more: it goes into the next batch
+            batch = _next(gatherer)
+    except BaseException:  # the loop is going down: nobody shall wait for ever
+        for call in (*batch, *gatherer.waiting):
+            call.answer.cancel()
+        raise
+    finally:
+        # Here and not when the task is done: who comes in between must not take us for somebody who will look again.
+        gatherer.posters.discard(asyncio.current_task())
+    _start(gatherer)
+
+
+def _answer(results: _Results) -> None:
+    for call, result in results:
+        if call.answer.done():
+            continue
+        if isinstance(result, Exception):
+            call.answer.set_exception(result)
+        else:
+            call.answer.set_result(result)
+
+
+async def _results(book: int, batch: list[_Call]) -> _Results:
+    """Posts the calls together: what each gets; if the database refuses that, each alone."""
+    proposals = [proposal for call in batch for proposal in call.proposals]
+    try:
+        outcomes = iter(await _commit(batch[0].database, book, proposals))
+    except Exception as error:
+        if _is_lost(error) or (len(proposals) == 1 and not _is_key_conflict(error)):
+            return [(call, error) for call in batch]
+        return [(call, await _alone(book, call)) for call in batch]
+    return [(call, [next(outcomes) for _ in call.proposals]) for call in batch]
+
+
+async def _alone(book: int, call: _Call) -> list[Outcome] | Exception:
+    """The batch was rolled back whole. Alone, none of its proposals suffers from another's fault."""
+    try:
+        return [await _one(call.database, book, proposal) for proposal in call.proposals]
+    except Exception as error:
+        return error
+
+
+async def _one(database: AsyncEngine, book: int, proposal: Proposal) -> Outcome:
     try:
         return (await _commit(database, book, [proposal]))[0]
-    except psycopg.errors.UniqueViolation as error:
-        if connect.violation(error)[1] != "keys_pkey":
+    except Exception as error:
+        if not _is_key_conflict(error):
             raise
     # Somebody else used the key between our reading and our writing. He has committed, since our insert waited for him:
     # so this time it is answered from what he has stored.
     return (await _commit(database, book, [proposal]))[0]
 
 
+def _is_key_conflict(error: Exception) -> bool:
+    return connect.violation(error) == ("23505", "keys_pkey")
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether there is no database to try again with: asking it for each caller would only take longer."""
+    sqlstate, _ = connect.violation(error)
+    from_the_database = isinstance(error, (psycopg.Error, SQLAlchemyError, OSError))
+    return from_the_database and (sqlstate == "" or sqlstate.startswith(("08", "53", "57P")))
+
+
 async def _commit(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
     async with database.begin() as tx:
-        return await journal.post(tx, book, proposals)
+        return await journal.post(tx, book, proposals, commit=True)

@@ -91,6 +91,15 @@ CHART: Final = (
 
 _BY_CODE: Final = {row.code: row for row in CHART}
 
+KEEPS_EXPIRY: Final = frozenset({"wallet", "wallet_held", "estate_wallet"})
+"""Kinds among which points keep the day on which they lapse."""
+
+POOLS: Final = frozenset({"household_wallet", "team_wallet", "donation_pool"})
+"""Kinds that belong to no one person: what comes in without expiry makes one lot."""
+
+KEEPS_LOTS: Final = KEEPS_EXPIRY | POOLS | {"wallet_in_notice"}
+"""Kinds whose balance is made of lots: 21xx and 2200."""
+
 
 def of_the_chart(code: str, account_class: str, unit: str) -> Row | None:
     """The row of the chart that an account with this code, class and unit belongs to, if it does."""
@@ -98,6 +107,19 @@ def of_the_chart(code: str, account_class: str, unit: str) -> Row | None:
     if row is None or row.account_class != account_class or row.unit not in (None, unit):
         return None
     return row
+
+
+def companion_of(code: str) -> str | None:
+    """The code of the account in which part of a wallet is held: 2120.x for 2100.x; None for other codes."""
+    return f"2120{code[4:]}" if code.partition(".")[0] == "2100" else None
+
+
+def locked_with(code: str) -> str | None:
+    """The code that is always locked together with this one: a wallet's companion and the other way round."""
+    base = code[:4]
+    if base == "2120" and code[4:5] in ("", "."):
+        return f"2100{code[4:]}"
+    return companion_of(code) if base == "2100" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +201,10 @@ async def set_status(tx: AsyncConnection, book: int, code: str, status: Status) 
         raise UnknownAccount(code)
     loaded = (
         await tx.execute(
-            text("SELECT a_class, a_debits, a_credits FROM public.journal_load(:book, ARRAY[:code], '{}', '{}', '{}')"),
+            text(
+                """SELECT a_class, a_debits, a_credits
+                   FROM public.journal_load(:book, ARRAY[:code], '{}', '{}', '{}', '{}')"""
+            ),
             {"book": book, "code": code},
         )
     ).one()

@@ -8,36 +8,49 @@ posting is decided; the database guards the same rules a second time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
-from typing import Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
-from ledger.books.chart import CODE, balance_of
-from ledger.books.keys import CLIENT, KEY_LENGTH, Used
+from ledger.books import lots
+from ledger.books.chart import CODE, DEBIT_NORMAL, KEEPS_LOTS, balance_of
+from ledger.books.keys import CLIENT, KEY_LENGTH, ROOM, Used
+from ledger.books.lots import Change, Lot, Move, NewLot, Shelves, Taking
 from ledger.days import day_of
 from ledger.errors import (
+    AboveHold,
     AccountClosed,
     AccountFrozen,
+    AlreadyRefunded,
     AlreadyReversed,
     AmountOutOfRange,
+    CannotHold,
     EffectiveDayOutOfRange,
+    HoldEnded,
+    HoldExpired,
     IdempotencyConflict,
     InsufficientBalance,
     InvalidField,
     Malformed,
+    PeriodClosed,
+    RefundTooLarge,
     Refusal,
     StateRefusal,
     TooManyLines,
     Unbalanced,
     UnitMismatch,
     UnknownAccount,
+    UnknownHold,
+    UnknownTransaction,
 )
 from ledger.text import one_line
 
 Side = Literal["debit", "credit"]
 Correction = Literal["reversal", "refund", "clawback"]
+Ending = Literal["capture", "void", "lapse"]
 
 MOST_LINES: Final = 400
 MOST: Final = 10**15
@@ -49,30 +62,47 @@ KIND: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
 LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
 """Times that every time zone can express."""
+NEVER_CLOSES: Final = "HR"
+"""Hours are always entered after the day they were served on."""
+SHORTEST_HOLD: Final = timedelta(seconds=30)
+LONGEST_HOLD: Final = timedelta(days=7)
+GRACE_DAYS: Final = 30
+"""What a rule set says if it says nothing: how long points given back after they lapsed can be spent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One leg: `amount` in the smallest unit of the account, 1 … 10^15. `unit`: what the caller takes it to be."""
+    """One leg: `amount` in the smallest unit of the account, 1 … 10^15. `unit`: what the caller takes it to be.
+
+    `overflow`: another account of the unit, which takes what would bring this one below its floor. `lapses_on`: the
+    first day on which the lots that this credit makes can no longer be spent (rooms set it, never a caller over HTTP).
+    """
 
     account: str
     side: Side
     amount: int
     unit: str | None = None
+    overflow: str | None = None
+    lapses_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A transaction that somebody wants posted. `call` is the identity of the call behind the key, opaque here.
 
-    `keep_refusal`: a refusal decided on state is stored under the key; in imports it is only reported.
+    `effective_at` None: at the moment of posting. `keep_refusal`: a refusal decided on state is stored under the key;
+    in imports it is only reported. `hold_for`: its first line's amount is held for so long. `grace_days`: how long what
+    is given back to a lapsed lot can be spent.
+
+    `ends`: the hold that it ends, by `ending`; its lines follow from the hold, so it has none. `to` and `part`: the
+    account that a capture credits, and with how much if not with all.
     """
 
     client: str
     key: str
     call: str
     kind: str
-    effective_at: datetime
+    effective_at: datetime | None
     lines: tuple[Line, ...]
     actor: str
     description: str = ""
@@ -81,10 +111,15 @@ class Proposal:
     correction: Correction | None = None
     corrects: UUID | None = None
     keep_refusal: bool = True
+    hold_for: timedelta | None = None
+    ends: UUID | None = None
+    ending: Ending | None = None
+    to: str | None = None
+    part: int | None = None
+    grace_days: int = GRACE_DAYS
 
 
-@dataclass(frozen=True, slots=True)
-class AccountState:
+class AccountState(NamedTuple):
     """An account as it stands: totals in its smallest unit, the number and recording time of its last entry."""
 
     account_id: int
@@ -97,11 +132,27 @@ class AccountState:
     credits: int
     number: int
     recorded_at: datetime | None
+    kind: str | None = None
+    lots: tuple[Lot, ...] = ()
+    """Those that are open, if it keeps lots, and those to which something may be given back."""
 
     @property
     def balance(self) -> int:
         """On the account's normal side."""
         return balance_of(self.account_class, self.debits, self.credits)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldState:
+    """A hold as it stands: `account` and `held_account` by code; `ending` None while nobody has ended it."""
+
+    hold_id: UUID
+    account: str
+    held_account: str
+    amount: int
+    expires_at: datetime
+    ending: str | None = None
+    ended_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +164,17 @@ class State:
     accounts: Mapping[str, AccountState]
     keys: Mapping[tuple[str, str], Used]
     reversed: frozenset[UUID]
-    """Those of the transactions to be reversed that already are."""
+    """Those of the transactions to be corrected that have been reversed."""
+    closed_through: date | None = None
+    taken_back: Mapping[UUID, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
+    """Of the transactions to be corrected, per unit: the debits, and how much of them refunds and clawbacks took."""
+    holds: Mapping[UUID, HoldState] = field(default_factory=dict)
+    takings: Mapping[tuple[UUID, int], Sequence[Taking]] = field(default_factory=dict)
+    returned: Mapping[tuple[UUID, int], int] = field(default_factory=dict)
+    """What the transactions to be corrected and the holds to be ended took of lots, by (transaction, account)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of an account: its `number` there, without gaps, and the balance on the normal side after it."""
 
     account: str
@@ -129,8 +186,7 @@ class Entry:
     balance_after: int
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """A posted transaction; `effective_on` is the day of `effective_at` in Asia/Shanghai."""
 
     transaction_id: UUID
@@ -169,6 +225,24 @@ class Refused:
 Outcome = Posted | Refused
 
 
+class NewHold(NamedTuple):
+    """A hold to be stored, under the id of the transaction that posted it."""
+
+    hold_id: UUID
+    account_id: int
+    held_account_id: int
+    amount: int
+    expires_at: datetime
+
+
+class EndedHold(NamedTuple):
+    """The end of a hold, to be stored."""
+
+    hold_id: UUID
+    ending: str
+    ended_by: UUID
+
+
 @dataclass(slots=True)
 class Evaluation:
     """The outcomes in the order of the proposals, and what has to be written."""
@@ -177,39 +251,37 @@ class Evaluation:
     outcomes: list[Outcome] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
     keys: list[tuple[str, str, Used]] = field(default_factory=list)
+    lots: list[NewLot] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    holds: list[NewHold] = field(default_factory=list)
+    ended: list[EndedHold] = field(default_factory=list)
 
 
-def evaluate(state: State, proposals: Sequence[Proposal], ids: Sequence[UUID]) -> Evaluation:
+def evaluate(
+    state: State,
+    proposals: Sequence[Proposal],
+    ids: Iterable[UUID],
+    faults: Sequence[Malformed | None] | None = None,
+) -> Evaluation:
     """Decides the proposals one after another; `ids` are the numbers that their transactions get if posted.
 
-    The order of checks is the contract's: shape, key, account, unit, balance per unit, effective day, status, floor
-    (net per account). A refusal leaves no trace but, if it was decided on state, its outcome under its key.
+    `faults`: what `malformed` said of each, if it has been asked already.
+
+    Holds that have run out on the accounts at hand are given back first. The order of checks is the contract's: shape,
+    key, account, unit, balance per unit, effective day, period, status, what is corrected or ended, floor (net per
+    account). A refusal leaves no trace but, if it was decided on state, its outcome under its key.
     """
-    recorded_at = max([state.now, *(a.recorded_at for a in state.accounts.values() if a.recorded_at is not None)])
-    result = Evaluation(recorded_at)
-    accounts = dict(state.accounts)
+    books = _books(state)
+    result = Evaluation(books.now, lots=books.shelves.made, moves=books.shelves.moves)
     used = dict(state.keys)
-    reversed_ones = set(state.reversed)
-    for proposal, transaction_id in zip(proposals, ids, strict=True):
-        fault = malformed(proposal)
+    numbers = iter(ids)
+    if books.holds:
+        for lapse in _lapses(books):
+            _post(lapse, next(numbers), books, result, used)
+    for proposal, fault in zip(proposals, faults or map(malformed, proposals), strict=True):
+        number = next(numbers)
         outcome = Refused(fault) if fault is not None else _known(proposal, used)
-        if outcome is None:
-            decided = _decide(proposal, transaction_id, accounts, reversed_ones, state.first_day, recorded_at)
-            if isinstance(decided, Transaction):
-                outcome = Posted(transaction_id, decided)
-                result.transactions.append(decided)
-                stored: Used | None = Used(proposal.call, transaction_id, None)
-                if proposal.correction == "reversal" and proposal.corrects is not None:
-                    reversed_ones.add(proposal.corrects)
-            else:
-                outcome = Refused(decided)
-                stored = None
-                if isinstance(decided, StateRefusal) and proposal.keep_refusal:
-                    stored = Used(proposal.call, None, decided)
-            if stored is not None:
-                used[proposal.client, proposal.key] = stored
-                result.keys.append((proposal.client, proposal.key, stored))
-        result.outcomes.append(outcome)
+        result.outcomes.append(outcome or _post(proposal, number, books, result, used))
     return result
 
 
@@ -217,14 +289,20 @@ def malformed(proposal: Proposal) -> Malformed | None:
     """What can be seen to be wrong from the proposal alone: its shape."""
     if not one_line(proposal.key, least=1, most=KEY_LENGTH):
         return InvalidField("key", "not_a_key")
-    if not CLIENT.fullmatch(proposal.client):
+    if not _is_client(proposal.client):
         return InvalidField("client", "not_a_client")
-    if not KIND.fullmatch(proposal.kind):
+    if not _is_kind(proposal.kind):
         return InvalidField("kind", "not_a_kind")
     if not one_line(proposal.description, least=0, most=DESCRIPTION_LENGTH):
         return InvalidField("description", "not_one_line")
-    if not EARLIEST <= proposal.effective_at <= LATEST:
+    if proposal.effective_at is not None and not EARLIEST <= proposal.effective_at <= LATEST:
         return InvalidField("effective_at", "out_of_range")
+    if proposal.ends is not None:
+        if proposal.to is not None and not CODE.fullmatch(proposal.to):
+            return InvalidField("to", "not_an_account_code")
+        if proposal.part is not None and not 1 <= proposal.part <= MOST:
+            return InvalidField("amount", "out_of_range")
+        return None
     if len(proposal.lines) < 2:
         return InvalidField("lines", "too_few")
     if len(proposal.lines) > MOST_LINES:
@@ -234,7 +312,130 @@ def malformed(proposal: Proposal) -> Malformed | None:
             return InvalidField(f"lines[{index}].account", "not_an_account_code")
         if not 1 <= line.amount <= MOST:
             return InvalidField(f"lines[{index}].amount", "out_of_range")
+        if line.overflow is not None and not CODE.fullmatch(line.overflow):
+            return InvalidField(f"lines[{index}].overflow", "not_an_account_code")
+    if proposal.hold_for is not None and not SHORTEST_HOLD <= proposal.hold_for <= LONGEST_HOLD:
+        return InvalidField("expires_in", "out_of_range")
     return None
+
+
+@lru_cache
+def _is_client(client: str) -> bool:
+    return CLIENT.fullmatch(client) is not None
+
+
+@lru_cache
+def _is_kind(kind: str) -> bool:
+    return KIND.fullmatch(kind) is not None
+
+
+# --- the books as they are moved on, proposal by proposal ------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class _Account:
+    """An account on its way through the batch."""
+
+    account_id: int
+    code: str
+    debit_normal: bool
+    unit: str
+    floor: int | None
+    status: str
+    debits: int
+    credits: int
+    number: int
+    kind: str | None
+    keeps_lots: bool
+
+    @property
+    def balance(self) -> int:
+        """On the account's normal side."""
+        return self.debits - self.credits if self.debit_normal else self.credits - self.debits
+
+
+@dataclass(slots=True)
+class _Books:
+    """The state of the batch so far."""
+
+    now: datetime
+    today: date
+    first_day: date
+    closed_through: date | None
+    accounts: dict[str, _Account]
+    reversed: set[UUID]
+    taken_back: dict[UUID, dict[str, tuple[int, int]]]
+    holds: dict[UUID, HoldState]
+    shelves: Shelves
+
+
+_Leg = tuple[_Account, Side, int, "date | None"]
+"""An entry to come: account, side, amount, and when what it credits lapses."""
+
+_Before = tuple[int, int, int, int]
+"""What an account was before a transaction: debits, credits, last number, balance."""
+
+
+def _books(state: State) -> _Books:
+    now = state.now
+    accounts = {}
+    shelves: dict[int, dict[tuple[int, int], Lot]] = {}
+    for account in state.accounts.values():
+        # Recorded times rise with the entry numbers, whatever the server's clock does.
+        if account.recorded_at is not None and account.recorded_at > now:
+            now = account.recorded_at
+        keeps_lots = account.kind in KEEPS_LOTS
+        if keeps_lots:
+            shelves[account.account_id] = {(lot.number, lot.part): lot for lot in account.lots}
+        accounts[account.code] = _Account(
+            account.account_id,
+            account.code,
+            account.account_class in DEBIT_NORMAL,
+            account.unit,
+            account.floor,
+            account.status,
+            account.debits,
+            account.credits,
+            account.number,
+            account.kind,
+            keeps_lots,
+        )
+    return _Books(
+        now,
+        day_of(now),
+        state.first_day,
+        state.closed_through,
+        accounts,
+        set(state.reversed),
+        {transaction_id: dict(units) for transaction_id, units in state.taken_back.items()},
+        dict(state.holds),
+        Shelves(shelves, {key: list(taken) for key, taken in state.takings.items()}, dict(state.returned)),
+    )
+
+
+def _lapses(books: _Books) -> list[Proposal]:
+    """What gives back the holds whose time is over."""
+    over = [hold for hold in books.holds.values() if hold.ending is None and hold.expires_at <= books.now]
+    over.sort(key=lambda hold: (hold.expires_at, hold.hold_id))
+    return [
+        Proposal(
+            client=ROOM,
+            key=f"lapse:{hold.hold_id}",
+            call="lapse",
+            kind="hold.lapse",
+            effective_at=None if _is_closed(books, day_of(hold.expires_at)) else hold.expires_at,
+            lines=(),
+            actor=ROOM,
+            keep_refusal=False,  # on an account that is frozen or closed it is tried again another time
+            ends=hold.hold_id,
+            ending="lapse",
+        )
+        for hold in over
+    ]
+
+
+def _is_closed(books: _Books, day: date) -> bool:
+    return books.closed_through is not None and day <= books.closed_through
 
 
 def _known(proposal: Proposal, used: Mapping[tuple[str, str], Used]) -> Outcome | None:
@@ -250,65 +451,117 @@ def _known(proposal: Proposal, used: Mapping[tuple[str, str], Used]) -> Outcome 
     return Posted(earlier.transaction_id, None, replayed=True)
 
 
-def _decide(
+def _post(
     proposal: Proposal,
     transaction_id: UUID,
-    accounts: dict[str, AccountState],
-    reversed_ones: set[UUID],
-    first_day: date,
-    recorded_at: datetime,
-) -> Transaction | Refusal:
-    """The transaction, with `accounts` moved on to their new states; or why not, with `accounts` as they were."""
-    sums: dict[str, list[int]] = {}
-    for line in proposal.lines:
-        if line.account not in accounts:
-            return UnknownAccount(line.account)
-    for line in proposal.lines:
-        unit = accounts[line.account].unit
-        if line.unit not in (None, unit):
-            return UnitMismatch(line.account, line.unit or "", unit)
-        sums.setdefault(unit, [0, 0])[line.side == "credit"] += line.amount
-    for unit, (debits, credits) in sums.items():
-        if debits != credits:
-            return Unbalanced(unit, debits, credits)
-    day, today = day_of(proposal.effective_at), day_of(recorded_at)
-    if not first_day <= day <= today:
-        return EffectiveDayOutOfRange(day, first_day, today)
+    books: _Books,
+    result: Evaluation,
+    used: dict[tuple[str, str], Used],
+) -> Outcome:
+    """Decides one proposal and notes what has to be written of it."""
+    decided = _decide(proposal, transaction_id, books, result)
+    outcome: Outcome
+    stored: Used | None = None
+    if isinstance(decided, Transaction):
+        outcome = Posted(transaction_id, decided)
+        result.transactions.append(decided)
+        stored = Used(proposal.call, transaction_id, None)
+    else:
+        outcome = Refused(decided)
+        if isinstance(decided, StateRefusal) and proposal.keep_refusal:
+            stored = Used(proposal.call, None, decided)
+    if stored is not None:
+        used[proposal.client, proposal.key] = stored
+        result.keys.append((proposal.client, proposal.key, stored))
+    return outcome
 
-    moved: dict[str, AccountState] = {}
+
+def _decide(proposal: Proposal, transaction_id: UUID, books: _Books, result: Evaluation) -> Transaction | Refusal:
+    """The transaction, with the books moved on to their new states; or why not, with the books as they were."""
+    lines: Sequence[Line] = proposal.lines
+    if proposal.ends is not None:
+        given = _lines_of_end(proposal, books)
+        if isinstance(given, Refusal):
+            return given
+        lines = given
+    accounts = []
+    for line in lines:
+        account = books.accounts.get(line.account)
+        if account is None:
+            return UnknownAccount(line.account)
+        if line.overflow is not None and line.overflow not in books.accounts:
+            return UnknownAccount(line.overflow)
+        accounts.append(account)
+    if proposal.hold_for is not None and accounts[0].kind != "wallet":
+        return CannotHold(accounts[0].code)
+    if (refusal := _unbalanced(lines, accounts, books)) is not None:
+        return refusal
+
+    effective_at = proposal.effective_at or books.now
+    day = books.today if effective_at is books.now else day_of(effective_at)
+    binding = books.closed_through is not None and any(account.unit != NEVER_CLOSES for account in accounts)
+    if proposal.correction == "reversal" and binding and _is_closed(books, day):
+        effective_at, day = books.now, books.today
+    if not books.first_day <= day <= books.today:
+        return EffectiveDayOutOfRange(day, books.first_day, books.today)
+    if binding and books.closed_through is not None and day <= books.closed_through:
+        return PeriodClosed(day, books.closed_through)
+    for account in accounts:
+        if account.status != "open":
+            return _not_open(account)
+    if (proposal.corrects or proposal.ends) and (refusal := _out_of_turn(proposal, books)) is not None:
+        return refusal
+
+    legs = _legs(proposal, lines, accounts, books)
+    if isinstance(legs, Refusal):
+        return legs
+    before: dict[_Account, _Before] = {}
     entries = []
-    for line in proposal.lines:
-        before = moved.get(line.account) or accounts[line.account]
-        if before.status == "closed":
-            return AccountClosed(line.account)
-        if before.status == "frozen":
-            return AccountFrozen(line.account)
-        after = replace(
-            before,
-            debits=before.debits + (line.amount if line.side == "debit" else 0),
-            credits=before.credits + (line.amount if line.side == "credit" else 0),
-            number=before.number + 1,
-            recorded_at=recorded_at,
-        )
-        if max(after.debits, after.credits) > LARGEST_TOTAL:
-            return AmountOutOfRange(line.account)
-        moved[line.account] = after
+    for account, side, amount, _ in legs:
+        if account not in before:
+            before[account] = (account.debits, account.credits, account.number, account.balance)
+        account.number += 1
+        if side == "debit":
+            account.debits += amount
+        else:
+            account.credits += amount
         entries.append(
-            Entry(line.account, after.account_id, after.unit, line.side, line.amount, after.number, after.balance)
+            Entry(account.code, account.account_id, account.unit, side, amount, account.number, account.balance)
         )
-    if proposal.correction == "reversal" and proposal.corrects is not None and proposal.corrects in reversed_ones:
-        return AlreadyReversed(proposal.corrects)
-    for code, after in moved.items():
-        if after.floor is not None and after.balance < after.floor:
-            return InsufficientBalance(code, accounts[code].balance, after.floor)
-    accounts.update(moved)
+    if (refusal := _beyond(before, proposal, books)) is not None:
+        for account, (debits, credits, number, _) in before.items():
+            account.debits, account.credits, account.number = debits, credits, number
+        return refusal
+
+    # Nothing can go wrong any more.
+    if books.shelves.lots and any(account.keeps_lots for account in before):
+        _move_lots(proposal, transaction_id, legs, before, books)
+    if proposal.hold_for is not None:
+        amount = lines[0].amount
+        wallet, held = accounts[0], accounts[1]
+        expires_at = books.now + proposal.hold_for
+        result.holds.append(NewHold(transaction_id, wallet.account_id, held.account_id, amount, expires_at))
+        books.holds[transaction_id] = HoldState(transaction_id, wallet.code, held.code, amount, expires_at)
+    if proposal.ends is not None and proposal.ending is not None:
+        result.ended.append(EndedHold(proposal.ends, proposal.ending, transaction_id))
+        hold = books.holds[proposal.ends]
+        books.holds[proposal.ends] = HoldState(
+            hold.hold_id, hold.account, hold.held_account, hold.amount, hold.expires_at, proposal.ending, transaction_id
+        )
+    if proposal.correction == "reversal" and proposal.corrects is not None:
+        books.reversed.add(proposal.corrects)
+    elif proposal.corrects is not None:
+        units = books.taken_back.setdefault(proposal.corrects, {})
+        for unit, debits in _debits(entries).items():
+            original, back = units.get(unit, (0, 0))
+            units[unit] = (original, back + debits)
     return Transaction(
         transaction_id,
         proposal.kind,
         proposal.description,
-        proposal.effective_at,
+        effective_at,
         day,
-        recorded_at,
+        books.now,
         proposal.client,
         proposal.key,
         proposal.actor,
@@ -317,4 +570,185 @@ def _decide(
         proposal.correction,
         proposal.corrects,
         tuple(entries),
+    )
+
+
+def _lines_of_end(proposal: Proposal, books: _Books) -> Sequence[Line] | Refusal:
+    """What ending a hold moves: what is captured to where it goes, the rest back to the wallet."""
+    assert proposal.ends is not None, "asked only for the end of a hold"
+    hold = books.holds.get(proposal.ends)
+    if hold is None:
+        return UnknownHold(proposal.ends)
+    captured = 0
+    if proposal.ending == "capture":
+        captured = hold.amount if proposal.part is None else proposal.part
+        if captured > hold.amount:
+            return AboveHold(hold.hold_id, captured, hold.amount)
+    lines = [Line(hold.held_account, "debit", hold.amount)]
+    if captured and proposal.to is not None:
+        lines.append(Line(proposal.to, "credit", captured))
+    if captured < hold.amount:
+        lines.append(Line(hold.account, "credit", hold.amount - captured))
+    return lines
+
+
+def _unbalanced(lines: Sequence[Line], accounts: list[_Account], books: _Books) -> Refusal | None:
+    """UnitMismatch or Unbalanced, if it is so."""
+    sums: dict[str, list[int]] = {}
+    for line, account in zip(lines, accounts, strict=True):
+        unit = account.unit
+        if line.unit not in (None, unit):
+            return UnitMismatch(account.code, line.unit or "", unit)
+        if line.overflow is not None and books.accounts[line.overflow].unit != unit:
+            return UnitMismatch(line.overflow, unit, books.accounts[line.overflow].unit)
+        if unit not in sums:
+            sums[unit] = [0, 0]
+        sums[unit][line.side == "credit"] += line.amount
+    for unit, (debits, credits) in sums.items():
+        if debits != credits:
+            return Unbalanced(unit, debits, credits)
+    return None
+
+
+def _not_open(account: _Account) -> Refusal:
+    return AccountClosed(account.code) if account.status == "closed" else AccountFrozen(account.code)
+
+
+def _out_of_turn(proposal: Proposal, books: _Books) -> Refusal | None:
+    """Why what is to be corrected cannot be any more, or the hold cannot be ended."""
+    corrects = proposal.corrects
+    if corrects is not None:
+        if corrects in books.reversed:
+            return AlreadyReversed(corrects)
+        units = books.taken_back.get(corrects, {})
+        if proposal.correction == "reversal":
+            if any(back for _, back in units.values()):
+                return AlreadyRefunded(corrects)
+        else:
+            if not units:
+                return UnknownTransaction(corrects)
+            wanted: dict[str, int] = {}
+            for line in proposal.lines:
+                if line.side == "debit":
+                    unit = books.accounts[line.account].unit
+                    wanted[unit] = wanted.get(unit, 0) + line.amount
+            for unit, amount in wanted.items():
+                original, back = units.get(unit, (0, 0))
+                if back + amount > original:
+                    return RefundTooLarge(corrects, unit, original - back)
+    if proposal.ends is not None:
+        hold = books.holds[proposal.ends]
+        if hold.ending in ("capture", "void"):
+            return HoldEnded(hold.hold_id, "captured" if hold.ending == "capture" else "voided")
+        if hold.ending is not None or (hold.expires_at <= books.now and proposal.ending != "lapse"):
+            return HoldExpired(hold.hold_id, hold.expires_at)
+    return None
+
+
+def _legs(proposal: Proposal, lines: Sequence[Line], accounts: list[_Account], books: _Books) -> list[_Leg] | Refusal:
+    """The entries to come: lines as they are, or split where an account cannot give all and names an overflow."""
+    legs: list[_Leg] = []
+    for line, account in zip(lines, accounts, strict=True):
+        if line.overflow is None:
+            legs.append((account, line.side, line.amount, line.lapses_on))
+            continue
+        here = _within(account, line, legs, proposal, books)
+        if here:
+            legs.append((account, line.side, here, line.lapses_on))
+        if here < line.amount:
+            over = books.accounts[line.overflow]
+            if over.status != "open":
+                return _not_open(over)
+            legs.append((over, line.side, line.amount - here, None))
+    return legs
+
+
+def _within(account: _Account, line: Line, earlier: list[_Leg], proposal: Proposal, books: _Books) -> int:
+    """How much of a line its account can give after the earlier ones without going below its floor."""
+    if account.floor is None or (line.side == "debit") == account.debit_normal:
+        return line.amount
+    given = _available(account, proposal, books) if account.keeps_lots else account.balance
+    for of, side, amount, _ in earlier:
+        if of is account:
+            given += amount if (side == "debit") == account.debit_normal else -amount
+    return max(0, min(line.amount, given - account.floor))
+
+
+def _beyond(before: Mapping[_Account, _Before], proposal: Proposal, books: _Books) -> Refusal | None:
+    """Why the accounts cannot stand where a transaction has brought them."""
+    for account in before:
+        if account.debits > LARGEST_TOTAL or account.credits > LARGEST_TOTAL:
+            return AmountOutOfRange(account.code)
+    for account, (_, _, _, balance) in before.items():
+        if account.floor is None:
+            continue
+        if account.keeps_lots:
+            net = account.balance - balance
+            available = _available(account, proposal, books)
+            if net < 0 and available + net < account.floor:
+                return InsufficientBalance(account.code, available, account.floor)
+        elif account.balance < account.floor:
+            return InsufficientBalance(account.code, balance, account.floor)
+    return None
+
+
+def _debits(entries: Iterable[Entry]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for entry in entries:
+        if entry.side == "debit":
+            sums[entry.unit] = sums.get(entry.unit, 0) + entry.amount
+    return sums
+
+
+# --- lots ------------------------------------------------------------------------------------------------------------
+
+
+def _available(account: _Account, proposal: Proposal, books: _Books) -> int:
+    """What this proposal can take of an account that keeps lots."""
+    shelf = books.shelves.lots[account.account_id]
+    return lots.usable(shelf.values(), books.today, lambda lot: _is_own(lot, proposal))
+
+
+def _is_own(lot: Lot, proposal: Proposal) -> bool:
+    """A correction takes first what came from what it corrects, the end of a hold what was held."""
+    if proposal.ends is not None:
+        return lot.transaction_id == proposal.ends
+    return (
+        proposal.correction in ("reversal", "clawback")
+        and proposal.corrects is not None
+        and proposal.corrects in (lot.origin, lot.transaction_id)
+    )
+
+
+def _move_lots(
+    proposal: Proposal,
+    transaction_id: UUID,
+    legs: list[_Leg],
+    before: Mapping[_Account, _Before],
+    books: _Books,
+) -> None:
+    changes = []
+    for account, (_, _, _, balance) in before.items():
+        if account.keeps_lots:
+            assert account.kind is not None, "accounts of the chart have a kind"
+            credited = [
+                (lapses_on, amount) for of, side, amount, lapses_on in legs if of is account and side == "credit"
+            ]
+            net = account.balance - balance
+            changes.append(Change(account.account_id, account.kind, net, account.number, credited))
+    giving_back: list[UUID] = []
+    if proposal.ends is not None:
+        giving_back.append(proposal.ends)
+    elif proposal.correction in ("reversal", "refund") and proposal.corrects is not None:
+        # What was captured had been taken from the wallet by the hold.
+        giving_back += [h.hold_id for h in books.holds.values() if h.ended_by == proposal.corrects]
+        giving_back.append(proposal.corrects)
+    lots.settle(
+        books.shelves,
+        transaction_id,
+        changes,
+        books.today,
+        lambda lot: _is_own(lot, proposal),
+        giving_back,
+        proposal.grace_days,
     )

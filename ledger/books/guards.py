@@ -13,10 +13,24 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.books.integrity import Finding
-from ledger.books.tables import accounts, books, day_totals, entries, keys, transactions, units
+from ledger.books.tables import (
+    accounts,
+    books,
+    closings,
+    day_totals,
+    entries,
+    holds,
+    keys,
+    lot_moves,
+    lots,
+    transactions,
+    units,
+)
 from ledger.database import schema
 
-JOURNAL: Final = tuple(table.name for table in (accounts, transactions, entries, day_totals, keys))
+JOURNAL: Final = tuple(
+    table.name for table in (accounts, transactions, entries, day_totals, keys, lots, lot_moves, holds, closings)
+)
 
 _APPEND_ONLY: Final = "FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
 
@@ -30,6 +44,12 @@ TRIGGERS: Final[Mapping[tuple[str, str], str]] = {
     ("entries", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.entries {_APPEND_ONLY}",
     ("keys", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.keys {_APPEND_ONLY}",
     ("day_totals", "append_only"): f"BEFORE DELETE OR TRUNCATE ON public.day_totals {_APPEND_ONLY}",
+    ("lot_moves", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.lot_moves {_APPEND_ONLY}",
+    ("closings", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.closings {_APPEND_ONLY}",
+    ("lots", "append_only"): "BEFORE DELETE OR UPDATE OF book_id, account_id, number, part, transaction_id, origin,"
+    f" lapses_on, amount, returns OR TRUNCATE ON public.lots {_APPEND_ONLY}",
+    ("holds", "append_only"): "BEFORE DELETE OR UPDATE OF book_id, hold_id, account_id, held_account_id, amount,"
+    f" expires_at OR TRUNCATE ON public.holds {_APPEND_ONLY}",
     ("entries", "balance"): "AFTER INSERT ON public.entries REFERENCING NEW TABLE AS added"
     " FOR EACH STATEMENT EXECUTE FUNCTION entries_balance()",
 }
@@ -51,19 +71,46 @@ CONSTRAINTS: Final[Mapping[tuple[str, str], str]] = {
     ("transactions", "transactions_corrects_check"): "CHECK (((correction IS NULL) = (corrects IS NULL)))",
     ("transactions", "transactions_reversal_key"): "CREATE UNIQUE INDEX transactions_reversal_key ON"
     " public.transactions USING btree (book_id, corrects) WHERE (correction = 'reversal'::text)",
+    ("transactions", "transactions_corrects_idx"): "CREATE INDEX transactions_corrects_idx ON public.transactions"
+    " USING btree (book_id, corrects) WHERE (correction <> 'reversal'::text)",
     ("entries", "entries_pkey"): "PRIMARY KEY (book_id, account_id, number)",
     ("entries", "entries_side_check"): "CHECK (((debit >= 0) AND (credit >= 0) AND ((debit = 0) <> (credit = 0))))",
     ("entries", "entries_book_id_transaction_id_idx"): "CREATE INDEX entries_book_id_transaction_id_idx ON"
     " public.entries USING btree (book_id, transaction_id)",
+    ("entries", "entries_late_idx"): "CREATE INDEX entries_late_idx ON public.entries USING btree (book_id, account_id,"
+    " effective_on) WHERE (effective_on < ((recorded_at AT TIME ZONE 'Asia/Shanghai'::text))::date)",
     ("day_totals", "day_totals_pkey"): "PRIMARY KEY (book_id, account_id, day)",
     ("keys", "keys_pkey"): "PRIMARY KEY (book_id, client, key)",
     ("keys", "keys_outcome_check"): "CHECK (((transaction_id IS NULL) <> (refusal IS NULL)))",
+    ("lots", "lots_pkey"): "PRIMARY KEY (book_id, account_id, number, part)",
+    ("lots", "lots_amount_check"): "CHECK ((amount > 0))",
+    ("lots", "lots_remaining_check"): "CHECK ((remaining >= 0))",
+    ("lots", "lots_open_idx"): "CREATE INDEX lots_open_idx ON public.lots USING btree (book_id, account_id)"
+    " WHERE (remaining > 0)",
+    ("lots", "lots_returns_idx"): "CREATE INDEX lots_returns_idx ON public.lots USING btree (book_id, returns)"
+    " WHERE (returns IS NOT NULL)",
+    ("lot_moves", "lot_moves_pkey"): "PRIMARY KEY (book_id, account_id, transaction_id, place)",
+    ("lot_moves", "lot_moves_amount_check"): "CHECK ((amount <> 0))",
+    ("lot_moves", "lot_moves_returns_idx"): "CREATE INDEX lot_moves_returns_idx ON public.lot_moves USING btree"
+    " (book_id, returns) WHERE (returns IS NOT NULL)",
+    ("holds", "holds_pkey"): "PRIMARY KEY (book_id, hold_id)",
+    ("holds", "holds_amount_check"): "CHECK ((amount > 0))",
+    ("holds", "holds_ending_check"): "CHECK ((ending = ANY (ARRAY['capture'::text, 'void'::text, 'lapse'::text])))",
+    ("holds", "holds_ended_check"): "CHECK (((ending IS NULL) = (ended_by IS NULL)))",
+    ("holds", "holds_ended_by_key"): "CREATE UNIQUE INDEX holds_ended_by_key ON public.holds USING btree"
+    " (book_id, ended_by) WHERE (ended_by IS NOT NULL)",
+    ("holds", "holds_open_idx"): "CREATE INDEX holds_open_idx ON public.holds USING btree (book_id, account_id)"
+    " WHERE (ended_by IS NULL)",
+    ("closings", "closings_pkey"): "PRIMARY KEY (book_id, number)",
+    ("closings", "closings_action_check"): "CHECK ((action = ANY (ARRAY['close'::text, 'reopen'::text])))",
 }
-"""Constraints, and the indexes that stand for themselves."""
+"""Constraints and indexes: without its index a posting would read whole tables."""
 
 FUNCTIONS: Final[Mapping[str, str]] = {
-    "journal_load": "1b7a164c169c418717a30a0774c659ff",
-    "journal_write": "09da4891436998f66cc30b3036d4af43",
+    "journal_load": "42e8efcb3ec51945d4cceabba353c5a7",
+    "journal_write": "6b1f2ea3ed9a9d2fd6fbc3eb7aa831b3",
+    "periods_load": "fbcc7f6c15294deafb161f9f1c0a0846",
+    "periods_write": "1be2cedf715fa02c64ddd6f1583ab91d",
     "accounts_open": "44e482bce206a71517afbc9dec7cf28d",
     "account_set_status": "60e1571971f8768f7bf59a3f2d8fb7e8",
     "append_only": "70f8b94fa6a516e31aca0b3ec69725c9",

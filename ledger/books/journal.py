@@ -7,7 +7,7 @@ functions are defined in the migrations. This path speaks psycopg directly: a ba
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -18,11 +18,12 @@ from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.books import keys
+from ledger.books import chart, keys
 from ledger.books.evaluate import (
     AccountState,
     Entry,
     Evaluation,
+    HoldState,
     Line,
     Outcome,
     Posted,
@@ -33,34 +34,51 @@ from ledger.books.evaluate import (
     evaluate,
     malformed,
 )
-from ledger.books.tables import accounts, entries, transactions
+from ledger.books.lots import Lot, Taking
+from ledger.books.tables import accounts, entries, holds, transactions
 from ledger.database import connect
+from ledger.database.arrays import Bigints, Dates, Integers, Smallints, Texts, Times, Uuids
 from ledger.errors import CannotReverse, IdempotencyConflict, UnknownBook, UnknownTransaction
 
-_LOAD = "SELECT * FROM public.journal_load(%b, %b, %b, %b, %b::uuid[])"
+_LOAD = "SELECT * FROM public.journal_load(%s::integer, %s, %s, %s, %s, %s)"
 
-_WRITE = """SELECT public.journal_write(
-    %s, %s, %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::date[], %s::text[], %s::text[], %s::text[],
-    %s::text[], %s::text[], %s::text[], %s::uuid[],
-    %s::integer[], %s::smallint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-    %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[])"""
+_WRITE = f"SELECT public.journal_write(%s::integer, %s::timestamptz, {', '.join(['%s'] * 48)})"
+
+_ACCOUNT = (
+    *("a_id", "a_code", "a_class", "a_unit", "a_floor", "a_status", "a_debits", "a_credits", "a_number"),
+    *("a_recorded", "a_kind"),
+)
+_KEY = ("k_client", "k_key", "k_call", "k_transaction", "k_refusal")
+_HOLD = ("h_id", "h_account", "h_held", "h_amount", "h_expires_at", "h_ending", "h_ended_by")
+_LOT = ("l_account", "l_number", "l_part", "l_transaction", "l_origin", "l_lapses_on", "l_remaining")
+_TAKING = ("m_transaction", "m_account", "m_number", "m_part", "m_amount")
 
 
-async def post(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
+async def post(tx: AsyncConnection, book: int, proposals: Sequence[Proposal], *, commit: bool = False) -> list[Outcome]:
     """Posts a batch in the caller's transaction and answers an outcome for each proposal, in order.
 
     Refusals are outcomes, not exceptions. What must not be posted when another proposal is refused is the caller's to
-    roll back. The accounts stay locked until the transaction ends.
+    roll back. The accounts stay locked until the transaction ends. `commit`: commits in the same round trip as it
+    writes, for whoever has nothing else to do in the transaction.
     """
-    evaluation = decide(await load(tx, book, proposals), proposals)
+    faults = [malformed(proposal) for proposal in proposals]
+    sound = [proposal for proposal, fault in zip(proposals, faults, strict=True) if fault is None]
+    state = await _load(tx, book, sound)
+    evaluation = evaluate(state, proposals, _new_ids(state.now), faults)
     if evaluation.keys:
-        await _write(tx, book, evaluation)
+        await _write(tx, book, evaluation, commit=commit)
     return await _whole(tx, book, evaluation.outcomes)
 
 
 def decide(state: State, proposals: Sequence[Proposal]) -> Evaluation:
     """What `post` would do in this state; writes nothing."""
-    return evaluate(state, proposals, [new_id(state.now) for _ in proposals])
+    return evaluate(state, proposals, _new_ids(state.now))
+
+
+async def load(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> State:
+    """Locks the accounts that the proposals name and reads what deciding them needs. UnknownBook."""
+    # What is malformed need not lock anything, and may hold text that the database cannot even be asked about.
+    return await _load(tx, book, [proposal for proposal in proposals if malformed(proposal) is None])
 
 
 async def reversal(
@@ -75,7 +93,7 @@ async def reversal(
     reason: str = "",
     request_id: str | None = None,
 ) -> Proposal:
-    """The proposal that mirrors a posted transaction, dated as it was.
+    """The proposal that mirrors a posted transaction, dated as it was, or today where that day is closed.
 
     Raises IdempotencyConflict, UnknownTransaction, CannotReverse, in this order.
     """
@@ -83,7 +101,7 @@ async def reversal(
     if earlier is not None and earlier != call:
         raise IdempotencyConflict(key, earlier, call)
     original = await read(tx, book, transaction_id)
-    if original.correction == "reversal":
+    if original.correction == "reversal" or await _is_of_a_hold(tx, book, transaction_id):
         raise CannotReverse(transaction_id)
     mirrored: dict[Side, Side] = {"debit": "credit", "credit": "debit"}
     return Proposal(
@@ -99,6 +117,14 @@ async def reversal(
         correction="reversal",
         corrects=transaction_id,
     )
+
+
+async def _is_of_a_hold(tx: AsyncConnection, book: int, transaction_id: UUID) -> bool:
+    """Whether a transaction posted a hold or its end, which a mirror image would leave without its points."""
+    found = select(holds.c.hold_id).where(
+        holds.c.book_id == book, (holds.c.hold_id == transaction_id) | (holds.c.ended_by == transaction_id)
+    )
+    return (await tx.execute(found)).first() is not None
 
 
 async def read(tx: AsyncConnection, book: int, transaction_id: UUID) -> Transaction:
@@ -145,81 +171,162 @@ async def read_many(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict
     }
 
 
-def new_id(time: datetime) -> UUID:
-    """A UUID of version 7 (RFC 9562): the milliseconds of `time`, then 74 random bits."""
-    number = int(time.timestamp() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
-    return UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+def _new_ids(time: datetime) -> Iterator[UUID]:
+    """UUIDs of version 7 (RFC 9562): the milliseconds of `time`, then 74 random bits."""
+    prefix = int(time.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << 62
+    while True:
+        drawn = os.urandom(10 * 64)  # one call of the system for many
+        for start in range(0, len(drawn), 10):
+            bits = int.from_bytes(drawn[start : start + 10], "big")
+            yield UUID(int=prefix | bits & ~(0xF << 76) & ~(0x3 << 62))
 
 
-async def load(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> State:
-    """Locks the accounts that the proposals name and reads what deciding them needs. UnknownBook."""
-    # What is malformed need not lock anything, and may hold text that the database cannot even be asked about.
-    proposals = [proposal for proposal in proposals if malformed(proposal) is None]
-    codes = sorted({line.account for proposal in proposals for line in proposal.lines})
-    corrected = sorted({p.corrects for p in proposals if p.correction == "reversal" and p.corrects is not None})
+async def _load(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> State:
+    codes = {code for proposal in proposals for code in accounts_of(proposal)}
+    corrected = {p.corrects for p in proposals if p.corrects is not None}
+    ended = {p.ends for p in proposals if p.ends is not None}
+    asked = (
+        book,
+        Texts(sorted(codes)),
+        Texts([p.client for p in proposals]),
+        Texts([p.key for p in proposals]),
+        Uuids(corrected),
+        Uuids(ended),
+    )
     connection = await connect.driver(tx)
-    async with connection.cursor(binary=True, row_factory=dict_row) as cursor:
-        await cursor.execute(_LOAD, (book, codes, [p.client for p in proposals], [p.key for p in proposals], corrected))
+    async with connection.pipeline(), connection.cursor(binary=True, row_factory=dict_row) as cursor:
+        await cursor.execute(_LOAD, asked)  # goes out together with BEGIN
         row = cast(dict[str, Any], await cursor.fetchone())
     if row["first_day"] is None:
         raise UnknownBook(str(book))
-    columns = ("a_id", "a_code", "a_class", "a_unit", "a_floor", "a_status", "a_debits", "a_credits", "a_number")
-    states = [AccountState(*values) for values in zip(*(row[c] or () for c in (*columns, "a_recorded")), strict=True)]
-    used = {
-        (client, key): keys.Used(call, transaction_id, keys.restore(refusal) if refusal else None)
-        for client, key, call, transaction_id, refusal in zip(
-            *(row[c] or () for c in ("k_client", "k_key", "k_call", "k_transaction", "k_refusal")), strict=True
-        )
-    }
+    return _state(row, connect.in_force(tx, row["clock"]))
+
+
+def accounts_of(proposal: Proposal) -> set[str]:
+    """The codes of the accounts that deciding a proposal has to lock, but for those of a hold that it ends."""
+    codes = {line.account for line in proposal.lines}
+    codes.update([line.overflow for line in proposal.lines if line.overflow is not None])
+    if proposal.to is not None:
+        codes.add(proposal.to)
+    codes.update([also for code in codes if (also := chart.locked_with(code)) is not None])
+    return codes
+
+
+def _state(row: dict[str, Any], now: datetime) -> State:
+    """What `journal_load` answered, as values."""
+    lots: dict[int, list[Lot]] = {}
+    for account_id, *lot in _rows(row, _LOT):
+        lots.setdefault(account_id, []).append(Lot(*lot))
+    accounts = {}
+    codes = {}
+    for values in _rows(row, _ACCOUNT):
+        state = AccountState(*values)
+        if state.account_id in lots:
+            state = state._replace(lots=tuple(lots[state.account_id]))
+        accounts[state.code] = state
+        codes[state.account_id] = state.code
+    taken_back: dict[UUID, dict[str, tuple[int, int]]] = {}
+    for transaction_id, unit, amount, back in _rows(row, ("c_transaction", "c_unit", "c_amount", "c_refunded")):
+        taken_back.setdefault(transaction_id, {})[unit] = (amount or 0, back)
+    takings: dict[tuple[UUID, int], list[Taking]] = {}
+    for transaction_id, account_id, *taking in _rows(row, _TAKING):
+        takings.setdefault((transaction_id, account_id), []).append(Taking(*taking))
     return State(
-        now=connect.in_force(tx, row["clock"]),
+        now=now,
         first_day=row["first_day"],
-        accounts={state.code: state for state in states},
-        keys=used,
+        accounts=accounts,
+        keys={
+            (client, key): keys.Used(call, transaction_id, keys.restore(refusal) if refusal else None)
+            for client, key, call, transaction_id, refusal in _rows(row, _KEY)
+        },
         reversed=frozenset(row["reversed"] or ()),
+        closed_through=row["closed_through"],
+        taken_back=taken_back,
+        holds={
+            hold_id: HoldState(hold_id, codes[account], codes[held], *rest)
+            for hold_id, account, held, *rest in _rows(row, _HOLD)
+            if account in codes and held in codes
+        },
+        takings=takings,
+        returned={
+            (transaction_id, account_id): amount
+            for transaction_id, account_id, amount in _rows(row, ("g_transaction", "g_account", "g_amount"))
+        },
     )
 
 
-async def _write(tx: AsyncConnection, book: int, evaluation: Evaluation) -> None:
-    posted = evaluation.transactions
-    legs = [
-        (place, line, entry)
-        for place, transaction in enumerate(posted, start=1)  # as the database counts
-        for line, entry in enumerate(transaction.entries)
-    ]
+def _rows(row: dict[str, Any], columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Rows out of arrays that stand side by side."""
+    return zip(*(row[column] or () for column in columns), strict=True)
+
+
+async def _write(tx: AsyncConnection, book: int, evaluation: Evaluation, *, commit: bool) -> None:
     connection = await connect.driver(tx)
-    await connection.execute(
-        _WRITE,
-        (
-            book,
-            evaluation.recorded_at,
-            [t.transaction_id for t in posted],
-            [t.kind for t in posted],
-            [t.description for t in posted],
-            [t.effective_at for t in posted],
-            [t.effective_on for t in posted],
-            [t.client for t in posted],
-            [t.key for t in posted],
-            [t.actor for t in posted],
-            [t.approver for t in posted],
-            [t.request_id for t in posted],
-            [t.correction for t in posted],
-            [t.corrects for t in posted],
-            [place for place, _, _ in legs],
-            [line for _, line, _ in legs],
-            [entry.account_id for _, _, entry in legs],
-            [entry.unit for _, _, entry in legs],
-            [entry.number for _, _, entry in legs],
-            [entry.amount if entry.side == "debit" else 0 for _, _, entry in legs],
-            [entry.amount if entry.side == "credit" else 0 for _, _, entry in legs],
-            [entry.balance_after for _, _, entry in legs],
-            [client for client, _, _ in evaluation.keys],
-            [key for _, key, _ in evaluation.keys],
-            [used.call for _, _, used in evaluation.keys],
-            [used.transaction_id for _, _, used in evaluation.keys],
-            [keys.dump(used.refusal) if used.refusal else None for _, _, used in evaluation.keys],
-        ),
-    )
+    async with connection.pipeline():
+        await connection.execute(_WRITE, (book, evaluation.recorded_at, *_columns(evaluation)))
+        if commit:
+            await connection.commit()  # SQLAlchemy's own finds nothing left to commit
+
+
+def _columns(evaluation: Evaluation) -> list[Any]:
+    """What has to be written, as the arrays that `journal_write` takes, in its order."""
+    posted = evaluation.transactions
+    legs = [entry for transaction in posted for entry in transaction.entries]
+    debit = [entry.side == "debit" for entry in legs]
+    # The keys of what is posted come with the transactions, in their order.
+    calls = [stored.call for _, _, stored in evaluation.keys if stored.refusal is None]
+    refused = [used for used in evaluation.keys if used[2].refusal is not None]
+    made, moves, holds, ended = evaluation.lots, evaluation.moves, evaluation.holds, evaluation.ended
+    return [
+        Uuids([t.transaction_id for t in posted]),
+        Texts([t.kind for t in posted]),
+        Texts([t.description for t in posted]),
+        Times([t.effective_at for t in posted]),
+        Dates([t.effective_on for t in posted]),
+        Texts([t.client for t in posted]),
+        Texts([t.key for t in posted]),
+        Texts([t.actor for t in posted]),
+        Texts([t.approver for t in posted]),
+        Texts([t.request_id for t in posted]),
+        Texts([t.correction for t in posted]),
+        Uuids([t.corrects for t in posted]),
+        Texts(calls),
+        Integers([place for place, t in enumerate(posted, start=1) for _ in t.entries]),  # as the database counts
+        Smallints([line for t in posted for line in range(len(t.entries))]),
+        Bigints([entry.account_id for entry in legs]),
+        Texts([entry.unit for entry in legs]),
+        Bigints([entry.number for entry in legs]),
+        Bigints([entry.amount if is_debit else 0 for entry, is_debit in zip(legs, debit, strict=True)]),
+        Bigints([0 if is_debit else entry.amount for entry, is_debit in zip(legs, debit, strict=True)]),
+        Bigints([entry.balance_after for entry in legs]),
+        Texts([client for client, _, _ in refused]),
+        Texts([key for _, key, _ in refused]),
+        Texts([stored.call for _, _, stored in refused]),
+        Texts([keys.dump(stored.refusal) for _, _, stored in refused if stored.refusal]),
+        Bigints([lot.account_id for lot in made]),
+        Bigints([lot.number for lot in made]),
+        Smallints([lot.part for lot in made]),
+        Uuids([lot.transaction_id for lot in made]),
+        Uuids([lot.origin for lot in made]),
+        Dates([lot.lapses_on for lot in made]),
+        Bigints([lot.amount for lot in made]),
+        Uuids([lot.returns for lot in made]),
+        Bigints([move.account_id for move in moves]),
+        Uuids([move.transaction_id for move in moves]),
+        Smallints([move.place for move in moves]),
+        Bigints([move.number for move in moves]),
+        Smallints([move.part for move in moves]),
+        Bigints([move.amount for move in moves]),
+        Uuids([move.returns for move in moves]),
+        Uuids([hold.hold_id for hold in holds]),
+        Bigints([hold.account_id for hold in holds]),
+        Bigints([hold.held_account_id for hold in holds]),
+        Bigints([hold.amount for hold in holds]),
+        Times([hold.expires_at for hold in holds]),
+        Uuids([end.hold_id for end in ended]),
+        Texts([end.ending for end in ended]),
+        Uuids([end.ended_by for end in ended]),
+    ]
 
 
 async def _whole(tx: AsyncConnection, book: int, outcomes: list[Outcome]) -> list[Outcome]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -23,8 +25,21 @@ KEY_LENGTH: Final = 255
 IMPORT: Final = "import"
 """The client of imported files, whose keys are exported bare."""
 
+ROOM: Final = "room:books"
+"""The client of what the books post by themselves."""
+
 CLIENT: Final = re.compile(r"import|(?:token|till|user|room):[0-9A-Za-z._-]{1,64}")
 """Whose key it is: the four forms of the contract, and the import of files."""
+
+
+_FACTS: Final[dict[str, Callable[[str], object]]] = {
+    "transaction": UUID,
+    "hold": UUID,
+    "day": date.fromisoformat,
+    "closed_through": date.fromisoformat,
+    "expires_at": datetime.fromisoformat,
+}
+"""How the facts that are no JSON values are read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,7 @@ def restore(stored: str) -> StateRefusal:
     """The refusal that `dump` stored."""
     facts = json.loads(stored)
     kinds = {kind.__name__: kind for kind in StateRefusal.__subclasses__()}
-    if "transaction" in facts:
-        facts["transaction"] = UUID(facts["transaction"])
+    for name, read in _FACTS.items():
+        if facts.get(name) is not None:
+            facts[name] = read(facts[name])
     return kinds[facts.pop("refusal")](**facts)

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.books import balances
 from ledger.books.chart import CODE
 from ledger.books.evaluate import Side
 from ledger.books.tables import accounts, entries, transactions
@@ -34,12 +35,29 @@ class StatementLine:
 
 
 async def entries_of(
-    tx: AsyncConnection, book: int, code: str, *, limit: int, after: int | None = None
+    tx: AsyncConnection,
+    book: int,
+    code: str,
+    *,
+    limit: int,
+    after: int | None = None,
+    at: datetime.date | None = None,
+    known_at: datetime.datetime | None = None,
 ) -> list[StatementLine]:
-    """The newest `limit` entries of the account, newest first; `after` the entry of that number. UnknownAccount."""
+    """The newest `limit` entries of the account, newest first; `after` the entry of that number.
+
+    `at`: only those dated up to that day. `known_at`: only those that the books knew at that instant, at least 30 s
+    ago. Raises UnknownAccount, InvalidField.
+    """
     account_id = await _account_id(tx, book, code)
-    older = [entries.c.number < after] if after is not None else []
-    return await _lines(tx, book, account_id, older, newest_first=True, limit=limit)
+    wanted: list[ColumnElement[bool]] = []
+    if after is not None:
+        wanted.append(entries.c.number < after)
+    if at is not None:
+        wanted.append(entries.c.effective_on <= at)
+    if known_at is not None:
+        wanted.append(entries.c.number <= await balances.last_known(tx, book, code, known_at))
+    return await _lines(tx, book, account_id, wanted, newest_first=True, limit=limit)
 
 
 async def passbook(tx: AsyncConnection, book: int, code: str, year: int) -> list[StatementLine]:

@@ -1,8 +1,8 @@
 """The tables of the books.
 
 Everything that a posting touches starts its key with `book_id`, so that books can live on different nodes. `books` and
-`units` are reference tables. The journal (`transactions`, `entries`, `day_totals`, `accounts`, `keys`) is written by
-the database's functions alone (see the migrations): the service may read it and call them.
+`units` are reference tables. The journal (all the others) is written by the database's functions alone (see the
+migrations): the service may read it and call them.
 
 Amounts are whole numbers in the unit's smallest unit. An entry has exactly one of `debit` and `credit` above zero.
 The journal has no foreign keys: its functions take only what they have just locked or inserted, which saves eight
@@ -156,6 +156,7 @@ transactions = Table(
         unique=True,
         postgresql_where=text("correction = 'reversal'"),
     ),
+    Index("transactions_corrects_idx", "book_id", "corrects", postgresql_where=text("correction <> 'reversal'")),
     info=READ,
 )
 
@@ -182,6 +183,13 @@ entries = Table(
     _Entry,
     PrimaryKeyConstraint("book_id", "account_id", "number"),
     Index(None, "book_id", "transaction_id"),
+    Index(
+        "entries_late_idx",
+        "book_id",
+        "account_id",
+        "effective_on",
+        postgresql_where=text("effective_on < (recorded_at AT TIME ZONE 'Asia/Shanghai')::date"),
+    ),
     CheckConstraint("debit >= 0 AND credit >= 0 AND (debit = 0) <> (credit = 0)", name="side"),
     info=READ,
 )
@@ -226,5 +234,124 @@ keys = Table(
     info=READ,
 )
 
-metadata.info["functions"] = ("journal_load", "journal_write", "accounts_open", "account_set_status")
+
+class _Lot(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    account_id: Named[int] = Column(BigInteger)
+    number: Named[int] = Column(BigInteger)
+    """Of the account's last entry of the transaction that made the lot: a lower number is older."""
+    part: Named[int] = Column(SmallInteger)
+    """Lots that one transaction made on one account, from 0."""
+    transaction_id: Named[uuid.UUID | None] = Column(Uuid)
+    """What made it; NULL for what an account held when lots were introduced."""
+    origin: Named[uuid.UUID | None] = Column(Uuid)
+    """The transaction that first credited these units; kept when they move from one account to another."""
+    lapses_on: Named[datetime.date | None] = Column(Date)
+    """The first day on which it can no longer be spent; NULL: never."""
+    amount: Named[int] = Column(BigInteger)
+    remaining: Named[int] = Column(BigInteger)
+    returns: Named[uuid.UUID | None] = Column(Uuid)
+    """Set where a lot that has lapsed is given back as a new one: the transaction that had taken it."""
+
+
+lots = Table(
+    "lots",
+    metadata,
+    _Lot,
+    PrimaryKeyConstraint("book_id", "account_id", "number", "part"),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("remaining >= 0", name="remaining"),
+    Index("lots_open_idx", "book_id", "account_id", postgresql_where=text("remaining > 0")),
+    Index("lots_returns_idx", "book_id", "returns", postgresql_where=text("returns IS NOT NULL")),
+    postgresql_with={"fillfactor": "80"},
+    info=READ,
+)
+
+
+class _LotMove(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    account_id: Named[int] = Column(BigInteger)
+    transaction_id: Named[uuid.UUID] = Column(Uuid)
+    place: Named[int] = Column(SmallInteger)
+    """Order within the transaction on this account, from 0."""
+    number: Named[int] = Column(BigInteger)
+    part: Named[int] = Column(SmallInteger)
+    """The lot."""
+    amount: Named[int] = Column(BigInteger)
+    """Below zero: taken from the lot. Above zero: given back, or added to a pool's lot."""
+    returns: Named[uuid.UUID | None] = Column(Uuid)
+    """When given back: the transaction that had taken it."""
+
+
+lot_moves = Table(
+    "lot_moves",
+    metadata,
+    _LotMove,
+    PrimaryKeyConstraint("book_id", "account_id", "transaction_id", "place"),
+    CheckConstraint("amount <> 0", name="amount"),
+    Index("lot_moves_returns_idx", "book_id", "returns", postgresql_where=text("returns IS NOT NULL")),
+    info=READ,
+)
+
+
+class _Hold(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    hold_id: Named[uuid.UUID] = Column(Uuid)
+    """The transaction that posted it."""
+    account_id: Named[int] = Column(BigInteger)
+    held_account_id: Named[int] = Column(BigInteger)
+    amount: Named[int] = Column(BigInteger)
+    expires_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
+    ending: Named[str | None] = Column(Text)
+    """`capture`, `void` or `lapse`; NULL while it is open."""
+    ended_by: Named[uuid.UUID | None] = Column(Uuid)
+    """The transaction that ended it."""
+
+
+holds = Table(
+    "holds",
+    metadata,
+    _Hold,
+    PrimaryKeyConstraint("book_id", "hold_id"),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("ending IN ('capture', 'void', 'lapse')", name="ending"),
+    CheckConstraint("(ending IS NULL) = (ended_by IS NULL)", name="ended"),
+    Index("holds_open_idx", "book_id", "account_id", postgresql_where=text("ended_by IS NULL")),
+    Index("holds_ended_by_key", "book_id", "ended_by", unique=True, postgresql_where=text("ended_by IS NOT NULL")),
+    postgresql_with={"fillfactor": "80"},
+    info=READ,
+)
+
+
+class _Closing(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    number: Named[int] = Column(Integer)
+    """1, 2, 3 … in each book."""
+    period: Named[str] = Column(Text(collation="C"))
+    """`YYYY-MM`"""
+    action: Named[str] = Column(Text)
+    """`close` or `reopen`"""
+    closed_through: Named[datetime.date | None] = Column(Date)
+    """The last day that is closed after it; NULL: none."""
+    actor: Named[str] = Column(Text(collation="C"))
+    recorded_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
+
+
+closings = Table(
+    "closings",
+    metadata,
+    _Closing,
+    PrimaryKeyConstraint("book_id", "number"),
+    CheckConstraint("action IN ('close', 'reopen')", name="action"),
+    info=READ,
+)
+
+metadata.info["functions"] = (
+    "journal_load",
+    "journal_write",
+    "accounts_open",
+    "account_set_status",
+    "periods_load",
+    "periods_write",
+)
 """The only ways to write the journal; the migrations define them."""

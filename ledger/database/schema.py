@@ -36,7 +36,7 @@ def upgrade(owner_url: str, service_role: str) -> tuple[str | None, str]:
     Answers the revisions before and after. Raises DatabaseUnreachable, DatabaseTooOld, DatabaseRefused,
     OwnerMayNotServe, SchemaAhead.
     """
-    with _owner(owner_url) as connection:
+    with as_owner(owner_url) as connection:
         _check_roles(connection, service_role)
         before = _revision(connection)
         _known(before)
@@ -68,11 +68,11 @@ def _check_roles(connection: Connection, service_role: str) -> None:
 
 def is_empty(owner_url: str) -> bool:
     """Whether the database has never been migrated. DatabaseUnreachable."""
-    with _owner(owner_url) as connection:
+    with as_owner(owner_url) as connection:
         return _revision(connection) is None
 
 
-def _owner(owner_url: str) -> Connection:
+def as_owner(owner_url: str) -> Connection:
     url = make_url(owner_url).set(drivername="postgresql+psycopg")
     try:
         return create_engine(url, poolclass=NullPool).connect()

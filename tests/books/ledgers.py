@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -34,6 +34,8 @@ CLIENT = "token:test"
 
 _ROWS = {row.code: row for row in CHART}
 _numbers = itertools.count(1)
+
+T = TypeVar("T")
 
 
 def new_account(wanted: str) -> NewAccount:
@@ -193,10 +195,46 @@ async def second_engine(database: AsyncEngine) -> AsyncIterator[AsyncEngine]:
 
 async def until_blocked_by(database: AsyncEngine, tx: AsyncConnection) -> None:
     """Returns when somebody waits for a lock that this transaction holds."""
-    holder = (await connect.driver(tx)).info.backend_pid
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE :holder = ANY (pg_blocking_pids(pid))")
     async with asyncio.timeout(30):
-        while True:
-            async with database.connect() as onlooker:
-                if (await onlooker.execute(waiting, {"holder": holder})).scalar_one():
-                    return
+        while not await waiting(database, tx):
+            pass
+
+
+async def until_waiting(database: AsyncEngine, number: int) -> None:
+    """Returns when so many transactions wait for locks of others."""
+    async with asyncio.timeout(30):
+        while await waiting(database) < number:
+            pass
+
+
+async def waiting(database: AsyncEngine, tx: AsyncConnection | None = None) -> int:
+    """How many transactions wait for locks; for locks that this transaction holds, if one is given."""
+    async with database.connect() as onlooker:
+        if (await onlooker.execute(text("SELECT to_regclass('citus_lock_waits') IS NOT NULL"))).scalar_one():
+            number = "citus_backend_gpid()"  # the locks are the workers'
+            waits = "SELECT waiting_gpid AS who, blocking_gpid AS of FROM citus_lock_waits"
+        else:
+            number = "pg_backend_pid()"
+            waits = """SELECT pid AS who, unnest(pg_blocking_pids(pid)) AS of
+                       FROM pg_stat_activity WHERE datname = current_database()"""
+        holder = (await tx.execute(text(f"SELECT {number}"))).scalar_one() if tx is not None else None
+        counted = (
+            f"SELECT count(DISTINCT who) FROM ({waits}) AS w WHERE of = :holder OR CAST(:holder AS bigint) IS NULL"
+        )
+        return int((await onlooker.execute(text(counted), {"holder": holder})).scalar_one())
+
+
+async def in_turn(
+    database: AsyncEngine, book: Book, code: str, first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, T]
+) -> tuple[T, T]:
+    """The answers to two calls that both come while somebody else has locked the account, `first` before `second`.
+
+    They must come over engines of their own: one engine's gatherer does not let them get as far as the lock.
+    """
+    async with database.begin() as holder:
+        await chart.set_status(holder, book.book_id, code, "open")
+        one = asyncio.create_task(first)
+        await until_waiting(database, 1)
+        two = asyncio.create_task(second)
+        await until_waiting(database, 2)
+    return await one, await two

@@ -579,19 +579,37 @@ async def test_a_status_of_an_account_that_is_not_there_is_not_set(database: Asy
 # --- what a caller can rely on ---------------------------------------------------------------------------------------
 
 
-async def test_a_caller_who_goes_away_while_he_waits_leaves_nothing_behind(
-    database: AsyncEngine, wallets: Book
-) -> None:
+async def test_who_goes_away_before_his_turn_has_nothing_posted(database: AsyncEngine, wallets: Book) -> None:
     async with database.begin() as tx:
         await journal.load(tx, wallets.book_id, [earn("somebody else's")])  # holds the locks
-        waiting = asyncio.create_task(submit(database, wallets, earn("k")))
+        under_way = asyncio.create_task(submit(database, wallets, earn("first")))
         await until_blocked_by(database, tx)
+        waiting = asyncio.create_task(submit(database, wallets, earn("k")))  # the same accounts: waits for the first
+        await asyncio.sleep(0)  # one turn of the loop
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    assert await rows_stored(database, wallets) == {"keys": 0, "transactions": 0, "entries": 0, "day_totals": 0}
+    await under_way
+    await post(database, wallets, earn("last"))
+    assert (await rows_stored(database, wallets))["keys"] == 2
     await post(database, wallets, earn("k"))
-    assert await balance_of(database, wallets, "2100.a") == 25
+    assert await balance_of(database, wallets, "2100.a") == 75
+
+
+async def test_who_goes_away_while_he_is_posted_harms_nobody(database: AsyncEngine, wallets: Book) -> None:
+    async with database.begin() as tx:
+        await journal.load(tx, wallets.book_id, [earn("somebody else's")])  # holds the locks
+        leaving = asyncio.create_task(submit(database, wallets, earn("k")))
+        await until_blocked_by(database, tx)
+        staying = asyncio.create_task(submit(database, wallets, earn("k2")))
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+    assert isinstance((await staying)[0], Posted)
+    [again] = await submit(database, wallets, earn("k"))
+    assert isinstance(again, Posted)
+    assert again.replayed, "it was under way, so it was posted, whole and once"
+    assert await balance_of(database, wallets, "2100.a") == 50
 
 
 async def test_a_caller_who_goes_away_at_any_moment_finds_all_of_his_posting_or_none(
@@ -606,12 +624,11 @@ async def test_a_caller_who_goes_away_at_any_moment_finds_all_of_his_posting_or_
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        [again] = await submit(database, wallets, call)  # the same accounts: comes after what is under way
         after = await rows_stored(database, wallets)
         grown = {table: after[table] - before[table] for table in ("keys", "transactions", "entries")}
-        assert grown in ({"keys": 0, "transactions": 0, "entries": 0}, {"keys": 1, "transactions": 1, "entries": 2})
-        [again] = await submit(database, wallets, call)
+        assert grown == {"keys": 1, "transactions": 1, "entries": 2}
         assert isinstance(again, Posted)
-        assert again.replayed == (grown["keys"] == 1)
     assert await balance_of(database, wallets, "2100.a") == 40
 
 

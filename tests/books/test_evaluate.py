@@ -565,9 +565,10 @@ def test_a_refused_reversal_leaves_the_next_one_free() -> None:
     assert [was_posted(outcome) for outcome in outcomes] == [False, True, True]
 
 
-def test_a_refund_of_a_reversed_transaction_is_no_reversal() -> None:
+def test_what_has_been_reversed_cannot_be_refunded_any_more() -> None:
     wanted = dataclasses.replace(undo("k"), correction="refund")
-    assert was_posted(decide(rich(reversed=frozenset({ORIGINAL})), wanted)[0])
+    [outcome] = decide(rich(reversed=frozenset({ORIGINAL})), wanted)
+    assert reason(refusal_of(outcome)) == (AlreadyReversed, {"transaction": ORIGINAL})
 
 
 # --- time ------------------------------------------------------------------------------------------------------------
@@ -689,8 +690,7 @@ def after(state: State, evaluation: Evaluation) -> State:
     for transaction in evaluation.transactions:
         for entry in transaction.entries:
             before = accounts[entry.account]
-            accounts[entry.account] = dataclasses.replace(
-                before,
+            accounts[entry.account] = before._replace(
                 debits=before.debits + (entry.amount if entry.side == "debit" else 0),
                 credits=before.credits + (entry.amount if entry.side == "credit" else 0),
                 number=before.number + 1,

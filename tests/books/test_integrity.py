@@ -14,15 +14,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.books import batching, chart, directory, guards, integrity, journal, tables
+from ledger.books import batching, chart, directory, guards, holds, integrity, journal, periods, tables
 from ledger.books.chart import NewAccount
 from ledger.books.directory import Book
-from ledger.books.evaluate import Line, Posted, Proposal, Refused
+from ledger.books.evaluate import Line, Outcome, Posted, Proposal, Refused
 from ledger.books.integrity import BOOK_CHECKS, Finding
 from ledger.database import connect
 from ledger.days import BEIJING
@@ -36,8 +37,12 @@ BOOKED: Final = datetime(2025, 4, 1, 9, tzinfo=BEIJING)
 
 ACCOUNTS: Final = (
     NewAccount("2100.7", "wallet", "liability", "PT"),  # the chart's floor: 0
+    NewAccount("2100.8", "wallet of somebody who holds and returns", "liability", "PT"),
+    NewAccount("2120.8", "what she holds", "liability", "PT"),
     NewAccount("2300.3", "merchant", "liability", "PT"),
+    NewAccount("2300.4", "another merchant", "liability", "PT"),
     NewAccount("5100.1", "reward for hours", "expense", "PT"),
+    NewAccount("5120.1", "reward for acts", "expense", "PT"),
     NewAccount("9110.1", "hours served", "memo_debit", "HR"),
     NewAccount("9200.7", "credit hours", "memo_credit", "HR"),
     NewAccount("unused", "never posted to", "asset", "PT"),
@@ -55,6 +60,10 @@ TRANSACTIONS: Final = {
     "rice": (2, [Line("2100.7", "debit", 30), Line("2300.3", "credit", 30)]),
     "lunch": (3, [Line("2100.7", "debit", 20), Line("2300.3", "credit", 20)]),
     "too dear": (4, [Line("2100.7", "debit", 500), Line("2300.3", "credit", 500)]),
+    "act": (6, [Line("5120.1", "debit", 40), Line("2100.8", "credit", 40)]),
+    "report": (6, [Line("5120.1", "debit", 30), Line("2100.8", "credit", 30)]),
+    "shoes": (8, [Line("2100.8", "debit", 12), Line("2300.4", "credit", 12)]),
+    "sweets": (8, [Line("2100.8", "debit", 3), Line("2300.4", "credit", 3)]),
 }
 
 
@@ -64,6 +73,7 @@ async def keep_books(database: AsyncEngine, code: str) -> dict[str, Any]:
         book = (await directory.create_book(tx, code, "试验区时间银行", FIRST_DAY)).book_id
         opened = await chart.open_accounts(tx, book, ACCOUNTS)
         assert all(isinstance(outcome, tuple) for outcome in opened)
+        await periods.close(tx, book, "2025-02", actor="user:1")
     places: dict[str, Any] = {"book": book}
     for key, (day, lines) in TRANSACTIONS.items():
         time = datetime(2025, 3, day, 12, tzinfo=BEIJING)
@@ -72,18 +82,35 @@ async def keep_books(database: AsyncEngine, code: str) -> dict[str, Any]:
         if key == "too dear":
             assert isinstance(outcome, Refused)
         else:
-            assert isinstance(outcome, Posted)
-            places[key] = outcome.transaction_id
+            places[key] = id_of(outcome)
     async with database.begin() as tx:
         back = await journal.reversal(
             tx, book, places["lunch"], client="till:1", key="back", call="back", actor="user:1"
         )
         [outcome] = await journal.post(tx, book, [back])
-        assert isinstance(outcome, Posted)
-        places["back"] = outcome.transaction_id
+        places["back"] = id_of(outcome)
+    one_shoe = (Line("2300.4", "debit", 5), Line("2100.8", "credit", 5))
+    refund = Proposal(
+        "till:1", "refund", "", "refund", None, one_shoe, "user:1", correction="refund", corrects=places["shoes"]
+    )
+    [outcome] = await batching.submit(database, book, [refund])
+    places["refund"] = id_of(outcome)
+    by: dict[str, str] = {"client": "till:1", "call": "", "actor": "user:1"}
+    week = timedelta(days=7)
+    for key, amount in (("kept", 10), ("used", 20)):
+        outcome = await holds.place(database, book, account="2100.8", amount=amount, expires_in=week, key=key, **by)
+        places[key] = id_of(outcome)
+    outcome = await holds.capture(database, book, places["used"], to="2300.4", amount=15, key="capture", **by)
+    places["capture"] = id_of(outcome)
+    async with database.begin() as tx:
         rows = await tx.execute(tables.accounts.select().where(tables.accounts.c.book_id == book))
         places |= {row.code: row.account_id for row in rows}
     return places
+
+
+def id_of(outcome: Outcome) -> UUID:
+    assert isinstance(outcome, Posted)
+    return outcome.transaction_id
 
 
 @dataclass(frozen=True)
@@ -132,12 +159,11 @@ async def damaged_database(
 
 def without_triggers(*statements: str) -> tuple[str, ...]:
     """The statements with every trigger of the journal switched off before and in place again after them."""
-    names = ("accounts", "transactions", "entries", "day_totals", "keys")
     return (
-        *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in names),
+        *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in guards.JOURNAL),
         *statements,
-        *(f"ALTER TABLE {table} ENABLE TRIGGER ALL" for table in names),
-        *(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only" for table in names),
+        *(f"ALTER TABLE {table} ENABLE TRIGGER ALL" for table in guards.JOURNAL),
+        *(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only" for table in guards.JOURNAL),
         "ALTER TABLE entries ENABLE ALWAYS TRIGGER balance",
     )
 
@@ -162,6 +188,7 @@ async def test_an_empty_book_has_no_findings(database: AsyncEngine, book: Book) 
 # What stands in braces is replaced by the number of that book, account or transaction, in the SQL and in the facts.
 WALLET: Final = "book_id = {book} AND account_id = {2100.7}"
 MERCHANT: Final = "book_id = {book} AND account_id = {2300.3}"
+HOLDER: Final = "book_id = {book} AND account_id = {2100.8}"
 
 
 Found = tuple[str, Mapping[str, object]]
@@ -441,6 +468,8 @@ DAMAGES: Final = (
         f"UPDATE accounts SET debits = debits - 10 WHERE {MERCHANT}",
         f"UPDATE day_totals SET credits = credits - 10 WHERE {WALLET} AND day = '2025-03-03'",
         f"UPDATE day_totals SET debits = debits - 10 WHERE {MERCHANT} AND day = '2025-03-03'",
+        f"UPDATE lot_moves SET amount = amount - 10 WHERE {WALLET} AND transaction_id = '{{back}}'",
+        f"UPDATE lots SET remaining = remaining - 10 WHERE {WALLET}",
         found=[("reversal_differs", {"transaction": "{back}", "corrects": "{lunch}"})],
     ),
     damaged(
@@ -497,6 +526,142 @@ DAMAGES: Final = (
         "a plain account calls itself a wallet",
         "UPDATE accounts SET kind = 'wallet' WHERE book_id = {book} AND account_id = {unused}",
         found=[("not_as_the_chart", {"account": "unused", "kind": "wallet"})],
+    ),
+    damaged(
+        "points have come as a lot of the time before there were lots",
+        f"INSERT INTO lots SELECT book_id, account_id, 0, 0, NULL, NULL, NULL, 5, 5 FROM accounts WHERE {WALLET}",
+        found=[("lots_differ_from_balance", {"account": "2100.7", "balance": 70, "lots": 75})],
+    ),
+    damaged(
+        "an account that keeps no lots has one",
+        f"INSERT INTO lots SELECT book_id, account_id, 0, 0, NULL, NULL, NULL, 5, 5 FROM accounts WHERE {MERCHANT}",
+        found=[("lots_differ_from_balance", {"account": "2300.3", "balance": 30, "lots": 5})],
+    ),
+    damaged(
+        "points have gone over from one lot to another",
+        f"UPDATE lots SET remaining = remaining + CASE number WHEN 1 THEN -1 ELSE 1 END WHERE {HOLDER}",
+        found=[
+            ("lot_differs_from_its_moves", {"account": "2100.8", "number": 1, "part": 0, "remaining": 4, "folded": 5}),
+            (
+                "lot_differs_from_its_moves",
+                {"account": "2100.8", "number": 2, "part": 0, "remaining": 31, "folded": 30},
+            ),
+        ],
+    ),
+    damaged(
+        "points were taken from a lot that does not exist",
+        f"UPDATE lot_moves SET part = 7 WHERE {WALLET} AND transaction_id = '{{rice}}'",
+        found=[
+            (
+                "lot_differs_from_its_moves",
+                {"account": "2100.7", "number": 1, "part": 0, "remaining": 70, "folded": 100},
+            ),
+            (
+                "lot_differs_from_its_moves",
+                {"account": "2100.7", "number": 1, "part": 7, "remaining": None, "folded": None},
+            ),
+        ],
+    ),
+    damaged(
+        "a lot is gone",
+        f"DELETE FROM lots WHERE {HOLDER} AND number = 2",
+        found=[
+            ("lots_differ_from_balance", {"account": "2100.8", "balance": 35, "lots": 5}),
+            ("lots_differ_from_entries", {"account": "2100.8", "transaction": "{report}", "net": 30, "lots": None}),
+        ],
+    ),
+    damaged(
+        "a lot says that another transaction made it",
+        f"UPDATE lots SET transaction_id = '{{rice}}' WHERE {WALLET}",
+        found=[
+            ("lots_differ_from_entries", {"account": "2100.7", "transaction": "{reward}", "net": 100, "lots": None}),
+            ("lots_differ_from_entries", {"account": "2100.7", "transaction": "{rice}", "net": -30, "lots": 70}),
+        ],
+    ),
+    damaged(
+        "what a transaction took of a lot has become what its refund did not give back",
+        f"UPDATE lot_moves SET amount = -7 WHERE {HOLDER} AND transaction_id = '{{shoes}}'",
+        f"DELETE FROM lot_moves WHERE {HOLDER} AND transaction_id = '{{refund}}'",
+        found=[
+            ("lots_differ_from_entries", {"account": "2100.8", "transaction": "{shoes}", "net": -12, "lots": -7}),
+            ("lots_differ_from_entries", {"account": "2100.8", "transaction": "{refund}", "net": 5, "lots": None}),
+        ],
+    ),
+    damaged(
+        "a lot is gone with all that was taken of it",
+        "DELETE FROM lots WHERE book_id = {book} AND account_id = {2120.8} AND remaining = 0",
+        "DELETE FROM lot_moves WHERE book_id = {book} AND account_id = {2120.8}",
+        found=[
+            ("lots_differ_from_entries", {"account": "2120.8", "transaction": "{used}", "net": 20, "lots": None}),
+            ("lots_differ_from_entries", {"account": "2120.8", "transaction": "{capture}", "net": -20, "lots": None}),
+        ],
+    ),
+    damaged(
+        "more is held than was posted",
+        "UPDATE holds SET amount = 11 WHERE book_id = {book} AND hold_id = '{kept}'",
+        found=[("hold_differs", {"hold": "{kept}", "amount": 11, "ending": None})],
+    ),
+    damaged(
+        "less is held than was posted and captured",
+        "UPDATE holds SET amount = 19 WHERE book_id = {book} AND hold_id = '{used}'",
+        found=[("hold_differs", {"hold": "{used}", "amount": 19, "ending": "capture"})],
+    ),
+    damaged(
+        "a hold is of another wallet",
+        "UPDATE holds SET account_id = {2100.7} WHERE book_id = {book} AND hold_id = '{kept}'",
+        found=[("hold_differs", {"hold": "{kept}", "amount": 10})],
+    ),
+    damaged(
+        "a hold was posted by no transaction",
+        "INSERT INTO holds SELECT book_id, '01950000-0000-7000-8000-000000000001', account_id, held_account_id, amount,"
+        " expires_at FROM holds WHERE book_id = {book} AND hold_id = '{kept}'",
+        found=[("hold_differs", {"hold": "01950000-0000-7000-8000-000000000001", "amount": 10})],
+    ),
+    damaged(
+        "a hold was ended by a transaction that did not end it",
+        "UPDATE holds SET ending = 'void', ended_by = '{rice}' WHERE book_id = {book} AND hold_id = '{kept}'",
+        found=[("hold_differs", {"hold": "{kept}", "amount": 10, "ending": "void"})],
+    ),
+    damaged(
+        "a hold was ended by no transaction",
+        "UPDATE holds SET ending = 'lapse', ended_by = '01950000-0000-7000-8000-000000000001'"
+        " WHERE book_id = {book} AND hold_id = '{kept}'",
+        found=[("hold_differs", {"hold": "{kept}", "amount": 10, "ending": "lapse"})],
+    ),
+    damaged(
+        "more is refunded than was paid",
+        "UPDATE transactions SET corrects = '{sweets}' WHERE book_id = {book} AND transaction_id = '{refund}'",
+        found=[
+            ("refunded_above_the_original", {"transaction": "{sweets}", "unit": "PT", "taken_back": 5, "debits": 3})
+        ],
+    ),
+    damaged(
+        "what was reversed is refunded too",
+        "UPDATE transactions SET corrects = '{lunch}' WHERE book_id = {book} AND transaction_id = '{refund}'",
+        found=[
+            ("refunded_above_the_original", {"transaction": "{lunch}", "unit": "PT", "taken_back": 25, "debits": 20})
+        ],
+    ),
+    damaged(
+        "a day with transactions was closed before they were recorded",
+        "UPDATE closings SET closed_through = '2025-03-01' WHERE book_id = {book}",
+        found=[
+            (
+                "dated_in_a_closed_period",
+                {"account_id": f"{{{code}}}", "number": 1, "effective_on": date(2025, 3, 1)}
+                | {"closed_through": date(2025, 3, 1)},
+            )
+            for code in ("2100.7", "5100.1")  # not the hours
+        ],
+    ),
+    damaged(
+        "a day with transactions was closed while they were recorded, and is open again",
+        "UPDATE closings SET closed_through = '2025-03-01' WHERE book_id = {book}",
+        "INSERT INTO closings SELECT book_id, 2, period, 'reopen', NULL, actor, '2025-04-02' FROM closings"
+        " WHERE book_id = {book}",
+        found=[
+            ("dated_in_a_closed_period", {"account_id": f"{{{code}}}", "number": 1}) for code in ("2100.7", "5100.1")
+        ],
     ),
     damaged(
         "the book begins after its first transaction",
@@ -562,9 +727,16 @@ def test_every_check_of_a_book_has_a_damage() -> None:
 
 # --- guards ----------------------------------------------------------------------------------------------------------
 
-JOURNAL: Final = (tables.accounts, tables.transactions, tables.entries, tables.day_totals, tables.keys)
-TRIGGERS: Final = (*((table.name, "append_only") for table in JOURNAL), ("entries", "balance"))
-FUNCTIONS: Final = ("journal_load", "journal_write", "accounts_open", "account_set_status")
+JOURNAL: Final = (
+    *(tables.accounts, tables.transactions, tables.entries, tables.day_totals, tables.keys),
+    *(tables.lots, tables.lot_moves, tables.holds, tables.closings),
+)
+APPEND_ONLY: Final = tuple((table.name, "append_only") for table in JOURNAL)
+TRIGGERS: Final = (*APPEND_ONLY, ("entries", "balance"))
+FUNCTIONS: Final = (
+    *("journal_load", "journal_write", "accounts_open", "account_set_status"),
+    *("periods_load", "periods_write"),
+)
 
 ALL_PRIVILEGES: Final = ("DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE")
 READ: Final = [table.name for table in JOURNAL]
@@ -666,10 +838,10 @@ GUARD_DAMAGES: Final = (
             f"the append-only triggers stand against {events} for each {each} only",
             *(
                 statement
-                for table, trigger in TRIGGERS[:5]
+                for table, trigger in APPEND_ONLY
                 for statement in made_again(table, trigger, f"FOR EACH {each} EXECUTE FUNCTION append_only()", events)
             ),
-            found=[("trigger_not_in_place", {"table": t, "trigger": trigger}) for t, trigger in TRIGGERS[:5]],
+            found=[("trigger_not_in_place", {"table": table, "trigger": trigger}) for table, trigger in APPEND_ONLY],
         )
         for events, each in [
             ("TRUNCATE", "STATEMENT"),

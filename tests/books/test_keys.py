@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -11,9 +12,14 @@ from ledger.books import keys
 from ledger.errors import (
     AccountClosed,
     AccountFrozen,
+    AlreadyRefunded,
     AlreadyReversed,
     AmountOutOfRange,
+    HoldEnded,
+    HoldExpired,
     InsufficientBalance,
+    PeriodClosed,
+    RefundTooLarge,
     StateRefusal,
 )
 
@@ -28,6 +34,22 @@ STORED: Final[dict[str, StateRefusal]] = {
     '{"refusal": "AmountOutOfRange", "account": "2100.a"}': AmountOutOfRange("2100.a"),
     '{"refusal": "AlreadyReversed", "transaction": "01950000-0000-7000-8000-000000000001"}': AlreadyReversed(
         UUID("01950000-0000-7000-8000-000000000001")
+    ),
+    '{"refusal": "AlreadyRefunded", "transaction": "01950000-0000-7000-8000-000000000001"}': AlreadyRefunded(
+        UUID("01950000-0000-7000-8000-000000000001")
+    ),
+    '{"refusal": "RefundTooLarge", "transaction": "01950000-0000-7000-8000-000000000001", "unit": "PT", "left": 5}': (
+        RefundTooLarge(UUID("01950000-0000-7000-8000-000000000001"), "PT", 5)
+    ),
+    '{"refusal": "PeriodClosed", "day": "2025-03-05", "closed_through": "2025-03-31"}': PeriodClosed(
+        date(2025, 3, 5), date(2025, 3, 31)
+    ),
+    '{"refusal": "HoldEnded", "hold": "01950000-0000-7000-8000-000000000001", "status": "captured"}': HoldEnded(
+        UUID("01950000-0000-7000-8000-000000000001"), "captured"
+    ),
+    '{"refusal": "HoldExpired", "hold": "01950000-0000-7000-8000-000000000001",'
+    ' "expires_at": "2025-03-05 04:00:00.000001+00:00"}': HoldExpired(
+        UUID("01950000-0000-7000-8000-000000000001"), datetime(2025, 3, 5, 4, 0, 0, 1, tzinfo=UTC)
     ),
 }
 """Rows as they are stored. One may be added; none may be changed, since such rows exist."""

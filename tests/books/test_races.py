@@ -15,7 +15,15 @@ from ledger.books.directory import Book
 from ledger.books.evaluate import Outcome, Posted, Proposal
 from ledger.books.tables import accounts, entries
 from ledger.earning import volunteers
-from ledger.errors import AccountClosed, AccountNotEmpty, InsufficientBalance, Refusal, UnknownAccount, VolunteerExists
+from ledger.errors import (
+    AccountClosed,
+    AccountNotEmpty,
+    IdempotencyConflict,
+    InsufficientBalance,
+    Refusal,
+    UnknownAccount,
+    VolunteerExists,
+)
 from tests.books.ledgers import (
     balance_of,
     balances_of,
@@ -24,12 +32,15 @@ from tests.books.ledgers import (
     opened,
     post,
     proposal,
+    reason,
     refusal_of,
     rows_stored,
     second_engine,
     submit,
     transaction_of,
     until_blocked_by,
+    until_waiting,
+    waiting,
     was_posted,
 )
 from tests.conftest import new_book
@@ -206,6 +217,168 @@ async def test_batches_that_share_keys_but_no_accounts_do_not_stop_each_other(
     assert (await rows_stored(database, book))["transactions"] == 5
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["is kept", "is given up"])
+async def test_two_batches_with_the_same_keys_in_different_order_wait_for_a_third_that(
+    database: AsyncEngine, book: Book, kept: bool
+) -> None:
+    """They share no account, so only the keys are waited for: whoever took them as they come would wait in a circle."""
+    await opened(database, book, *(f"5100.{n}" for n in range(3)), *(f"2100.{n}" for n in range(3)))
+
+    def batch(of: int, *keys: str) -> list[Proposal]:
+        return [proposal(key, debit=f"5100.{of} 1", credit=f"2100.{of} 1", call=key) for key in keys]
+
+    keys = ("k1", "k2", "k3", "k4", "k5")
+    async with second_engine(database) as other:
+        async with database.connect() as tx, tx.begin() as third:
+            [of_third] = await journal.post(tx, book.book_id, batch(0, "k3"))
+            one = asyncio.create_task(submit(database, book, *batch(1, *keys)))
+            await until_blocked_by(database, tx)  # has two keys and waits for the third
+            two = asyncio.create_task(submit(other, book, *batch(2, *reversed(keys))))
+            await until_waiting(database, 2)
+            assert await waiting(database, tx) == 1  # the second waits for the first, and has no key yet
+            if not kept:
+                await third.rollback()
+        outcomes = [*await one, *reversed(await two), *([of_third] if kept else [])]
+    assert all(isinstance(outcome, Posted) for outcome in outcomes)
+    posted = [outcome for outcome in outcomes if not outcome.replayed]
+    assert len(posted) == 5
+    assert {transaction_of(outcome).transaction_id for outcome in outcomes} == {
+        transaction_of(outcome).transaction_id for outcome in posted
+    }
+    assert (await rows_stored(database, book))["transactions"] == 5
+
+
+async def test_calls_under_one_key_in_one_batch_are_one_transaction_its_replays_and_conflicts(
+    database: AsyncEngine, book: Book
+) -> None:
+    await opened(database, book, "5100", "2100.a")
+    same = proposal("k", debit="5100 5", credit="2100.a 5")
+    another = proposal("k", debit="5100 7", credit="2100.a 7")
+    async with database.begin() as holder:
+        await chart.set_status(holder, book.book_id, "2100.a", "open")
+        first = asyncio.create_task(submit(database, book, proposal("k0", debit="5100 1", credit="2100.a 1")))
+        await until_waiting(database, 1)  # and whoever comes now is gathered until it is done
+        gathered = [asyncio.create_task(submit(database, book, call)) for call in (same, another, same, another)]
+        within = asyncio.create_task(submit(database, book, another, same))
+        await until_waiting(database, 1)
+    await first
+    outcomes = [outcome for task in (*gathered, within) for outcome in await task]
+    conflict = IdempotencyConflict("k", same.call, another.call)
+    for call, outcome in zip((same, another, same, another, another, same), outcomes, strict=True):
+        if call is same:
+            assert transaction_of(outcome) == transaction_of(outcomes[0])
+        else:
+            assert reason(refusal_of(outcome)) == reason(conflict)
+    assert sum(was_posted(outcome) and not outcome.replayed for outcome in outcomes) == 1
+    assert await balance_of(database, book, "2100.a") == 6
+
+
+async def test_a_key_that_was_refused_first_in_a_batch_is_refused_in_all_of_it(
+    database: AsyncEngine, book: Book
+) -> None:
+    await opened(database, book, "5100", "2100.a", "2300.x")
+    spend = proposal("k", debit="2100.a 5", credit="2300.x 5")
+    grant = proposal("grant", debit="5100 5", credit="2100.a 5")
+    outcomes = await submit(database, book, spend, grant, spend)
+    assert [was_posted(outcome) for outcome in outcomes] == [False, True, False]
+    assert reason(refusal_of(outcomes[2])) == reason(InsufficientBalance("2100.a", 0, 0))
+    assert [outcome.replayed for outcome in outcomes] == [False, False, True]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["is kept", "is given up"])
+@pytest.mark.parametrize("same", [True, False], ids=["for the same call", "for another call"])
+async def test_a_whole_batch_waits_for_one_of_its_keys_that_is_being_used_and(
+    database: AsyncEngine, book: Book, same: bool, kept: bool
+) -> None:
+    await opened(database, book, *(f"5100.{n}" for n in range(2)), *(f"2100.{n}" for n in range(2)))
+    whole = [proposal(key, debit="5100.1 1", credit="2100.1 1", call=key) for key in ("k1", "k2", "k3")]
+    single = proposal("k2", debit="5100.0 1", credit="2100.0 1", call="k2" if same else "another")
+    async with database.connect() as tx, tx.begin() as using:
+        [used] = await journal.post(tx, book.book_id, [single])
+        posting = asyncio.create_task(batching.submit_whole(database, book.book_id, whole))
+        await until_blocked_by(database, tx)
+        if not kept:
+            await using.rollback()
+    outcomes = await posting
+    if same or not kept:
+        assert [was_posted(outcome) for outcome in outcomes] == [True] * 3
+        assert [outcome.replayed for outcome in outcomes] == [False, kept, False]
+        if kept:
+            assert transaction_of(outcomes[1]) == transaction_of(used)
+        assert (await rows_stored(database, book))["transactions"] == 3
+    else:
+        assert [was_posted(outcome) for outcome in outcomes] == [True, False]
+        assert reason(refusal_of(outcomes[1])) == reason(IdempotencyConflict("k2", "another", "k2"))
+        assert (await rows_stored(database, book))["transactions"] == 1
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["is kept", "is given up"])
+async def test_a_call_waits_for_the_whole_batch_that_is_using_its_key_and(
+    database: AsyncEngine, book: Book, kept: bool
+) -> None:
+    await opened(database, book, *(f"5100.{n}" for n in range(2)), *(f"2100.{n}" for n in range(2)))
+    await move(database, book, "5100.1 1", "2100.1 1")
+    whole = [proposal(key, debit="2100.1 1", credit="5100.1 1", call=key) for key in ("k1", "k2")]
+    single = proposal("k1", debit="5100.0 1", credit="2100.0 1", call="k1")
+    async with second_engine(database) as other:
+        async with database.connect() as tx, tx.begin() as using:
+            # What the whole batch does until its second line turns out to be refused.
+            [used] = await journal.post(tx, book.book_id, whole[:1])
+            posting = asyncio.create_task(submit(other, book, single))
+            await until_blocked_by(database, tx)
+            if not kept:
+                await using.rollback()
+        [outcome] = await posting
+    assert was_posted(outcome)
+    assert outcome.replayed == kept
+    if kept:
+        assert transaction_of(outcome) == transaction_of(used)
+    refused = await batching.submit_whole(database, book.book_id, whole)
+    assert was_posted(refused[0])
+    assert refused[0].replayed
+
+
+async def test_a_call_and_a_whole_batch_under_one_key_at_once_over_two_engines_are_posted_once(
+    database: AsyncEngine, book: Book
+) -> None:
+    await opened(database, book, "5100", "2100.a")
+    calls = [proposal(f"k{n}", debit="5100 1", credit="2100.a 1") for n in range(20)]
+    async with second_engine(database) as other:
+        answers = await at_once(
+            work
+            for n, call in enumerate(calls)
+            for work in (
+                batching.submit_whole(database if n % 2 else other, book.book_id, [call, calls[n - 1]]),
+                submit(other if n % 2 else database, book, call),
+                submit(database, book, call),
+            )
+        )
+    assert all(was_posted(outcome) for outcomes in answers for outcome in outcomes)
+    assert await balance_of(database, book, "2100.a") == 20
+    assert (await rows_stored(database, book))["transactions"] == 20
+    await posted_in_order(database, book, "2100.a")
+
+
+async def test_200_callers_with_one_hot_account_over_two_engines_lose_nothing(
+    database: AsyncEngine, book: Book
+) -> None:
+    wallets = [f"2100.{n}" for n in range(20)]
+    await opened(database, book, "5100", *wallets)
+    jobs = [(n, proposal(f"t{n}", debit="5100 3", credit=f"{wallets[n % 20]} 3")) for n in range(1000)]
+    async with second_engine(database) as other:
+
+        async def earn(job: tuple[int, Proposal]) -> Outcome:
+            number, call = job
+            return (await submit(other if number % 2 else database, book, call))[0]
+
+        outcomes = await by_callers(200, jobs, earn)
+
+    assert len({transaction_of(outcome).transaction_id for outcome in outcomes}) == 1000
+    assert not any(outcome.replayed for outcome in outcomes)
+    assert await balances_of(database, book) == {"5100": 3000} | dict.fromkeys(wallets, 150)
+    await posted_in_order(database, book, "5100")
+
+
 async def test_an_account_opened_20_times_at_once_is_there_once(database: AsyncEngine, book: Book) -> None:
     async def open_it() -> tuple[chart.Account, bool] | Refusal:
         async with database.begin() as tx:
@@ -296,9 +469,9 @@ async def test_an_account_opened_while_a_posting_waits_for_its_locks_is_not_ther
     wanted = proposal("k", debit="5100.new 5", credit="2100.a 5")
     async with database.begin() as holder:
         await journal.load(holder, book.book_id, [wanted])
-        waiting = asyncio.create_task(batching.submit(database, book.book_id, [wanted]))
+        posting = asyncio.create_task(batching.submit(database, book.book_id, [wanted]))
         await until_blocked_by(database, holder)
         await opened(database, book, "5100.new")
-    [outcome] = await waiting
+    [outcome] = await posting
     assert isinstance(refusal_of(outcome), UnknownAccount)
     await post(database, book, wanted)  # the key is free
