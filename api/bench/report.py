@@ -1,0 +1,134 @@
+"""The result of a benchmark: tables in Markdown for people, JSON for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped] # it ships no types
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from api import VERSION
+from api.bench.reads import SMALLER
+from api.bench.rounds import MOST_MEMORY, Result, Row
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Everything, times in seconds; after findings nothing but these."""
+    head = {"version": VERSION, "plan": dataclasses.asdict(result.plan), "machine": machine(result)}
+    if result.findings:
+        found = [
+            {"book": book, "check": f.check, **{k: str(v) for k, v in f.facts.items()}} for book, f in result.findings
+        ]
+        return head | {"findings": found}
+    return head | {
+        "findings": [],
+        "baseline": {"clients": result.clients, "per_second": result.baseline and dataclasses.asdict(result.baseline)},
+        "postings": [dataclasses.asdict(row) for row in result.postings],
+        "reads": [dataclasses.asdict(row) for row in result.reads],
+        "memory": result.memory and dataclasses.asdict(result.memory),
+    }
+
+
+def machine(result: Result) -> dict[str, Any]:
+    """What it was measured on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "load_before": round(result.load, 1),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30),
+        "file_system": _file_system(Path(tempfile.gettempdir())),
+        "system": f"{platform.system()} {platform.release()}",
+        "postgresql": result.version,
+        "python": platform.python_version(),
+    }
+
+
+def show(result: Result, console: Console) -> None:
+    """Prints the tables, or else what was found."""
+    if result.findings:
+        for book, finding in result.findings:
+            console.print(f"{book or 'the database'}: {finding}", markup=False, highlight=False)
+        console.print(f"{len(result.findings)} findings in the books that were measured: so there are no figures")
+        return
+    on = machine(result)
+    console.print(
+        f"{on['processor']}, {on['cores']} cores (load before the run {on['load_before']}), {on['memory_gb']} GB,"
+        f" {on['file_system']}, {on['system']}; PostgreSQL {on['postgresql']}, fsync on; Python {on['python']};"
+        f" Meide {VERSION}",
+        highlight=False,
+    )
+    if result.baseline is not None:
+        base = result.baseline
+        console.print(
+            f"Baseline: {base.median:,.0f} transactions a second ({base.least:,.0f}–{base.most:,.0f}),"
+            f" {result.clients} clients; median of {result.plan.rounds} rounds of {result.plan.seconds} s\n",
+            highlight=False,
+        )
+    if result.postings:
+        columns = ("× baseline", "floor", "goal", "transactions/s", "p50 ms", "p99 ms")
+        table = _table("two-entry transactions", *columns)
+        for row in result.postings:
+            figures = (_number(row.per_second, ",.0f"), _number(row.p50, ".1f", 1e3), _number(row.p99, ".1f", 1e3))
+            table.add_row(_title(row), *_ratio(row), _number(row.goal, ".1f"), *figures)
+        console.print(table, "")
+    if result.reads:
+        large = result.plan.preload
+        table = _table(f"reading, {large:,} entries", f"× time at {large // SMALLER:,}", "at most", "p50 µs", "p99 µs")
+        for row in result.reads:
+            table.add_row(_title(row), *_ratio(row), _number(row.p50, ",.0f", 1e6), _number(row.p99, ",.0f", 1e6))
+        console.print(table, "")
+    if result.memory is not None:
+        console.print(
+            f"Most memory of an import of {result.memory.lines:,} lines: {result.memory.megabytes:,.0f} MB"
+            f" (at most {MOST_MEMORY} MB for a million), {result.memory.per_second:,.0f} transactions a second",
+            highlight=False,
+        )
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(first, box=box.MARKDOWN)
+    for column in others:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _title(row: Row) -> str:
+    return row.title + (f" ({row.skipped})" if row.skipped else "")
+
+
+def _ratio(row: Row) -> Sequence[str]:
+    """The ratio, red where it is on the wrong side of its limit, and the limit."""
+    if row.ratio is None:
+        return ("skipped", "")
+    text = f"{row.ratio.median:.2f} ({row.ratio.least:.2f}–{row.ratio.most:.2f})"
+    if row.limit is not None and (row.ratio.median > row.limit if row.at_most else row.ratio.median < row.limit):
+        text = f"[red]{text}[/]"
+    return (text, _number(row.limit, ".1f"))
+
+
+def _number(value: float | None, form: str, times: float = 1) -> str:
+    return "" if value is None else format(value * times, form)
+
+
+def _processor() -> str:
+    """The processor's name, as Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+def _file_system(folder: Path) -> str:
+    """The kind of file system that the server's files lie on."""
+    mounts = [mount for mount in psutil.disk_partitions(all=True) if folder.resolve().is_relative_to(mount.mountpoint)]
+    return max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else "unknown"
