@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-import uuid
 from typing import Any, Final
 
 import structlog
 from litestar import Litestar, Router
-from litestar.datastructures import MutableScopeHeaders, State
-from litestar.di import Provide
+from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import VERSION, answers, pages
 from api.requests import BadJson, NotJson, StrictRequest
-from api.routes import books, operations, sessions
+from api.routes import books, holds, operations, periods, postings, sessions
 from api.settings import Settings
 from ledger.access.sessions import Principal
 from ledger.errors import Fault, Refusal
@@ -28,16 +28,18 @@ MOST_BODY: Final = 64 * 1024
 
 log = structlog.get_logger()
 
-SECURITY_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self';"
-        " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+SECURITY_HEADERS: Final = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self';"
+        b" connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+"""What every answer says unless it says otherwise. Names in lower case, as the framework writes them."""
 
 
 class Service(Litestar):
@@ -51,16 +53,18 @@ class Service(Litestar):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        request_id = uuid.uuid4().hex
+        request_id = secrets.token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
         begun = time.perf_counter()
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableScopeHeaders.from_message(message)
-                headers["X-Request-Id"] = request_id
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                said = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    *(header for header in SECURITY_HEADERS if header[0] not in said),
+                ]
                 log.info(
                     "request",
                     request_id=request_id,
@@ -77,7 +81,8 @@ class Service(Litestar):
 def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
     """The service on this database. It owns the engine from here on and disposes of it at the end."""
 
-    def me(request: StrictRequest) -> Principal:
+    # It asks for the database only to be found after it: for two at the same time the framework would start tasks.
+    def me(request: StrictRequest, database: NamedDependency[AsyncEngine]) -> Principal:
         principal: Principal = request.user
         return principal
 
@@ -86,7 +91,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
 
     rest = Router(
         path="/api/v1",
-        route_handlers=[sessions.router, books.router],
+        route_handlers=[sessions.router, books.router, postings.router, holds.router, periods.router],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
     handlers: Any = {
@@ -113,6 +118,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             title="Meide Ledger 美德账本",
             version=VERSION,
             path="/schema",
+            use_handler_docstrings=True,
             components=Components(
                 security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
             ),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
+import jwt
+from litestar import Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.access import sessions, users
@@ -18,26 +18,34 @@ from ledger.errors import NotAllowed, SessionEnded
 COOKIE: Final = "meide_session"
 
 
-Connection = ASGIConnection[Any, Any, Any, Any]
+async def signed_in(request: Request[Any, Any, Any]) -> None:
+    """Before a call of the API: only with a valid bearer token; SessionEnded. The principal becomes the request's user.
 
-
-def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
-    """Guard of the API: only with a valid bearer token; SessionEnded. The principal becomes the request's user.
-
-    Guards run before anything of the request is read, so that a stranger learns nothing from errors.
+    It runs before anything of the request is read, so that a stranger learns nothing from errors. It is a hook and not
+    one of the framework's guards, since for each of those the framework copies the handler at every request.
     """
-    scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
+    scheme, _space, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise SessionEnded
-    keys: Sequence[str] = connection.app.state.settings.session_keys
-    connection.scope["user"] = sessions.recognise(token.strip(), keys)
+    me, ends = _recognised(token.strip(), request.app.state.settings.session_keys)
+    if now().timestamp() >= ends:
+        raise SessionEnded
+    request.scope["user"] = me
 
 
-def works_on_the_book(connection: Connection, _: BaseRouteHandler) -> None:
-    """Guard of the books, after `signed_in`: only its operators; NotAllowed does not tell whether the book exists."""
-    me: Principal = connection.user
-    if me.role != "operator" or connection.path_params.get("book", me.book) != me.book:
+async def works_on_the_book(request: Request[Any, Any, Any]) -> None:
+    """Before a call of the books: only by its operators; NotAllowed does not tell whether the book exists."""
+    await signed_in(request)
+    me: Principal = request.user
+    if me.role != "operator" or request.path_params.get("book", me.book) != me.book:
         raise NotAllowed
+
+
+@lru_cache(maxsize=4096)
+def _recognised(token: str, keys: tuple[str, ...]) -> tuple[Principal, int]:
+    """Whom a token speaks of, and when it ends. A signature that was right stays right: only the end is asked again."""
+    me = sessions.recognise(token, keys)
+    return me, jwt.decode(token, options={"verify_signature": False})["exp"]
 
 
 async def sign_in(database: AsyncEngine, login: str, password: str) -> Principal:

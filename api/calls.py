@@ -6,22 +6,31 @@ inside; a line of an imported journal has the identity of the same transaction p
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from api.bodies import Body
-from ledger.books.evaluate import Side
+from ledger.books.chart import CODE
+from ledger.books.evaluate import LONGEST_HOLD, MOST, SHORTEST_HOLD, Side
 
 _ENCODER: Final = msgspec.json.Encoder()
 
 
+Amount = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
+Code = Annotated[str, msgspec.Meta(pattern=f"^{CODE.pattern}$")]
+
+
 class NewLine(Body, frozen=True):
-    """One leg of a transaction: a whole number of the account's smallest unit."""
+    """One leg of a transaction: a whole number of the account's smallest unit.
+
+    `overflow`: another account of the unit, which takes what would bring this one below its floor.
+    """
 
     account: str
     side: Side
     amount: int
+    overflow: str | None = None
 
 
 class NewTransaction(Body, frozen=True):
@@ -39,9 +48,36 @@ class NewReversal(Body, frozen=True):
     reason: str = ""
 
 
+class NewHold(Body, frozen=True):
+    """Points of a wallet to be held for `expires_in` seconds: from half a minute to a week."""
+
+    account: Code
+    amount: Amount
+    expires_in: Annotated[
+        int, msgspec.Meta(ge=int(SHORTEST_HOLD.total_seconds()), le=int(LONGEST_HOLD.total_seconds()))
+    ]
+
+
+class NewCapture(Body, frozen=True):
+    """Where the points that were held go. `amount`: leave it out for all; the rest goes back to the wallet."""
+
+    to: Code
+    amount: Amount | None = None
+
+
+class Nothing(Body, frozen=True):
+    """The body of a call that says everything by its address."""
+
+
+class _Call(msgspec.Struct, frozen=True):
+    method: str
+    path: str
+    body: Body
+
+
 def identity(method: str, path: str, body: Body) -> str:
     """The canonical text of a call; `path` begins after the book."""
-    return _ENCODER.encode({"method": method, "path": path, "body": body}).decode()
+    return _ENCODER.encode(_Call(method, path, body)).decode()
 
 
 def of_posting(transaction: NewTransaction) -> str:

@@ -28,7 +28,7 @@ from api.settings import Settings
 from ledger.access import users
 from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
-from ledger.database import connect, embedded, schema
+from ledger.database import connect, distribution, embedded, schema
 from ledger.earning import volunteers
 from ledger.errors import DatabaseRefused, DemoNeedsOwnServer, Fault, Refusal, SettingInvalid, UnknownVolunteer
 
@@ -98,21 +98,32 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 @cli.command()
+@click.option(
+    "--distribute", is_flag=True, help="Then spread the tables over the nodes of a Citus cluster, by book; repeatable."
+)
 @as_json
-def migrate(as_json: bool) -> None:
+def migrate(distribute: bool, as_json: bool) -> None:
     """Bring the database's schema to this version."""
+
+    def work(owner_url: str, service_role: str) -> dict[str, Any]:
+        before, after = schema.upgrade(owner_url, service_role)
+        done = {"before": before, "after": after}
+        return done | {"distributed": distribution.distribute(owner_url, service_role)} if distribute else done
+
     given = settings.read(os.environ)
     if given.database_url is None:
         with embedded.running(given.data, say=_say) as server:
-            before, after = schema.upgrade(server.owner_url, embedded.SERVICE)
+            done = work(server.owner_url, embedded.SERVICE)
     else:
         if given.owner_url is None:
             raise SettingInvalid("MEIDE_OWNER_URL", "it is required to migrate the database of MEIDE_DATABASE_URL")
-        before, after = schema.upgrade(given.owner_url, connect.role_of(given.database_url))
+        done = work(given.owner_url, connect.role_of(given.database_url))
     if as_json:
-        _print_json({"before": before, "after": after})
+        _print_json(done)
     else:
-        click.echo(f"The schema is up to date: {before or 'empty'} → {after}")
+        click.echo(f"The schema is up to date: {done['before'] or 'empty'} → {done['after']}")
+        if distribute:
+            click.echo(f"The books are spread over the nodes; new: {', '.join(done['distributed']) or 'nothing'}")
 
 
 @cli.command("demo")
@@ -343,6 +354,41 @@ def check(book: str | None, as_json: bool) -> None:
             click.echo(f"{code or 'the database'}: {finding}")
         click.echo(f"{books} books checked, {len(found)} findings" + ("" if found else ": everything adds up"))
     if found:
+        sys.exit(1)
+
+
+@cli.command("bench")
+@click.option("--seconds", default=5, show_default=True, type=click.IntRange(1), help="Of each measurement.")
+@click.option(
+    "--rounds", "count", default=5, show_default=True, type=click.IntRange(1), help="The median of them counts."
+)
+@click.option("--preload", default=2_000_000, show_default=True, type=click.IntRange(0), help="Entries to read from.")
+@click.option("--only", multiple=True, metavar="SUBJECT", help="Only this; can be given several times.")
+@as_json
+def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_json: bool) -> None:
+    """Measure how fast the books are, as ratios to a plain baseline that is measured in the same minutes.
+
+    A PostgreSQL of its own runs in a temporary folder (TMPDIR). If `meide check` would find anything in the books
+    afterwards, there are no figures and the exit code is 1. The whole takes half an hour.
+    """
+    from api.bench import report, rounds, subjects
+
+    if unknown := [name for name in only if name not in subjects.NAMES]:
+        raise click.UsageError(f"--only {unknown[0]}: there are {', '.join(subjects.NAMES)}")
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
+    bar.disable = as_json or not sys.stderr.isatty()
+    task = bar.add_task("Starting")
+
+    def progress(what: str, done: int, total: int) -> None:
+        bar.update(task, description=what, completed=done, total=total)
+
+    with bar:
+        result = rounds.run(rounds.Plan(seconds, count, preload, only), progress)
+    if as_json:
+        _print_json(report.as_json(result))
+    else:
+        report.show(result, Console(width=max(150, Console().width)))
+    if result.findings:
         sys.exit(1)
 
 

@@ -51,8 +51,8 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     errors.TooManyLines: Row(
         422,
         "too_many_lines",
-        "一笔最多 {most} 行，这里有 {lines} 行。请分成几笔。",
-        "A transaction has at most {most} lines, this one has {lines}. Please split it.",
+        "一次最多 {most} 行，这里有 {lines} 行。请分几次办理。",
+        "At most {most} lines are taken at a time, here are {lines}. Please split them.",
     ),
     errors.Unbalanced: Row(
         422,
@@ -81,8 +81,21 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     errors.CannotReverse: Row(
         422,
         "cannot_reverse",
-        "{transaction} 本身就是冲正，不能再冲正。请重新记一笔。",
-        "{transaction} is itself a reversal and cannot be reversed. Please post the transaction anew.",
+        "{transaction} 是冲正或预留，不能再冲正。冲正请重新记一笔，预留请取消或退回。",
+        "{transaction} is a reversal or belongs to a hold, and cannot be reversed. Please post anew what was reversed,"
+        " void a hold, or refund what was captured.",
+    ),
+    errors.CannotHold: Row(
+        422,
+        "cannot_hold",
+        "账户 {account} 不能预留，只有志愿者的可用积分可以。",
+        "Nothing can be held in the account {account}, only in a volunteer's wallet.",
+    ),
+    errors.AboveHold: Row(
+        422,
+        "above_hold",
+        "只预留了 {held}，不能用 {amount}。请减少数额。",
+        "Only {held} is held, so {amount} cannot be taken. Please take less.",
     ),
     errors.EffectiveDayOutOfRange: Row(
         422,
@@ -106,6 +119,7 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     errors.UnknownTransaction: Row(
         404, "unknown_transaction", "没有这笔账：{transaction}。", "There is no transaction {transaction}."
     ),
+    errors.UnknownHold: Row(404, "unknown_hold", "没有这笔预留：{hold}。", "There is no hold {hold}."),
     errors.UnknownVolunteer: Row(
         404, "unknown_volunteer", "没有志愿者 {volunteer}。请核对编号。", "There is no volunteer {volunteer}."
     ),
@@ -157,6 +171,54 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "{transaction} 已经冲正过，不能再次冲正。",
         "{transaction} has been reversed already.",
     ),
+    errors.AlreadyRefunded: Row(
+        409,
+        "already_refunded",
+        "{transaction} 已经退回过，不能再冲正。",
+        "{transaction} has been refunded already and can no longer be reversed.",
+    ),
+    errors.RefundTooLarge: Row(
+        409,
+        "refund_too_large",
+        "{transaction} 最多还能退回 {left} {unit}。请减少数额。",
+        "At most {left} {unit} of {transaction} can still be refunded. Please refund less.",
+    ),
+    errors.PeriodClosed: Row(
+        409,
+        "period_closed",
+        "{closed_through} 及以前的账已经结了，不能记在 {day}。请用以后的日期。",
+        "The books are closed through {closed_through}, so nothing can be dated {day}. Please use a later date.",
+    ),
+    errors.HoldEnded: Row(
+        409,
+        "hold_ended",
+        "这笔预留已经用掉或取消了，不能再办。",
+        "This hold has been captured or voided already.",
+    ),
+    errors.HoldExpired: Row(
+        409,
+        "hold_expired",
+        "这笔预留已过期，积分已退回账户。请重新预留。",
+        "This hold has run out and its points are back in the account. Please hold them anew.",
+    ),
+    errors.PeriodNotOver: Row(
+        409,
+        "period_not_over",
+        "{period} 还没有过完。请过完这个月再结账。",
+        "The month {period} is not over. Please close it when it is.",
+    ),
+    errors.PeriodOutOfOrder: Row(
+        409,
+        "period_out_of_order",
+        "现在不能办 {period}：月份须按顺序结账，从最后一个月重开。现在可以办的月份：{expected}。",
+        "Not {period}: months are closed in order and reopened from the last. The month in turn: {expected}.",
+    ),
+    errors.SuspenseNotZero: Row(
+        409,
+        "suspense_not_zero",
+        "暂记账户 {account} 还有 {balance}，不能结账。请先处理清楚。",
+        "The suspense account {account} still holds {balance}. Please clear it before closing the month.",
+    ),
     errors.AccountNotEmpty: Row(
         409,
         "account_not_empty",
@@ -183,6 +245,11 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
     errors.SettingInvalid: (
         "设置 {name} 不能用：{problem}。请改正后再启动。",
         "The setting {name} cannot be used: {problem}.",
+    ),
+    errors.TooBusy: (
+        "系统忙，有 {waiting} 笔在等。请稍后原样再试，不会重复记账。",
+        "The service is busy: {waiting} transactions wait. Please send the same again shortly, nothing is posted"
+        " twice.",
     ),
     errors.PortTaken: (
         "{host} 的端口 {port} 已被别的程序占用。请换一个，例如 --port {another}（或 make demo PORT={another}）。",
@@ -250,6 +317,8 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "not_a_code": ("只能用字母、数字和 . _ -", "letters, digits and . _ - only"),
     "not_an_account_code": ("只能用字母、数字和 . _ -", "letters, digits and . _ - only"),
     "out_of_range": ("超出范围", "out of range"),
+    "too_recent": ("须在 30 秒以前", "at least 30 seconds ago"),
+    "not_a_month": ("须写成 2025-03", "written as 2025-03"),
 }
 
 
@@ -259,7 +328,8 @@ def sentence(refusal: Refusal, language: Language) -> str:
     if isinstance(refusal, errors.InvalidField) and refusal.problem in FIELD_PROBLEMS:
         problem = f"{refusal.problem}: {FIELD_PROBLEMS[refusal.problem][language == 'en']}"
         return (row.zh if language == "zh" else row.en).format(field=refusal.field, problem=problem)
-    return (row.zh if language == "zh" else row.en).format(**facts(refusal))
+    about = {name: ("无", "none")[language == "en"] if fact is None else fact for name, fact in facts(refusal).items()}
+    return (row.zh if language == "zh" else row.en).format(**about)
 
 
 def fault_sentence(fault: Fault, language: Language) -> str:

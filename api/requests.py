@@ -30,6 +30,12 @@ class BadJson(Exception):
         self.message = message
 
 
+def _quotes(text: bytes) -> int:
+    """How many quotation marks delimit the strings of a JSON text: two for each name and for each value that is one."""
+    bare = text.replace(b"\\\\", b"")  # now a backslash before a mark escapes it
+    return bare.count(b'"') - bare.count(b'\\"')
+
+
 def _each_name_once(pairs: list[tuple[str, Any]]) -> None:
     """Readers differ in which of two fields of one name they take, so a body with two is refused."""
     names = [name for name, _ in pairs]
@@ -51,7 +57,9 @@ class StrictRequest(Request[Any, Any, Any]):
         body = await self.body()
         try:
             decoded = msgspec.json.decode(body, type=field.annotation if field else Any)
-            json.loads(body, object_pairs_hook=_each_name_once)
+            if _quotes(msgspec.json.encode(decoded)) != _quotes(body):
+                # A name stands there twice, or a field says its default, which is left out when it is written again.
+                json.loads(body, object_pairs_hook=_each_name_once)
             return decoded
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at `$")
@@ -65,9 +73,14 @@ def key_of(request: StrictRequest) -> str:
     given = request.headers.getall(KEY_HEADER, [])
     if len(given) != 1:
         raise InvalidField(KEY_HEADER, "given_twice" if given else "missing")
-    if not _KEY.fullmatch(given[0]):
+    if not is_key(given[0]):
         raise InvalidField(KEY_HEADER, "not_a_key")
     return given[0]
+
+
+def is_key(text: str) -> bool:
+    """Whether a caller may give this as the key of a call: one that a header can carry."""
+    return _KEY.fullmatch(text) is not None
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import logging
 import multiprocessing
 import os
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
+import msgspec
 import structlog
 import uvicorn
 from litestar import Litestar
@@ -104,12 +106,19 @@ def configure_log(*, quiet: bool = False) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
+
+
+def _json(event: dict[str, object], default: Callable[[object], object]) -> bytes:
+    try:
+        return msgspec.json.encode(event, enc_hook=default)
+    except UnicodeEncodeError:  # the name of a file, perhaps
+        return json.dumps(event, default=default).encode()
 
 
 async def _may_serve(url: str) -> None:

@@ -56,6 +56,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "notice": ("公示中积分", "Points in public notice"),
     "hours": ("服务时长", "Hours of service"),
     "honour": ("荣誉时长", "Honour hours"),
+    "held": ("预留中 {points}", "Set aside: {points}"),
     "about_points": ("可以用来兑换的积分。", "Points that you can redeem."),
     "about_notice": (
         "公示无异议后，转为可用积分。",
@@ -168,6 +169,10 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "spend.redeem": ("兑换", "Redeemed"),
     "spend.voucher": ("购买免单券", "Service voucher"),
     "spend.refund": ("退回", "Refund"),
+    "hold": ("预留", "Set aside"),
+    "hold.capture": ("预留用后余下的，退回", "What was left of points set aside, given back"),
+    "hold.void": ("预留取消，退回", "Points set aside, given back"),
+    "hold.lapse": ("预留到期，退回", "Points set aside for too long, given back"),
     "books.expiry": ("积分过期", "Points expired"),
     "reversal": ("冲正", "Reversal"),
     "clawback": ("追回", "Taken back"),

@@ -17,7 +17,7 @@ from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
 from ledger.access.sessions import Principal
-from ledger.books import balances, directory, statements
+from ledger.books import balances, chart, directory, statements
 from ledger.books.statements import StatementLine
 from ledger.database import connect
 from ledger.days import day_of
@@ -102,7 +102,11 @@ async def home(
         book = await directory.find_book(tx, me.book)
         her = await _volunteer(tx, me)
         accounts = {her.account(passbook.code): passbook for passbook in PASSBOOKS.values()}
-        held = {found.account: found.balance for found in await balances.balances(tx, me.book_id, list(accounts))}
+        wallet = her.account(volunteers.WALLET)
+        held = chart.companion_of(wallet) or ""
+        # In the passbook stands what was booked; here, what she can spend: lapsed points not, those free again yes.
+        found = await balances.balances(tx, me.book_id, [*accounts, held])
+        kept = {each.account: each.available or 0 for each in found}
         lines = [
             (passbook, line)
             for account, passbook in accounts.items()
@@ -117,9 +121,10 @@ async def home(
         book=book.name,
         digits=her.volunteer_no[-4:],
         figures={
-            passbook.name: passbook.amount(language, held.get(account, 0)) for account, passbook in accounts.items()
+            passbook.name: passbook.amount(language, kept.get(account, 0)) for account, passbook in accounts.items()
         },
-        points=texts.points(language, held.get(her.account(volunteers.WALLET), 0)).split(" "),
+        points=texts.points(language, kept.get(wallet, 0)).split(" "),
+        held=texts.points(language, kept[held]) if kept.get(held) else None,
         latest=[
             (passbook, "in" if line.side == "credit" else "out", _row(language, passbook, line))
             for passbook, line in newest

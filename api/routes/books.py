@@ -1,33 +1,30 @@
-"""The books over HTTP: accounts, transactions, reversals, balances, entries."""
+"""The books over HTTP: accounts, their balances and their entries."""
 
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
-from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import answers, auth, calls, problems, requests
+from api import auth, views
 from api.bodies import Body, day, moment
-from api.calls import NewReversal, NewTransaction
-from api.problems import Problem
-from api.requests import StrictRequest
 from ledger.access.sessions import Principal
-from ledger.books import balances, batching, chart, directory, journal, statements
-from ledger.books.chart import AccountClass, NewAccount
-from ledger.books.evaluate import DESCRIPTION_LENGTH, Line, Posted, Proposal, Side, Transaction
-from ledger.errors import InvalidField, Refusal
-from ledger.text import one_line
-
-REPLAYED = "Idempotency-Replayed"
+from ledger.books import balances, chart, directory, statements
+from ledger.books.chart import AccountClass, NewAccount, Status
+from ledger.books.evaluate import Side
+from ledger.errors import Refusal
 
 Limit = Annotated[int, Parameter(ge=1, le=200)]
+AtDay = FromQuery[Annotated[str | None, Parameter(description="Dated up to the end of this day: YYYY-MM-DD.")]]
+KnownAt = FromQuery[
+    Annotated[str | None, Parameter(description="As known at this instant (RFC 3339), at least 30 seconds ago.")]
+]
 
 
 class AccountBody(Body, frozen=True):
@@ -38,6 +35,12 @@ class AccountBody(Body, frozen=True):
     account_class: AccountClass = msgspec.field(name="class")
     unit: str
     floor: int | None = None
+
+
+class StatusBody(Body, frozen=True):
+    """What an account shall be: open, frozen (nothing is posted to it for now) or closed (at zero, for good)."""
+
+    status: Status
 
 
 class BookView(msgspec.Struct, frozen=True):
@@ -68,40 +71,21 @@ class AccountView(msgspec.Struct, frozen=True):
     status: str
 
 
-class EntryView(msgspec.Struct, frozen=True):
-    """One entry; `number` counts the account's entries without gaps, `balance_after` is on its normal side."""
-
-    account: str
-    unit: str
-    side: Side
-    amount: int
-    number: int
-    balance_after: int
-
-
-class TransactionView(msgspec.Struct, frozen=True):
-    """A posted transaction. `effective_on` is the day of `effective_at` in Asia/Shanghai."""
-
-    id: UUID
-    kind: str
-    description: str
-    effective_at: datetime.datetime
-    effective_on: datetime.date
-    recorded_at: datetime.datetime
-    correction: str | None
-    corrects: UUID | None
-    entries: list[EntryView]
-
-
 class BalanceView(msgspec.Struct, frozen=True):
-    """Totals and balance on the normal side, in the smallest unit; at the end of the day `at`, or now."""
+    """Totals and balance on the normal side, in the smallest unit; at the end of the day `at`, or now.
+
+    `available`: what can be spent now, without points that have lapsed and with those of holds whose time is over;
+    null when a day or an instant was asked for. As known at an instant (`known_at`) there is the balance alone.
+    """
 
     account: str
     unit: str
-    debits: int
-    credits: int
+    debits: int | None
+    credits: int | None
     balance: int
+    available: int | None
     at: datetime.date | None
+    known_at: datetime.datetime | None
 
 
 class StatementLineView(msgspec.Struct, frozen=True):
@@ -125,14 +109,7 @@ class Page(msgspec.Struct, frozen=True):
     next: int | None
 
 
-def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
-    return {
-        status: ResponseSpec(Problem, media_type=problems.MEDIA_TYPE, generate_examples=False, description="Refused")
-        for status in (401, 403, 503, *statuses)
-    }
-
-
-@get("/books", operation_id="listBooks", summary="The books that I may work on", responses=_refusals())
+@get("/books", operation_id="listBooks", summary="The books that I may work on", responses=views.refusals())
 async def list_books(database: NamedDependency[AsyncEngine], me: NamedDependency[Principal]) -> BookPage:
     """The book of this session."""
     async with database.connect() as tx:
@@ -140,7 +117,12 @@ async def list_books(database: NamedDependency[AsyncEngine], me: NamedDependency
     return BookPage([BookView(book.code, book.name, book.first_day)], None)
 
 
-@post("/accounts", operation_id="openAccount", summary="Open an account", responses=_refusals(400, 404, 409, 413, 415))
+@post(
+    "/accounts",
+    operation_id="openAccount",
+    summary="Open an account",
+    responses=views.refusals(400, 404, 409, 413, 415),
+)
 async def open_account(
     database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], data: JSONBody[AccountBody]
 ) -> Response[AccountView]:
@@ -154,7 +136,7 @@ async def open_account(
     return Response(_account_view(account), status_code=201 if new else 200)
 
 
-@get("/accounts/{code:str}", operation_id="readAccount", summary="One account", responses=_refusals(404))
+@get("/accounts/{code:str}", operation_id="readAccount", summary="One account", responses=views.refusals(404))
 async def read_account(
     database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], code: FromPath[str]
 ) -> AccountView:
@@ -163,31 +145,63 @@ async def read_account(
         return _account_view(await chart.account(tx, me.book_id, code))
 
 
-@get("/accounts/{code:str}/balance", operation_id="readBalance", summary="A balance", responses=_refusals(400, 404))
+@post(
+    "/accounts/{code:str}/status",
+    status_code=200,
+    operation_id="setAccountStatus",
+    summary="Freeze, close or open an account",
+    responses=views.refusals(400, 404, 409, 413, 415),
+)
+async def set_account_status(
+    database: NamedDependency[AsyncEngine],
+    me: NamedDependency[Principal],
+    code: FromPath[str],
+    data: JSONBody[StatusBody],
+) -> AccountView:
+    """Says whether an account may be posted to. One that is closed must be empty."""
+    async with database.begin() as tx:
+        await chart.set_status(tx, me.book_id, code, data.status)
+        return _account_view(await chart.account(tx, me.book_id, code))
+
+
+@get(
+    "/accounts/{code:str}/balance", operation_id="readBalance", summary="A balance", responses=views.refusals(400, 404)
+)
 async def read_balance(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
     code: FromPath[str],
-    at: FromQuery[str | None] = None,
+    at: AtDay = None,
+    known_at: KnownAt = None,
 ) -> BalanceView:
-    """The balance now, or at the end of the day `at` (YYYY-MM-DD, Asia/Shanghai)."""
-    until = day(at, "at") if at is not None else None
+    """The balance now, or at the end of a day; as known now, or as the books knew it at an instant."""
+    until, known = _times(at, known_at)
     async with database.connect() as tx:
-        found = await balances.balance(tx, me.book_id, code, until)
-    return BalanceView(found.account, found.unit, found.debits, found.credits, found.balance, until)
+        found = await balances.balance(tx, me.book_id, code, until, known)
+    return BalanceView(
+        found.account, found.unit, found.debits, found.credits, found.balance, found.available, until, known
+    )
 
 
-@get("/accounts/{code:str}/entries", operation_id="listEntries", summary="A statement", responses=_refusals(400, 404))
+@get(
+    "/accounts/{code:str}/entries",
+    operation_id="listEntries",
+    summary="A statement",
+    responses=views.refusals(400, 404),
+)
 async def list_entries(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
     code: FromPath[str],
     limit: FromQuery[Limit] = 50,
     after: FromQuery[Annotated[int | None, Parameter(ge=1, le=2**63 - 1)]] = None,
+    at: AtDay = None,
+    known_at: KnownAt = None,
 ) -> Page:
-    """The entries of an account, newest first."""
+    """The entries of an account, newest first: all of them, those up to a day, those known at an instant."""
+    until, known = _times(at, known_at)
     async with database.connect() as tx:
-        lines = await statements.entries_of(tx, me.book_id, code, limit=limit, after=after)
+        lines = await statements.entries_of(tx, me.book_id, code, limit=limit, after=after, at=until, known_at=known)
     items = [
         StatementLineView(
             line.number,
@@ -205,89 +219,9 @@ async def list_entries(
     return Page(items, items[-1].number if items and items[-1].number > 1 else None)
 
 
-@post(
-    "/transactions",
-    operation_id="postTransaction",
-    operation_class=requests.Keyed,
-    summary="Post",
-    responses=_refusals(400, 404, 409, 413, 415, 422),
-)
-async def post_transaction(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    me: NamedDependency[Principal],
-    data: JSONBody[NewTransaction],
-) -> Response[Any]:
-    """Posts a transaction under the caller's key; the same call again gets the first answer."""
-    effective_at = moment(data.effective_at, "effective_at")
-    proposal = Proposal(
-        client=me.name,
-        key=requests.key_of(request),
-        call=calls.of_posting(data),
-        kind=data.kind,
-        description=data.description,
-        effective_at=effective_at,
-        lines=tuple(Line(line.account, line.side, line.amount) for line in data.lines),
-        actor=me.name,
-        request_id=request.scope["state"]["request_id"],
-    )
-    return await _submitted(request, database, me.book_id, proposal)
-
-
-@post(
-    "/transactions/{transaction_id:uuid}/reversal",
-    operation_id="reverseTransaction",
-    operation_class=requests.Keyed,
-    summary="Reverse",
-    responses=_refusals(400, 404, 409, 413, 415, 422),
-)
-async def reverse_transaction(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    me: NamedDependency[Principal],
-    transaction_id: FromPath[UUID],
-    data: JSONBody[NewReversal],
-) -> Response[Any]:
-    """Posts the mirror image of a transaction, once."""
-    if not one_line(data.reason, least=0, most=DESCRIPTION_LENGTH):
-        raise InvalidField("reason", "not_one_line")
-    key = requests.key_of(request)
-    async with database.connect() as tx:
-        proposal = await journal.reversal(
-            tx,
-            me.book_id,
-            transaction_id,
-            client=me.name,
-            key=key,
-            call=calls.identity("POST", f"/transactions/{transaction_id}/reversal", data),
-            actor=me.name,
-            reason=data.reason,
-            request_id=request.scope["state"]["request_id"],
-        )
-    return await _submitted(request, database, me.book_id, proposal)
-
-
-@get(
-    "/transactions/{transaction_id:uuid}",
-    operation_id="readTransaction",
-    summary="One transaction",
-    responses=_refusals(404),
-)
-async def read_transaction(
-    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], transaction_id: FromPath[UUID]
-) -> TransactionView:
-    """A posted transaction with its entries."""
-    async with database.connect() as tx:
-        return _transaction_view(await journal.read(tx, me.book_id, transaction_id))
-
-
-async def _submitted(request: StrictRequest, database: AsyncEngine, book: int, proposal: Proposal) -> Response[Any]:
-    outcome = (await batching.submit(database, book, [proposal]))[0]
-    if not isinstance(outcome, Posted):
-        return answers.refused(request, outcome.refusal, replayed=outcome.replayed)
-    assert outcome.transaction is not None, "posted outcomes are whole when they leave the journal"
-    headers = {REPLAYED: "true"} if outcome.replayed else {}
-    return Response(_transaction_view(outcome.transaction), status_code=201, headers=headers)
+def _times(at: str | None, known_at: str | None) -> tuple[datetime.date | None, datetime.datetime | None]:
+    """The day and the instant that were asked for; InvalidField."""
+    return day(at, "at") if at is not None else None, moment(known_at, "known_at") if known_at is not None else None
 
 
 def _account_view(account: chart.Account) -> AccountView:
@@ -303,20 +237,6 @@ def _account_view(account: chart.Account) -> AccountView:
     )
 
 
-def _transaction_view(transaction: Transaction) -> TransactionView:
-    return TransactionView(
-        transaction.transaction_id,
-        transaction.kind,
-        transaction.description,
-        transaction.effective_at,
-        transaction.effective_on,
-        transaction.recorded_at,
-        transaction.correction,
-        transaction.corrects,
-        [EntryView(e.account, e.unit, e.side, e.amount, e.number, e.balance_after) for e in transaction.entries],
-    )
-
-
 router = Router(
     path="/",
     route_handlers=[
@@ -326,15 +246,13 @@ router = Router(
             route_handlers=[
                 open_account,
                 read_account,
+                set_account_status,
                 read_balance,
                 list_entries,
-                post_transaction,
-                reverse_transaction,
-                read_transaction,
             ],
         ),
     ],
-    guards=[auth.signed_in, auth.works_on_the_book],
+    before_request=auth.works_on_the_book,
     security=[{"bearer": []}],
     tags=["books"],
 )

@@ -51,7 +51,7 @@ async def sign_in(
     return Session(token, "Bearer", int(sessions.LIFETIME.total_seconds()))
 
 
-@get("/me", guards=[auth.signed_in], operation_id="whoAmI", summary="Who is signed in")
+@get("/me", before_request=auth.signed_in, operation_id="whoAmI", summary="Who is signed in")
 async def me(me: NamedDependency[Principal]) -> Me:
     """The signed-in user."""
     return Me(me.login, me.role, me.book, me.volunteer_no)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from api.settings import Settings
 from ledger.access import sessions
 from ledger.access.users import User
 from ledger.books.directory import Book
+from ledger.database import connect
 
 PASSWORD = "correct horse"
 SETTINGS = Settings(Path("unused"), None, None, (secrets.token_urlsafe(32),), None, "")
@@ -89,6 +91,16 @@ async def ledger(operator: Caller) -> Caller:
         body = {"code": code, "name": code, "class": account_class, "unit": unit}
         assert (await operator.post("/accounts", body)).status_code == 201
     return operator
+
+
+@pytest.fixture
+async def an_hour_ago(ledger: Caller, service_url: str) -> AsyncIterator[Caller]:
+    """The same operator, an hour earlier by the database's clock."""
+    earlier = connect.to(service_url, clock=lambda time: time - timedelta(hours=1), connections=2)
+    transport = httpx.ASGITransport(create_app(SETTINGS, earlier), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://meide.test") as client:
+        yield replace(ledger, http=client)
+    await earlier.dispose()
 
 
 def transfer(amount: Any, debit: str = "5100", credit: str = "2100.a", **more: Any) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from litestar.routes import HTTPRoute
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import auth
 from api.app import create_app
-from ledger.access import users
+from ledger.access import sessions, users
 from ledger.books.directory import Book
 from ledger.books.tables import keys, transactions
 from ledger.database import connect
@@ -220,6 +221,102 @@ async def test_accounts_open_once_and_say_what_differs(operator: Caller) -> None
         assert (await operator.post("/accounts", body | change)).json()["code"] == code
 
 
+async def test_what_an_account_cannot_give_is_taken_from_another(ledger: Caller) -> None:
+    assert (await ledger.post("/accounts", {"code": "1300.a", "name": "x", "class": "asset", "unit": "PT"})).is_success
+    await ledger.post("/transactions", transfer(10), key="k1")
+    body = transfer(25, debit="2100.a", credit="5100")
+    body["lines"][0]["overflow"] = "1300.a"
+    answer = await ledger.post("/transactions", body, key="k2")
+    assert [(entry["account"], entry["side"], entry["amount"]) for entry in answer.json()["entries"]] == [
+        ("2100.a", "debit", 10),
+        ("1300.a", "debit", 15),
+        ("5100", "credit", 25),
+    ]
+    assert (await ledger.post("/transactions", body, key="k2")).json() == answer.json()
+
+
+async def test_an_overflow_is_part_of_the_call_and_none_is_the_same_as_null(ledger: Caller) -> None:
+    body = transfer(10)
+    first = await ledger.post("/transactions", body, key="k1")
+    body["lines"][0]["overflow"] = None
+    assert (await ledger.post("/transactions", body, key="k1")).json() == first.json()
+    body["lines"][0]["overflow"] = "2300.x"
+    answer = await ledger.post("/transactions", body, key="k1")
+    assert (answer.json()["code"], answer.json()["field"]) == ("idempotency_conflict", "lines[0].overflow")
+
+
+@pytest.mark.parametrize(
+    ("overflow", "status", "code"),
+    [
+        ("2300 x", 400, "invalid_request"),
+        (5, 400, "invalid_request"),
+        ("nobody", 404, "unknown_account"),
+        ("9200.a", 422, "unit_mismatch"),
+    ],
+)
+async def test_a_wrong_overflow_is_refused_by_code(ledger: Caller, overflow: Any, status: int, code: str) -> None:
+    body = transfer(10)
+    body["lines"][0]["overflow"] = overflow
+    answer = await ledger.post("/transactions", body, key="k1")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_an_account_is_frozen_opened_and_closed(ledger: Caller) -> None:
+    async def becomes(status: str, code: str = "2100.a") -> httpx.Response:
+        return await ledger.post(f"/accounts/{code}/status", {"status": status})
+
+    frozen = await becomes("frozen")
+    assert (frozen.status_code, frozen.json()["code"], frozen.json()["status"]) == (200, "2100.a", "frozen")
+    refused = await ledger.post("/transactions", transfer(5), key="k1")
+    assert (refused.status_code, refused.json()["code"]) == (409, "account_frozen")
+    assert (await becomes("open")).json()["status"] == "open"
+    assert (await ledger.post("/transactions", transfer(5), key="k2")).status_code == 201
+    full = await becomes("closed")
+    assert (full.status_code, full.json()["code"], full.json()["balance"]) == (409, "account_not_empty", 5)
+    assert (await becomes("closed", "2100.b")).json()["status"] == "closed"
+    refused = await ledger.post("/transactions", transfer(5, credit="2100.b"), key="k3")
+    assert (refused.status_code, refused.json()["code"]) == (409, "account_closed")
+    assert (await becomes("open", "nobody")).json()["code"] == "unknown_account"
+    assert (await becomes("lost")).json()["errors"][0]["field"] == "status"
+    assert (await ledger.post("/accounts/2100.a/status", {})).json()["code"] == "invalid_request"
+
+
+async def test_the_books_are_read_as_they_were_known_at_an_instant(ledger: Caller, an_hour_ago: Caller) -> None:
+    await an_hour_ago.post("/transactions", transfer(10, effective_at="2026-03-01"), key="k1")
+    told = (await an_hour_ago.post("/transactions", transfer(4, effective_at="2026-02-01"), key="k2")).json()
+    then = told["recorded_at"]
+    await ledger.post("/transactions", transfer(1, effective_at="2026-02-01"), key="k3")
+    for query, balance, entries in (
+        ("", 15, 3),
+        (f"?known_at={then}", 14, 2),
+        ("?at=2026-02-28", 5, 2),
+        (f"?at=2026-02-28&known_at={then}", 4, 1),
+        ("?known_at=2026-01-01", 0, 0),
+    ):
+        found = (await ledger.get(f"/accounts/2100.a/balance{query}")).json()
+        assert (found["balance"], found["available"]) == (balance, None if query else 15), query
+        assert (found["debits"], found["credits"]) == ((None, None) if "known" in query else (0, balance))
+        page = (await ledger.get(f"/accounts/2100.a/entries{query}")).json()
+        assert len(page["items"]) == entries
+    found = (await ledger.get(f"/accounts/2100.a/balance?at=2026-02-28&known_at={then}")).json()
+    assert (found["at"], found["known_at"]) == ("2026-02-28", then)
+
+
+async def test_what_is_asked_as_known_is_an_instant_at_least_thirty_seconds_ago(ledger: Caller) -> None:
+    posted = (await ledger.post("/transactions", transfer(10), key="k1")).json()
+    for known_at, problem in (
+        (posted["recorded_at"], "too_recent"),
+        ("2999-01-01T00:00:00Z", "too_recent"),
+        ("2026-01-01T00:00:00", "not_a_time"),
+        ("yesterday", "not_a_time"),
+    ):
+        for path in ("/accounts/2100.a/balance", "/accounts/2100.a/entries"):
+            answer = await ledger.get(f"{path}?known_at={known_at}")
+            assert (answer.status_code, answer.json()["errors"]) == (400, [{"field": "known_at", "problem": problem}])
+    assert (await ledger.get("/accounts/nobody/balance?known_at=2026-01-01")).json()["code"] == "unknown_account"
+    assert (await ledger.get("/accounts/2100.a/entries?at=2026-2-1")).json()["code"] == "invalid_request"
+
+
 async def test_balance_now_and_on_a_day(ledger: Caller) -> None:
     await ledger.post("/transactions", transfer(25, effective_at="2026-03-01"), key="k1")
     await ledger.post("/transactions", transfer(4, effective_at="2026-02-01T23:59:59+08:00"), key="k2")
@@ -264,23 +361,39 @@ async def test_nobody_calls_the_books_without_being_their_operator(
             await caller.get("/accounts/2100.a"),
             await caller.get("/accounts/2100.a/balance"),
             await caller.get("/accounts/2100.a/entries"),
+            await caller.post("/accounts/2100.a/status", {"status": "frozen"}),
+            await caller.post("/transactions/batch", {"mode": "each", "transactions": []}),
+            await caller.post("/holds", {}, key="k"),
+            await caller.get("/holds/01890000-0000-7000-8000-000000000000"),
+            await caller.get("/periods"),
+            await caller.post("/periods/2025-03/close", {}),
+            await caller.post("/periods/2025-03/reopen", {}),
         ):
             assert (answer.status_code, answer.json()["code"]) == (status, code)
     books = await http.get("/api/v1/books", headers={"Authorization": f"Bearer {ledger.token}"})
     assert books.json() == {"items": [{"code": book.code, "name": book.name, "first_day": "1990-01-01"}], "next": None}
 
 
+async def test_a_session_that_was_good_a_moment_ago_still_ends(
+    operator: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await operator.get("/periods")).status_code == 200
+    ends = auth.now() + sessions.LIFETIME
+    monkeypatch.setattr(auth, "now", lambda: ends)
+    answer = await operator.get("/periods")
+    assert (answer.status_code, answer.json()["code"]) == (401, "session_ended")
+
+
 PUBLIC = {"/healthz", "/readyz", "/api/v1/sessions", "/sign-in", "/sign-out", "/static/{name:str}", "/", "/passbook"}
-"""Addresses without a guard: what anybody may see, and pages, which ask for the cookie by themselves."""
+"""Addresses that anybody may call: what anybody may see, and pages, which ask for the cookie by themselves."""
 
 
-def test_every_other_address_has_a_guard(application: Litestar) -> None:
+def test_every_other_address_is_guarded(application: Litestar) -> None:
     for route in application.routes:
         if isinstance(route, HTTPRoute) and route.path not in PUBLIC and not route.path.startswith("/schema"):
             for handler in (each for each in route.route_handlers if each.http_methods != {"OPTIONS"}):
-                guards = {getattr(guard, "func", guard).__name__ for guard in handler.resolve_guards()}
-                wanted = {"signed_in"} | ({"works_on_the_book"} if "/books" in route.path else set())
-                assert wanted <= guards, route.path
+                wanted = auth.works_on_the_book if "/books" in route.path else auth.signed_in
+                assert handler.resolve_before_request() is wanted, route.path
 
 
 async def test_a_key_is_looked_at_before_what_the_reversal_names(ledger: Caller) -> None:
@@ -307,6 +420,21 @@ async def test_what_readers_could_take_in_two_ways_is_refused(ledger: Caller) ->
         headers=[("Authorization", f"Bearer {ledger.token}"), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")],
     )
     assert (two_keys.status_code, two_keys.json()["errors"][0]["problem"]) == (400, "given_twice")
+
+
+@pytest.mark.parametrize(
+    "description", ["", "a", "\\", '"', '\\"', '\\\\"', '","amount":1,"', "\u0022\u0022", "扫雪", "\\u0022", "/", "𠮷"]
+)
+@pytest.mark.parametrize("ascii_only", [True, False])
+async def test_a_name_twice_is_found_whatever_stands_in_the_strings(
+    ledger: Caller, description: str, ascii_only: bool
+) -> None:
+    body = json.dumps(transfer(5, description=description), ensure_ascii=ascii_only)
+    twice = body.replace('"kind":', '"kind": "x", "kind":').encode()
+    answer = await ledger.post_raw("/transactions", twice, key="k1")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "kind")
+    posted = await ledger.post_raw("/transactions", body.encode(), key="k1")
+    assert (posted.status_code, posted.json()["description"]) == (201, description)
 
 
 async def test_the_service_is_not_ready_without_its_database() -> None:
@@ -365,3 +493,36 @@ async def test_the_service_is_healthy_ready_and_described(http: httpx.AsyncClien
     assert {"201", "400", "401", "403", "404", "409", "422"} <= set(posting["responses"])
     assert "application/problem+json" in posting["responses"]["409"]["content"]
     assert posting["requestBody"]["content"]["application/json"]["schema"]
+
+
+async def test_the_description_says_what_each_call_of_the_books_takes_and_answers(http: httpx.AsyncClient) -> None:
+    schema = (await http.get("/schema/openapi.json")).json()
+    views = schema["components"]["schemas"]
+    calls = {
+        (path.removeprefix("/api/v1"), method): call
+        for path, methods in schema["paths"].items()
+        for method, call in methods.items()
+        if "/books" in path
+    }
+    for (path, method), call in calls.items():
+        assert call["summary"], path
+        assert call["description"], path
+        made = [answer for status, answer in call["responses"].items() if status in ("200", "201")]
+        assert made, path
+        for answer in made:
+            [content] = answer["content"].values()
+            assert content["schema"]["$ref"].rpartition("/")[2] in views, path
+        assert {"401", "403", "503"} <= set(call["responses"]), path
+        if method == "post":
+            assert {"400", "409", "413", "415"} <= set(call["responses"]), path
+    keyed = {path for (path, _), call in calls.items() if any(p["in"] == "header" for p in call.get("parameters", ()))}
+    assert keyed == {
+        "/books/{book}/transactions",
+        "/books/{book}/transactions/{transaction_id}/reversal",
+        "/books/{book}/holds",
+        "/books/{book}/holds/{hold_id}/capture",
+        "/books/{book}/holds/{hold_id}/void",
+    }
+    batch = next(view for name, view in views.items() if name.endswith("Batch"))
+    assert batch["properties"]["transactions"]["maxItems"] == 10_000
+    assert batch["properties"]["mode"]["enum"] == ["each", "atomic"]

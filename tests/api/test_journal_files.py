@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import json
+import random
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import journal_files, problems
-from api.journal_files import NotThisFormat, Report, import_journal
-from ledger.books import balances, journal, statements
+from api import calls, journal_files, problems
+from api.calls import NewTransaction
+from api.journal_files import JOURNAL_COLUMNS, NotThisFormat, Report, import_journal
+from ledger.books import balances, batching, journal, statements
 from ledger.books.chart import DEBIT_NORMAL
 from ledger.books.directory import Book
+from ledger.books.evaluate import Outcome, Proposal
+from ledger.errors import DatabaseUnreachable, KeyNotConsecutive, TooBusy
 
 SIE = Path(__file__).parent.parent / "data" / "sie"
 BOOKS = sorted(path.name for path in SIE.iterdir() if path.is_dir())
@@ -261,7 +272,7 @@ async def test_an_exported_key_goes_back_to_its_client(database: AsyncEngine, bo
 
 
 async def test_a_file_larger_than_a_batch_is_posted_whole(database: AsyncEngine, book: Book, folders: Path) -> None:
-    count = 2 * journal_files.BATCH + 1
+    count = journal_files.BATCH + 1  # of two lines each
     done: list[int] = []
     (folders / "accounts.csv").write_text(ACCOUNTS, encoding="utf-8")
     (folders / "big.csv").write_text(HEADER + "".join(pair(f"k{n}") for n in range(count)), encoding="utf-8")
@@ -269,7 +280,7 @@ async def test_a_file_larger_than_a_batch_is_posted_whole(database: AsyncEngine,
         database, book.book_id, folders / "accounts.csv", folders / "big.csv", progress=done.append
     )
     assert report.posted == count
-    assert done == [2 * journal_files.BATCH, 4 * journal_files.BATCH, 2 * count]
+    assert done == [journal_files.BATCH, 2 * journal_files.BATCH, 2 * count]
 
 
 async def test_damaged_lines_of_a_quoted_key_take_their_transaction_with_them(
@@ -294,3 +305,218 @@ async def test_a_districts_accounts_are_opened_in_one_import(database: AsyncEngi
     accounts = ACCOUNTS + "".join(f"2100.{n},n,liability,PT,\n" for n in range(count))
     report = await imported(database, book, folders, HEADER + pair("one"), accounts)
     assert (report.accounts_opened, report.posted, report.refused) == (count + 3, 1, [])
+
+
+async def test_a_later_line_sees_an_earlier_one_however_it_is_cut_into_batches(
+    database: AsyncEngine, book: Book, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wallets = [f"2100.{n}" for n in range(6)]
+    accounts = ACCOUNTS + "".join(f"{wallet},{wallet},liability,PT,\n" for wallet in wallets)
+    chance = random.Random(4)
+    text = HEADER
+    for n in range(150):
+        payer, payee = chance.sample([*wallets, "5100"], 2)
+        text += pair(f"k{n}", str(chance.randint(1, 9)), payer, payee)
+    dry = await imported(database, book, folders, text, accounts, dry=True)  # decided one after another
+    assert 0 < len(dry.refused) < 150
+    monkeypatch.setattr(journal_files, "BATCH", 10)
+    monkeypatch.setattr(journal_files, "_STEP", 3)
+    done: list[int] = []
+    report = await import_journal(
+        database, book.book_id, folders / "accounts.csv", folders / "journal.csv", progress=done.append
+    )
+    assert len(done) > 2 * 150 // 10  # it did post what was not in the way of what was under way
+    assert (report.posted, reasons(report)) == (dry.posted, reasons(dry))
+
+
+async def test_an_import_that_is_turned_away_waits_for_its_turn(
+    database: AsyncEngine, book: Book, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, asked = batching.submit, itertools.count()
+
+    async def busy(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
+        if next(asked) < 3:
+            raise TooBusy(4096)
+        return await submit(database, book, proposals)
+
+    monkeypatch.setattr(batching, "submit", busy)
+    assert (await imported(database, book, folders, HEADER + pair("one"))).posted == 1
+
+
+async def test_an_import_that_breaks_off_is_completed_by_the_next(
+    database: AsyncEngine, book: Book, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_files, "BATCH", 6)
+    submit, asked = batching.submit, itertools.count()
+
+    async def breaks(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
+        if next(asked) == 2:
+            raise DatabaseUnreachable("here", "gone")
+        return await submit(database, book, proposals)
+
+    accounts = ACCOUNTS + "".join(f"p{n},p,asset,PT,\nq{n},q,asset,PT,\n" for n in range(15))
+    text = HEADER + "".join(pair(f"k{n}", "1", f"p{n}", f"q{n}") for n in range(15))
+    with monkeypatch.context() as patch:
+        patch.setattr(batching, "submit", breaks)
+        with pytest.raises(DatabaseUnreachable):
+            await imported(database, book, folders, text, accounts)
+    report = await imported(database, book, folders, text, accounts)
+    assert (report.posted + report.replayed, report.refused) == (15, [])
+    assert 3 <= report.posted <= 9  # what was under way beside the one that broke may have been posted or not
+
+
+# --- reading: without a database -------------------------------------------------------------------------------------
+
+any_file = settings(derandomize=True, deadline=None, database=None, max_examples=300)
+
+PLAIN_RECORD = re.compile(r'(?:[^",]*|"(?:[^"]|"")*")(?:,(?:[^",]*|"(?:[^"]|"")*"))*')
+PLAIN_FIRST = re.compile(r'"(?:[^"]|"")*"|[^",]*')
+
+
+def plainly_read(content: bytes) -> list[tuple[int, str, list[str] | None]]:
+    """What the format is, line by line and without any haste."""
+    found: list[tuple[int, str, list[str] | None]] = []
+    lines = content.split(b"\n")
+    for number, line in enumerate(lines[1 : len(lines) if lines[-1] else -1], start=2):
+        if not line.strip():
+            continue
+        fields = None
+        try:
+            text = line.decode("utf-8").removesuffix("\r")
+            if PLAIN_RECORD.fullmatch(text):
+                fields = next(csv.reader([text], strict=True), None)
+        except (UnicodeDecodeError, csv.Error):
+            pass
+        if fields is not None and len(fields) == len(JOURNAL_COLUMNS):
+            found.append((number, fields[0], fields))
+        else:
+            first = PLAIN_FIRST.match(line.decode("utf-8", "replace").strip())
+            assert first is not None
+            found.append((number, first[0].strip('"').replace('""', '"'), None))
+    return found
+
+
+nasty_pieces = st.sampled_from(
+    [
+        *(b"a", b"k1", b'"', b'""', b'"a,b"', b'"a""b"', b",", b",,,,,,,", b" ", b"\t", b"\r", b"\r\r", b"\0", b"\x0b"),
+        *(b"\xff", b"\xed\xb2\x80", "\ufffd".encode(), "\ufeff".encode(), "\u3000".encode(), "１２".encode()),
+        *(
+            "²".encode(),
+            "义工".encode(),
+            "义".encode()[:2],
+            b"\x1c",
+            b"\xe2\x80\xa8",
+            b"0",
+            b"-5",
+            b"9" * 40,
+            b"'",
+            b"\\",
+        ),
+    ]
+)
+nasty_fields = st.lists(nasty_pieces, max_size=3).map(b"".join)
+nasty_lines = st.one_of(
+    st.lists(nasty_pieces, max_size=12).map(b"".join),
+    st.lists(nasty_fields, min_size=8, max_size=8).map(b",".join),
+    st.lists(nasty_fields.map(lambda field: b'"' + field.replace(b'"', b'""') + b'"'), min_size=8, max_size=8).map(
+        b",".join
+    ),
+)
+
+
+@any_file
+@given(
+    lines=st.lists(st.tuples(nasty_lines, st.sampled_from([b"\n", b"\r\n", b"\r\r\n"])), max_size=8),
+    last=nasty_lines,
+    block=st.sampled_from([1, 7, 1 << 16]),
+)
+@example(lines=[], last=b'a,b,c,d,e,f,g,"' + b"x" * 131_073 + b'"', block=1)
+@example(lines=[(b"a,b,c,d,e,f,g," + b"x" * 131_072, b"\n")], last=b"a,b,c,d,e,f,g," + b"x" * 131_073, block=1 << 16)
+@example(lines=[(b"a,b,c,d,e,f,g,h", b"\r\n")], last=b"a,b,c,d,e,f,g,h\r", block=15)
+def test_the_quick_way_reads_the_same_as_the_plain_way(
+    folders: Path, lines: list[tuple[bytes, bytes]], last: bytes, block: int
+) -> None:
+    content = HEADER.encode() + b"".join(line + end for line, end in lines) + last
+    file = folders / "nasty.csv"
+    file.write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal_files, "_BLOCK", block)
+        records = journal_files._records(file, JOURNAL_COLUMNS)
+        read = [(number, key, fields and list(fields)) for number, key, fields in records]
+    assert read == plainly_read(content)
+
+
+@any_file
+@given(
+    text=st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=20), amount=st.integers(1, 10**15)
+)
+def test_an_imported_transaction_is_the_same_call_as_over_http(folders: Path, text: str, amount: int) -> None:
+    file = folders / "one.csv"
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        writer.writerow(JOURNAL_COLUMNS)
+        writer.writerow(["k", "2026-01-02", "test", text, "5100", "PT", f"0{amount}", "0"])
+        writer.writerow(["k", "2026-01-02", "test", text, "2100.a", "PT", "000", amount])
+    [group] = journal_files._groups(file, frozenset({"PT"}), {})
+    body = {
+        "description": text,
+        "lines": [
+            {"account": "5100", "side": "debit", "amount": amount},
+            {"amount": amount, "side": "credit", "account": "2100.a"},
+        ],
+        "effective_at": "2026-01-02",
+        "kind": "test",
+    }
+    assert isinstance(group.proposal, Proposal)
+    assert group.proposal.call == calls.of_posting(msgspec.json.decode(json.dumps(body), type=NewTransaction))
+
+
+def test_the_identity_of_a_posting_stays_what_earlier_versions_have_stored() -> None:
+    posting = msgspec.json.decode(
+        '{"kind":"test","effective_at":"2026-01-02","description":"\\"义\\"","lines":'
+        '[{"account":"5100","side":"debit","amount":5},{"account":"2100.a","side":"credit","amount":5}]}',
+        type=NewTransaction,
+    )
+    assert calls.of_posting(posting) == (
+        '{"method":"POST","path":"/transactions","body":{"kind":"test","effective_at":"2026-01-02","lines":'
+        '[{"account":"5100","side":"debit","amount":5},{"account":"2100.a","side":"credit","amount":5}],'
+        '"description":"\\"义\\""}}'
+    )
+
+
+def scattered_in(file: Path) -> dict[str, int]:
+    """The keys that the import refuses as not consecutive, with the line where each comes again."""
+    scattered = journal_files._scattered_keys(file)
+    told = [
+        group.proposal
+        for group in journal_files._groups(file, frozenset({"PT"}), scattered)
+        if isinstance(group.proposal, KeyNotConsecutive)
+    ]
+    assert sorted((each.key, each.line) for each in told) == sorted(scattered.items())
+    return scattered
+
+
+@any_file
+@given(keys=st.lists(st.sampled_from(["a", "b", "c", "dd", '"d""d"', "", " a"]), max_size=12), looks=st.booleans())
+def test_keys_come_again_where_they_do_and_not_where_they_only_look_alike(
+    folders: Path, keys: list[str], looks: bool
+) -> None:
+    file = folders / "keys.csv"
+    file.write_text(HEADER + "".join(f"{key},2026-01-02,test,,5100,PT,1,0\n" for key in keys), encoding="utf-8")
+    read = [key.strip('"').replace('""', '"') for key in keys]
+    expected: dict[str, int] = {}
+    for at, key in enumerate(read):
+        if key in read[:at] and read[at - 1] != key:
+            expected.setdefault(key, at + 2)
+    with pytest.MonkeyPatch.context() as patch:
+        if looks:
+            patch.setattr(journal_files, "hash", len, raising=False)
+        assert scattered_in(file) == expected
+
+
+def test_one_scattered_key_among_many_is_found(folders: Path) -> None:
+    count = 100_000
+    file = folders / "many.csv"
+    torn = pair("k1000").splitlines(keepends=True)
+    file.write_text(HEADER + "".join(pair(f"k{n}") for n in range(count)) + torn[0] + "\n" + torn[1], encoding="utf-8")
+    assert scattered_in(file) == {"k1000": 2 * count + 2}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from typing import Any
 
 import httpx
 import psycopg
@@ -12,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.pages import frame, texts
-from ledger.books import balances, batching, directory, journal
+from ledger.books import balances, batching, directory, holds, journal
 from ledger.books.directory import Book
 from ledger.books.evaluate import Posted
 from ledger.database import connect
@@ -36,6 +37,19 @@ def row_of(page: str, word: str) -> list[str]:
 async def years_ago(database: AsyncEngine, years: int) -> AsyncEngine:
     """The same database, some years ago."""
     return connect.to(people.url_of(database), clock=lambda time: time - datetime.timedelta(days=366 * years))
+
+
+def a_hold(her: Person, amount: int, key: str) -> dict[str, Any]:
+    """What `holds.place` takes to set points of hers aside for a minute."""
+    return {
+        "account": her.account(WALLET),
+        "amount": amount,
+        "expires_in": datetime.timedelta(minutes=1),
+        "client": "token:test",
+        "key": key,
+        "call": key,
+        "actor": "user:1",
+    }
 
 
 async def today(database: AsyncEngine) -> datetime.date:
@@ -76,6 +90,38 @@ async def test_an_entry_in_two_of_her_accounts_is_told_once(
     page = (await site.get("/")).text
     assert page.count("公示期满，积分到账") == 1
     assert "可用积分：存入 10 分" in page
+
+
+async def test_home_shows_what_she_can_spend_and_what_is_set_aside(
+    site: httpx.AsyncClient, database: AsyncEngine, her: Person
+) -> None:
+    await serves(database, her, 600, 100, "送餐")
+    await sign_in(site, her)
+    assert "预留中" not in (await site.get("/")).text
+    hold = await holds.place(database, her.book.book_id, **a_hold(her, 30, "h1"))
+    assert isinstance(hold, Posted)
+    words = words_of((await site.get("/")).text)
+    assert "可用积分 70 分 预留中 30 分 公示中积分 0 分" in words
+    assert "预留 可用积分：支取 30 分" in words
+    assert "Set aside: 30 points" in words_of((await site.get("/?lang=en")).text)
+    end = {"client": "token:test", "key": "v1", "call": "v1", "actor": "user:1"}
+    await holds.void(database, her.book.book_id, hold.transaction_id, **end)
+    words = words_of((await site.get("/?lang=zh")).text)
+    assert "可用积分 100 分 公示中积分 0 分" in words
+    assert "预留取消，退回 可用积分：存入 30 分" in words
+
+
+async def test_a_hold_whose_time_is_over_is_hers_again_at_once(
+    site: httpx.AsyncClient, database: AsyncEngine, her: Person
+) -> None:
+    earlier = connect.to(people.url_of(database), clock=lambda time: time - datetime.timedelta(hours=1))
+    await serves(earlier, her, 600, 100, "送餐")
+    await holds.place(earlier, her.book.book_id, **a_hold(her, 30, "h1"))
+    await earlier.dispose()
+    await sign_in(site, her)
+    words = words_of((await site.get("/")).text)
+    assert "可用积分 100 分 公示中积分 0 分" in words
+    assert "预留中" not in words
 
 
 async def test_a_volunteer_without_entries_is_told_so_kindly(site: httpx.AsyncClient, her: Person) -> None:
