@@ -46,8 +46,8 @@ STATUSES: Final[dict[int, Row]] = {
     503: Row(503, "unavailable", "系统忙，请稍后再试。", "The service is busy, please try again shortly."),
 }
 
-_BUSY: Final = {"57014", "55P03", "40P01", "53300", "57P01", "57P02", "57P03"}
-"""SQLSTATEs of a database that is overloaded or going down; class 08 is a lost connection."""
+_BUSY: Final = {"57014", "55P03", "40P01", "53300", "57P01", "57P02", "57P03", "25006"}
+"""SQLSTATEs of a database that is overloaded or going down, or no longer the primary; class 08 is a lost connection."""
 
 
 class Encoded(ASGIResponse):

@@ -228,9 +228,8 @@ async def _post(database: AsyncEngine, book: int, groups: list[_Group]) -> list[
         try:
             return await batching.submit(database, book, proposals)
         except TooBusy:
-            await asyncio.sleep(
-                0
-            )  # rare enough: an import runs in a process of its own, so nobody else's calls wait here
+            # Rare enough to just ask again: an import is a process of its own, where nobody else's calls wait.
+            await asyncio.sleep(0)
 
 
 def _proposals(groups: list[_Group]) -> list[Proposal]:

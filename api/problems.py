@@ -247,9 +247,8 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
         "The setting {name} cannot be used: {problem}.",
     ),
     errors.TooBusy: (
-        "系统忙，有 {waiting} 笔在等。请稍后原样再试，不会重复记账。",
-        "The service is busy: {waiting} transactions wait. Please send the same again shortly, nothing is posted"
-        " twice.",
+        "系统忙，有 {waiting} 行账在等。请稍后原样再试，不会重复记账。",
+        "The service is busy: {waiting} lines wait. Please send the same again shortly, nothing is posted twice.",
     ),
     errors.PortTaken: (
         "{host} 的端口 {port} 已被别的程序占用。请换一个，例如 --port {another}（或 make demo PORT={another}）。",

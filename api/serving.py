@@ -29,6 +29,8 @@ from api.settings import Settings
 from ledger.database import connect, embedded, schema
 from ledger.errors import CannotListen, PortTaken, SettingInvalid
 
+SLOWEST: Final = 60
+"""Seconds that a worker may take to say that it lives: on a busy machine the 5 of uvicorn replace healthy ones."""
 GRACE: Final = 10
 """Seconds that requests in flight get to finish when the service is told to stop."""
 
@@ -68,6 +70,7 @@ def serve(
             http="httptools",
             workers=workers,
             timeout_graceful_shutdown=GRACE,
+            timeout_worker_healthcheck=SLOWEST,
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies or None,
             access_log=False,

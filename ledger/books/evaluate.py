@@ -59,6 +59,8 @@ LARGEST_TOTAL: Final = 2**63 - 1
 """The largest total of debits or credits that an account can hold (BIGINT)."""
 DESCRIPTION_LENGTH: Final = 500
 KIND: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+LONGEST_WORD: Final = 80
+"""No client and no kind is longer; a longer text is not looked at, nor remembered."""
 EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
 LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
 """Times that every time zone can express."""
@@ -289,9 +291,9 @@ def malformed(proposal: Proposal) -> Malformed | None:
     """What can be seen to be wrong from the proposal alone: its shape."""
     if not one_line(proposal.key, least=1, most=KEY_LENGTH):
         return InvalidField("key", "not_a_key")
-    if not _is_client(proposal.client):
+    if len(proposal.client) > LONGEST_WORD or not _matches(CLIENT, proposal.client):
         return InvalidField("client", "not_a_client")
-    if not _is_kind(proposal.kind):
+    if len(proposal.kind) > LONGEST_WORD or not _matches(KIND, proposal.kind):
         return InvalidField("kind", "not_a_kind")
     if not one_line(proposal.description, least=0, most=DESCRIPTION_LENGTH):
         return InvalidField("description", "not_one_line")
@@ -320,13 +322,9 @@ def malformed(proposal: Proposal) -> Malformed | None:
 
 
 @lru_cache
-def _is_client(client: str) -> bool:
-    return CLIENT.fullmatch(client) is not None
-
-
-@lru_cache
-def _is_kind(kind: str) -> bool:
-    return KIND.fullmatch(kind) is not None
+def _matches(pattern: re.Pattern[str], word: str) -> bool:
+    """Whether a word that comes again and again is one of its kind."""
+    return pattern.fullmatch(word) is not None
 
 
 # --- the books as they are moved on, proposal by proposal ------------------------------------------------------------
@@ -684,8 +682,7 @@ def _beyond(before: Mapping[_Account, _Before], proposal: Proposal, books: _Book
             continue
         if account.keeps_lots:
             net = account.balance - balance
-            available = _available(account, proposal, books)
-            if net < 0 and available + net < account.floor:
+            if net < 0 and (available := _available(account, proposal, books)) + net < account.floor:
                 return InsufficientBalance(account.code, available, account.floor)
         elif account.balance < account.floor:
             return InsufficientBalance(account.code, balance, account.floor)

@@ -83,7 +83,7 @@ CONSTRAINTS: Final[Mapping[tuple[str, str], str]] = {
     ("keys", "keys_pkey"): "PRIMARY KEY (book_id, client, key)",
     ("keys", "keys_outcome_check"): "CHECK (((transaction_id IS NULL) <> (refusal IS NULL)))",
     ("lots", "lots_pkey"): "PRIMARY KEY (book_id, account_id, number, part)",
-    ("lots", "lots_amount_check"): "CHECK ((amount > 0))",
+    ("lots", "lots_amount_check"): "CHECK (((amount > 0) OR (transaction_id IS NULL)))",
     ("lots", "lots_remaining_check"): "CHECK ((remaining >= 0))",
     ("lots", "lots_open_idx"): "CREATE INDEX lots_open_idx ON public.lots USING btree (book_id, account_id)"
     " WHERE (remaining > 0)",
@@ -108,11 +108,11 @@ CONSTRAINTS: Final[Mapping[tuple[str, str], str]] = {
 
 FUNCTIONS: Final[Mapping[str, str]] = {
     "journal_load": "42e8efcb3ec51945d4cceabba353c5a7",
-    "journal_write": "6b1f2ea3ed9a9d2fd6fbc3eb7aa831b3",
+    "journal_write": "7abde105f07dca59d92652b896c0bf0b",
     "periods_load": "fbcc7f6c15294deafb161f9f1c0a0846",
-    "periods_write": "1be2cedf715fa02c64ddd6f1583ab91d",
-    "accounts_open": "44e482bce206a71517afbc9dec7cf28d",
-    "account_set_status": "60e1571971f8768f7bf59a3f2d8fb7e8",
+    "periods_write": "b05c47cf4d6c98528ec7ca78c6679ec4",
+    "accounts_open": "ab0d5ac08b1a7474c8ab45726284adb9",
+    "account_set_status": "bd637608ac692e3bcb8bc9be53402a01",
     "append_only": "70f8b94fa6a516e31aca0b3ec69725c9",
     "entries_balance": "7c225a0283137d467969a7d2e94763a4",
 }

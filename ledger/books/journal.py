@@ -14,6 +14,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from psycopg.rows import dict_row
+from psycopg.types.numeric import Int4
 from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,9 +41,10 @@ from ledger.database import connect
 from ledger.database.arrays import Bigints, Dates, Integers, Smallints, Texts, Times, Uuids
 from ledger.errors import CannotReverse, IdempotencyConflict, UnknownBook, UnknownTransaction
 
-_LOAD = "SELECT * FROM public.journal_load(%s::integer, %s, %s, %s, %s, %s)"
+# The book goes out as it is, without a cast: a distributed database sends the call to the node of a plain parameter.
+_LOAD = "SELECT * FROM public.journal_load(%s, %s, %s, %s, %s, %s)"
 
-_WRITE = f"SELECT public.journal_write(%s::integer, %s::timestamptz, {', '.join(['%s'] * 48)})"
+_WRITE = f"SELECT public.journal_write(%s, %s::timestamptz, {', '.join(['%s'] * 48)})"
 
 _ACCOUNT = (
     *("a_id", "a_code", "a_class", "a_unit", "a_floor", "a_status", "a_debits", "a_credits", "a_number"),
@@ -186,7 +188,7 @@ async def _load(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -
     corrected = {p.corrects for p in proposals if p.corrects is not None}
     ended = {p.ends for p in proposals if p.ends is not None}
     asked = (
-        book,
+        Int4(book),
         Texts(sorted(codes)),
         Texts([p.client for p in proposals]),
         Texts([p.key for p in proposals]),
@@ -263,7 +265,7 @@ def _rows(row: dict[str, Any], columns: Sequence[str]) -> Iterator[tuple[Any, ..
 async def _write(tx: AsyncConnection, book: int, evaluation: Evaluation, *, commit: bool) -> None:
     connection = await connect.driver(tx)
     async with connection.pipeline():
-        await connection.execute(_WRITE, (book, evaluation.recorded_at, *_columns(evaluation)))
+        await connection.execute(_WRITE, (Int4(book), evaluation.recorded_at, *_columns(evaluation)))
         if commit:
             await connection.commit()  # SQLAlchemy's own finds nothing left to commit
 

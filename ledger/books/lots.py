@@ -243,7 +243,9 @@ def _add(
     returns: UUID | None,
 ) -> None:
     shelf = shelves.lots[change.account_id]
-    part = sum(1 for number, _ in shelf if number == change.number)
+    part = 0
+    while (change.number, part) in shelf:
+        part += 1
     shelf[change.number, part] = Lot(change.number, part, transaction_id, origin, lapses_on, amount)
     shelves.made.append(
         NewLot(change.account_id, change.number, part, transaction_id, origin, lapses_on, amount, returns)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, func, select, text
@@ -29,7 +29,7 @@ PERIOD: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 class _History:
     """The months that are closed, in their order, each with the last day that was closed before it."""
 
-    today: date
+    now: datetime
     closed: list[tuple[str, date | None]]
     through: date | None
     number: int
@@ -43,7 +43,7 @@ async def close(tx: AsyncConnection, book: int, period: str, *, actor: str) -> d
     """
     first, last = _days(period)
     history = await _alone(tx, book)
-    if last >= history.today:
+    if last >= day_of(history.now):
         raise PeriodNotOver(period)
     if history.through is not None and first != history.through + timedelta(days=1):
         raise PeriodOutOfOrder(period, _period(history.through + timedelta(days=1)))
@@ -96,7 +96,7 @@ async def _alone(tx: AsyncConnection, book: int) -> _History:
         else:
             closed.pop()
         through = after
-    return _History(day_of(connect.in_force(tx, row.clock)), closed, through, len(events))
+    return _History(connect.in_force(tx, row.clock), closed, through, len(events))
 
 
 async def _write(
@@ -109,7 +109,7 @@ async def _write(
         "action": action,
         "through": through,
         "actor": actor,
-        "now": await connect.now(tx),
+        "now": history.now,
     }
     await tx.execute(
         text("SELECT public.periods_write(:book, :number, :period, :action, :through, :actor, :now)"), written

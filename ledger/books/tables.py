@@ -259,7 +259,7 @@ lots = Table(
     metadata,
     _Lot,
     PrimaryKeyConstraint("book_id", "account_id", "number", "part"),
-    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("amount > 0 OR transaction_id IS NULL", name="amount"),
     CheckConstraint("remaining >= 0", name="remaining"),
     Index("lots_open_idx", "book_id", "account_id", postgresql_where=text("remaining > 0")),
     Index("lots_returns_idx", "book_id", "returns", postgresql_where=text("returns IS NOT NULL")),

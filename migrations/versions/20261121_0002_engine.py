@@ -217,12 +217,12 @@ BEGIN
         RAISE EXCEPTION 'an account is not as it was loaded' USING ERRCODE = 'MD004';
     END IF;
 
-    INSERT INTO public.day_totals AS d (book_id, account_id, day, debits, credits)
+    INSERT INTO public.day_totals (book_id, account_id, day, debits, credits)
     SELECT p_book, e.account, t_effective_on[e.transaction], sum(e.debit), sum(e.credit)
       FROM unnest(e_transaction, e_account, e_debit, e_credit) AS e (transaction, account, debit, credit)
      GROUP BY 2, 3 ORDER BY 2, 3
     ON CONFLICT (book_id, account_id, day)
-    DO UPDATE SET debits = d.debits + excluded.debits, credits = d.credits + excluded.credits;
+    DO UPDATE SET debits = day_totals.debits + excluded.debits, credits = day_totals.credits + excluded.credits;
 
     IF cardinality(l_account) > 0 THEN
         INSERT INTO public.lots (book_id, account_id, number, part, transaction_id, origin, lapses_on, amount,
@@ -241,6 +241,11 @@ BEGIN
                   FROM unnest(m_account, m_number, m_part, m_amount) AS m (account, number, part, amount)
                  GROUP BY account, number, part) AS moved
          WHERE l.book_id = p_book AND l.account_id = moved.account AND l.number = moved.number AND l.part = moved.part;
+        GET DIAGNOSTICS touched = ROW_COUNT;
+        IF touched <> (SELECT count(DISTINCT (account, number, part))
+                         FROM unnest(m_account, m_number, m_part) AS m (account, number, part)) THEN
+            RAISE EXCEPTION 'a lot is not as it was loaded' USING ERRCODE = 'MD004';
+        END IF;
     END IF;
     IF cardinality(h_id) > 0 THEN
         INSERT INTO public.holds (book_id, hold_id, account_id, held_account_id, amount, expires_at)
@@ -278,10 +283,37 @@ PERIODS_WRITE = """
 CREATE FUNCTION public.periods_write(
     p_book integer, p_number integer, p_period text, p_action text, p_closed_through date, p_actor text,
     p_recorded_at timestamptz
-) RETURNS void LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     INSERT INTO public.closings (book_id, number, period, action, closed_through, actor, recorded_at)
-    VALUES (p_book, p_number, p_period, p_action, p_closed_through, p_actor, p_recorded_at)
-$$
+    VALUES (p_book, p_number, p_period, p_action, p_closed_through, p_actor, p_recorded_at);
+END $$
+"""
+
+# As before, but in plpgsql, which a distributed database runs whole on the node of the book.
+OPEN = """
+CREATE OR REPLACE FUNCTION public.accounts_open(
+    p_book integer, p_code text[], p_name text[], p_class text[], p_unit text[], p_floor bigint[], p_kind text[],
+    p_holder text[]
+) RETURNS SETOF text LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    INSERT INTO public.accounts (book_id, code, name, class, unit, floor, kind, holder)
+    SELECT p_book, a.code, a.name, a.class, a.unit, a.floor, a.kind, a.holder
+      FROM unnest(p_code, p_name, p_class, p_unit, p_floor, p_kind, p_holder)
+        AS a (code, name, class, unit, floor, kind, holder)
+     ORDER BY a.code
+    ON CONFLICT (book_id, code) DO NOTHING
+    RETURNING accounts.code;
+END $$
+"""
+
+SET_STATUS = """
+CREATE OR REPLACE FUNCTION public.account_set_status(p_book integer, p_code text, p_status text)
+RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE public.accounts SET status = p_status WHERE book_id = p_book AND code = p_code;
+END $$
 """
 
 TRIGGERS = """
@@ -314,6 +346,9 @@ _WRITE_BEFORE = (
 
 
 def upgrade() -> None:
+    # Waits for the postings under way and keeps others out: one that the version before goes on with after its balance
+    # has been made into a lot would leave a balance without one.
+    op.execute("LOCK TABLE public.accounts IN EXCLUSIVE MODE")
     op.create_table(
         "lots",
         sa.Column("book_id", sa.Integer(), nullable=False),
@@ -326,7 +361,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("remaining", sa.BigInteger(), nullable=False),
         sa.Column("returns", sa.Uuid(), nullable=True),
-        sa.CheckConstraint("amount > 0", name=op.f("lots_amount_check")),
+        sa.CheckConstraint("amount > 0 OR transaction_id IS NULL", name=op.f("lots_amount_check")),
         sa.CheckConstraint("remaining >= 0", name=op.f("lots_remaining_check")),
         sa.PrimaryKeyConstraint("book_id", "account_id", "number", "part", name=op.f("lots_pkey")),
         postgresql_with={"fillfactor": "80"},
@@ -402,12 +437,12 @@ def upgrade() -> None:
     op.execute(
         "INSERT INTO public.lots (book_id, account_id, number, part, amount, remaining)"
         " SELECT book_id, account_id, number, 0, credits - debits, credits - debits FROM public.accounts"
-        " WHERE credits > debits AND kind IN ('wallet', 'wallet_in_notice', 'wallet_held', 'household_wallet',"
+        " WHERE number > 0 AND kind IN ('wallet', 'wallet_in_notice', 'wallet_held', 'household_wallet',"
         " 'team_wallet', 'estate_wallet', 'donation_pool')"
     )
     op.execute(f"DROP FUNCTION {_LOAD_BEFORE}")
     op.execute(f"DROP FUNCTION {_WRITE_BEFORE}")
-    for statement in (LOAD, WRITE, PERIODS_LOAD, PERIODS_WRITE, TRIGGERS):
+    for statement in (LOAD, WRITE, PERIODS_LOAD, PERIODS_WRITE, OPEN, SET_STATUS, TRIGGERS):
         op.execute(statement)
     op.execute(
         "REVOKE ALL ON FUNCTION public.journal_load, public.journal_write, public.periods_load, public.periods_write"
@@ -422,6 +457,8 @@ def downgrade() -> None:
     for table in ("closings", "holds", "lot_moves", "lots"):
         op.drop_table(table)
     before = importlib.import_module("migrations.versions.20261121_0001_books")
-    op.execute(before.LOAD)
-    op.execute(before.WRITE)
+    for statement in (before.LOAD, before.WRITE):
+        op.execute(statement)
+    for statement in (before.OPEN, before.SET_STATUS):
+        op.execute(statement.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
     op.execute("REVOKE ALL ON FUNCTION public.journal_load, public.journal_write FROM PUBLIC")

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-LONGEST = 60
+LONGEST = 180
 """Seconds after which a condition that should come about has not: only a broken program waits so long."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
 
 from api.routes import postings
 from ledger.books import batching
@@ -293,7 +294,7 @@ async def test_only_a_batch_may_be_large(ledger: Caller) -> None:
 async def test_a_full_queue_answers_503_and_the_same_call_later_succeeds(
     ledger: Caller, database: AsyncEngine, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batching, "MOST_WAITING", 2)
+    monkeypatch.setattr(batching, "MOST_WAITING", 4)  # lines
 
     async def send(number: int) -> tuple[int, str | None, str]:
         answer = await ledger.post("/transactions", transfer(1), key=f"k{number}")
@@ -310,8 +311,10 @@ async def test_a_full_queue_answers_503_and_the_same_call_later_succeeds(
         while len(turned_away) < 7:
             turned_away, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         assert {task.result() for task in turned_away} == {(503, "2", "unavailable")}
-        whole = await ledger.post("/transactions/batch", batch(earn("k"), earn("l")))
+        with capture_logs() as said:
+            whole = await ledger.post("/transactions/batch", batch(earn("k"), earn("l")))
         assert (whole.status_code, whole.headers["Retry-After"]) == (503, "2")
+        assert [line["event"] for line in said] == ["request"], "there may be thousands: one line each is enough"
     answers = await asyncio.gather(*waiting)
     assert sorted(status for status, _, _ in answers) == [201] * 3 + [503] * 7
     assert {await send(number) for number in range(10)} == {(201, None, "")}

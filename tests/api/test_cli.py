@@ -162,6 +162,17 @@ def test_migrate_needs_the_owner_and_is_done_once(server: Server) -> None:
         server.drop_database(name)
 
 
+def test_a_database_without_citus_is_not_spread_over_nodes(server: Server) -> None:
+    name = server.new_database()
+    try:
+        urls = {"MEIDE_DATABASE_URL": server.url(SERVICE, name), "MEIDE_OWNER_URL": server.url(OWNER, name)}
+        refused = meide("migrate", "--distribute", **urls)
+        assert (refused.returncode, "citus" in refused.stderr, refused.stderr.count("\n")) == (1, True, 1)
+        assert meide("check", **urls).returncode == 0
+    finally:
+        server.drop_database(name)
+
+
 def test_check_names_what_is_wrong_and_exits_1(server: Server, template: str) -> None:
     name = server.new_database(template)
     try:

@@ -39,7 +39,7 @@ async def test_a_balance_tells_the_totals_and_the_normal_side(database: AsyncEng
             "2100.a", "account 2100.a", "liability", "PT", debits=48, credits=60, balance=12, available=12
         )
         assert await balances.balance(tx, wallet.book_id, "9110") == Balance(
-            "9110", "account 9110", "memo_debit", "HR", debits=150, credits=0, balance=150
+            "9110", "account 9110", "memo_debit", "HR", debits=150, credits=0, balance=150, available=150
         )
 
 
