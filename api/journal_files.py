@@ -28,7 +28,7 @@ from ledger.books import batching, chart, directory, journal
 from ledger.books.chart import NewAccount
 from ledger.books.evaluate import Line, Outcome, Posted, Proposal, Side
 from ledger.books.keys import CLIENT, IMPORT
-from ledger.errors import InvalidField, KeyNotConsecutive, Refusal, TooBusy, UnknownUnit
+from ledger.errors import InvalidField, KeyNotConsecutive, Refusal, UnknownUnit
 
 ACCOUNT_COLUMNS: Final = ("code", "name", "class", "unit", "floor")
 JOURNAL_COLUMNS: Final = ("key", "date", "kind", "description", "account", "unit", "debit", "credit")
@@ -175,7 +175,7 @@ async def _post_all(
             busy = {code for batch in under_way for code in batch.accounts}
             following, accounts = await _next_batch(put_off, groups, busy)
             if following:
-                posting = asyncio.create_task(_post(database, book, following))
+                posting = asyncio.create_task(batching.submit(database, book, _proposals(following)))
                 under_way.append(_Batch(following, accounts, posting))
             elif not under_way:
                 return
@@ -219,17 +219,6 @@ async def _next_batch(
             await asyncio.sleep(0)
     put_off.extendleft(reversed(passed))
     return batch, accounts
-
-
-async def _post(database: AsyncEngine, book: int, groups: list[_Group]) -> list[Outcome]:
-    """The outcomes of the proposals among `groups`; where everybody is turned away, it waits for its turn."""
-    proposals = _proposals(groups)
-    while True:
-        try:
-            return await batching.submit(database, book, proposals)
-        except TooBusy:
-            # Rare enough to just ask again: an import is a process of its own, where nobody else's calls wait.
-            await asyncio.sleep(0)
 
 
 def _proposals(groups: list[_Group]) -> list[Proposal]:

@@ -23,7 +23,7 @@ from ledger.books import balances, batching, journal, statements
 from ledger.books.chart import DEBIT_NORMAL
 from ledger.books.directory import Book
 from ledger.books.evaluate import Outcome, Proposal
-from ledger.errors import DatabaseUnreachable, KeyNotConsecutive, TooBusy
+from ledger.errors import DatabaseUnreachable, KeyNotConsecutive
 
 SIE = Path(__file__).parent.parent / "data" / "sie"
 BOOKS = sorted(path.name for path in SIE.iterdir() if path.is_dir())
@@ -327,20 +327,6 @@ async def test_a_later_line_sees_an_earlier_one_however_it_is_cut_into_batches(
     )
     assert len(done) > 2 * 150 // 10  # it did post what was not in the way of what was under way
     assert (report.posted, reasons(report)) == (dry.posted, reasons(dry))
-
-
-async def test_an_import_that_is_turned_away_waits_for_its_turn(
-    database: AsyncEngine, book: Book, folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    submit, asked = batching.submit, itertools.count()
-
-    async def busy(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
-        if next(asked) < 3:
-            raise TooBusy(4096)
-        return await submit(database, book, proposals)
-
-    monkeypatch.setattr(batching, "submit", busy)
-    assert (await imported(database, book, folders, HEADER + pair("one"))).posted == 1
 
 
 async def test_an_import_that_breaks_off_is_completed_by_the_next(
