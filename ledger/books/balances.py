@@ -110,6 +110,11 @@ async def _available(tx: AsyncConnection, book: int, wallets: Sequence[Row[*_Hea
     today = day_of(now)
     found = {row.account_id: balance_of(row.account_class, row.debits, row.credits) for row in wallets}
     ids = literal(list(found), ARRAY(BIGINT))
+    over = select(holds.c.account_id, holds.c.held_account_id, holds.c.amount).where(
+        holds.c.book_id == book,
+        holds.c.ended_by.is_(None),
+        holds.c.expires_at <= now,
+    )
     lapsed = (
         select(lots.c.account_id, func.sum(lots.c.remaining).cast(BigInteger))
         .where(
@@ -117,18 +122,14 @@ async def _available(tx: AsyncConnection, book: int, wallets: Sequence[Row[*_Hea
             lots.c.account_id == any_(ids),
             lots.c.remaining > 0,
             lots.c.lapses_on <= today,
+            ~over.where(holds.c.hold_id == lots.c.transaction_id).exists(),  # taken off below, with its hold
         )
         .group_by(lots.c.account_id)
     )
     for account_id, amount in await tx.execute(lapsed):
         found[account_id] -= amount
-    over = select(holds.c.account_id, holds.c.held_account_id, holds.c.amount).where(
-        holds.c.book_id == book,
-        holds.c.ended_by.is_(None),
-        holds.c.expires_at <= now,
-        or_(holds.c.account_id == any_(ids), holds.c.held_account_id == any_(ids)),
-    )
-    for account_id, held_account_id, amount in await tx.execute(over):
+    of_these = or_(holds.c.account_id == any_(ids), holds.c.held_account_id == any_(ids))
+    for account_id, held_account_id, amount in await tx.execute(over.where(of_these)):
         if account_id in found:
             found[account_id] += amount
         if held_account_id in found:

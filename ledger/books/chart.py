@@ -94,10 +94,7 @@ _BY_CODE: Final = {row.code: row for row in CHART}
 KEEPS_EXPIRY: Final = frozenset({"wallet", "wallet_held", "estate_wallet"})
 """Kinds among which points keep the day on which they lapse."""
 
-POOLS: Final = frozenset({"household_wallet", "team_wallet", "donation_pool"})
-"""Kinds that belong to no one person: what comes in without expiry makes one lot."""
-
-KEEPS_LOTS: Final = KEEPS_EXPIRY | POOLS | {"wallet_in_notice"}
+KEEPS_LOTS: Final = KEEPS_EXPIRY | {"wallet_in_notice", "household_wallet", "team_wallet", "donation_pool"}
 """Kinds whose balance is made of lots: 21xx and 2200."""
 
 
@@ -196,23 +193,32 @@ async def open_accounts(
 
 
 async def set_status(tx: AsyncConnection, book: int, code: str, status: Status) -> None:
-    """Opens, freezes or closes an account; a closed one must be empty. UnknownAccount, AccountNotEmpty."""
+    """Opens, freezes or closes an account; a closed one must be empty, and nothing of it held.
+
+    Raises UnknownAccount, AccountNotEmpty.
+    """
     if not CODE.fullmatch(code):
         raise UnknownAccount(code)
+    held = companion_of(code)
     loaded = (
         await tx.execute(
             text(
-                """SELECT a_class, a_debits, a_credits
-                   FROM public.journal_load(:book, ARRAY[:code], '{}', '{}', '{}', '{}')"""
+                """SELECT a_code, a_class, a_debits, a_credits
+                   FROM public.journal_load(:book, :codes, '{}', '{}', '{}', '{}')"""
             ),
-            {"book": book, "code": code},
+            {"book": book, "codes": [code] if held is None else [code, held]},
         )
     ).one()
-    if loaded.a_class is None:
+    found = {
+        each: (account_class, debits, credits)
+        for each, account_class, debits, credits in zip(*(column or () for column in loaded), strict=True)
+    }
+    if code not in found:
         raise UnknownAccount(code)
-    balance = balance_of(loaded.a_class[0], loaded.a_debits[0], loaded.a_credits[0])
-    if status == "closed" and balance != 0:
-        raise AccountNotEmpty(code, balance)
+    if status == "closed":
+        for each, totals in found.items():
+            if (balance := balance_of(*totals)) != 0:
+                raise AccountNotEmpty(each, balance)
     await tx.execute(
         text("SELECT public.account_set_status(:book, :code, :status)"), {"book": book, "code": code, "status": status}
     )

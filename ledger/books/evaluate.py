@@ -28,6 +28,7 @@ from ledger.errors import (
     AlreadyReversed,
     AmountOutOfRange,
     CannotHold,
+    CannotReverse,
     EffectiveDayOutOfRange,
     HoldEnded,
     HoldExpired,
@@ -490,7 +491,7 @@ def _decide(proposal: Proposal, transaction_id: UUID, books: _Books, result: Eva
         if line.overflow is not None and line.overflow not in books.accounts:
             return UnknownAccount(line.overflow)
         accounts.append(account)
-    if proposal.hold_for is not None and accounts[0].kind != "wallet":
+    if proposal.hold_for is not None and (accounts[0].kind != "wallet" or accounts[1].kind != "wallet_held"):
         return CannotHold(accounts[0].code)
     if (refusal := _unbalanced(lines, accounts, books)) is not None:
         return refusal
@@ -507,12 +508,11 @@ def _decide(proposal: Proposal, transaction_id: UUID, books: _Books, result: Eva
     for account in accounts:
         if account.status != "open":
             return _not_open(account)
-    if (proposal.corrects or proposal.ends) and (refusal := _out_of_turn(proposal, books)) is not None:
-        return refusal
-
     legs = _legs(proposal, lines, accounts, books)
     if isinstance(legs, Refusal):
         return legs
+    if (proposal.corrects or proposal.ends) and (refusal := _out_of_turn(proposal, books)) is not None:
+        return refusal
     before: dict[_Account, _Before] = {}
     entries = []
     for account, side, amount, _ in legs:
@@ -616,6 +616,11 @@ def _out_of_turn(proposal: Proposal, books: _Books) -> Refusal | None:
     """Why what is to be corrected cannot be any more, or the hold cannot be ended."""
     corrects = proposal.corrects
     if corrects is not None:
+        if any(
+            corrects == hold.hold_id or (corrects == hold.ended_by and hold.ending != "capture")
+            for hold in books.holds.values()
+        ):
+            return CannotReverse(corrects)
         if corrects in books.reversed:
             return AlreadyReversed(corrects)
         units = books.taken_back.get(corrects, {})
@@ -703,7 +708,11 @@ def _debits(entries: Iterable[Entry]) -> dict[str, int]:
 def _available(account: _Account, proposal: Proposal, books: _Books) -> int:
     """What this proposal can take of an account that keeps lots."""
     shelf = books.shelves.lots[account.account_id]
-    return lots.usable(shelf.values(), books.today, lambda lot: _is_own(lot, proposal))
+    return lots.usable(shelf.values(), books.today, lambda lot: _is_own(lot, proposal), _open_holds(books))
+
+
+def _open_holds(books: _Books) -> set[UUID]:
+    return {hold.hold_id for hold in books.holds.values() if hold.ending is None}
 
 
 def _is_own(lot: Lot, proposal: Proposal) -> bool:
@@ -746,6 +755,7 @@ def _move_lots(
         changes,
         books.today,
         lambda lot: _is_own(lot, proposal),
+        _open_holds(books),
         giving_back,
         proposal.grace_days,
     )

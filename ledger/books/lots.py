@@ -7,13 +7,13 @@ over the lots of one batch; `evaluate` calls them under the accounts' locks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from ledger.books.chart import KEEPS_EXPIRY, POOLS
+from ledger.books.chart import KEEPS_EXPIRY
 
 
 class Lot(NamedTuple):
@@ -49,7 +49,7 @@ class NewLot(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A change of what remains of a lot, to be stored: below zero taken, above zero given back or added."""
+    """A change of what remains of a lot, to be stored: below zero taken, above zero given back."""
 
     account_id: int
     transaction_id: UUID
@@ -89,9 +89,13 @@ class Shelves:
     moves: list[Move] = field(default_factory=list)
 
 
-def usable(lots: Iterable[Lot], today: date, own: Callable[[Lot], bool]) -> int:
-    """How much a debit can take: what has not lapsed, and what is its own."""
-    return sum(lot.remaining for lot in lots if lot.lapses_on is None or today < lot.lapses_on or own(lot))
+def usable(lots: Iterable[Lot], today: date, own: Callable[[Lot], bool], held: Container[UUID | None]) -> int:
+    """How much a debit can take: what has neither lapsed nor is `held` by an open hold, and what is its own."""
+    return sum(lot.remaining for lot in lots if _can_take(lot, today, own, held))
+
+
+def _can_take(lot: Lot, today: date, own: Callable[[Lot], bool], held: Container[UUID | None]) -> bool:
+    return own(lot) or ((lot.lapses_on is None or today < lot.lapses_on) and lot.transaction_id not in held)
 
 
 def settle(
@@ -100,19 +104,20 @@ def settle(
     changes: Sequence[Change],
     today: date,
     own: Callable[[Lot], bool],
+    held: Container[UUID | None],
     giving_back: Sequence[UUID],
     grace_days: int,
 ) -> None:
     """Moves the lots as a transaction does; there must be enough, which `usable` tells.
 
-    `own`: lots that are taken first, lapsed or not. `giving_back`: the transactions whose takings a credit returns
-    before it makes lots of its own.
+    `own`: lots that are taken first, lapsed or not. `held`: open holds, whose lots only their own end takes.
+    `giving_back`: the transactions whose takings a credit returns before it makes lots of its own.
     """
     places: dict[int, int] = {}
     pieces: list[_Piece] = []
     for change in changes:
         if change.net < 0:
-            pieces += _take(shelves, transaction_id, change, today, own, places)
+            pieces += _take(shelves, transaction_id, change, today, own, held, places)
     pieces.reverse()  # consumed from the end
     for change in changes:
         if change.net > 0:
@@ -138,6 +143,7 @@ def _take(
     change: Change,
     today: date,
     own: Callable[[Lot], bool],
+    held: Container[UUID | None],
     places: dict[int, int],
 ) -> list[_Piece]:
     shelf = shelves.lots[change.account_id]
@@ -145,7 +151,7 @@ def _take(
     left = -change.net
     pieces = []
     for lot in in_order:
-        if left and lot.remaining and (lot.lapses_on is None or today < lot.lapses_on or own(lot)):
+        if left and lot.remaining and _can_take(lot, today, own, held):
             amount = min(left, lot.remaining)
             left -= amount
             _move(shelves, transaction_id, change.account_id, lot, -amount, None, places)
@@ -208,18 +214,11 @@ def _make(
             piece.amount -= used
             if not piece.amount:
                 pieces.pop()
-            kept = piece.lapses_on if {piece.kind, change.kind} <= KEEPS_EXPIRY else None
-            parts.append((piece.origin, lapses_on or kept, used))
+            keeps = {piece.kind, change.kind} <= KEEPS_EXPIRY
+            parts.append((piece.origin, piece.lapses_on if keeps else lapses_on, used))
         if amount:
             parts.append((transaction_id, lapses_on, amount))
     for origin, lapses_on, amount in _joined(parts):
-        if change.kind in POOLS and lapses_on is None:
-            shelf = shelves.lots[change.account_id]
-            there = next((lot for lot in shelf.values() if lot.lapses_on is None and lot.remaining), None)
-            if there is not None:
-                _move(shelves, transaction_id, change.account_id, there, amount, None, places)
-                continue
-            origin = None  # noqa: PLW2901 # a pool's lot has many origins
         _add(shelves, transaction_id, change, origin, lapses_on, amount, None)
 
 

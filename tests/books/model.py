@@ -4,10 +4,10 @@ Lists and dictionaries, everything summed anew each time, nothing clever. It spe
 refusals by their class, and it knows what the engine knows: the calls, the time in force, and the numbers that the
 engine gave to its transactions.
 
-    books = Model()
+    books = Model(now)
     books.open("2100.a", "liability", "PT")
     books.submit([proposal], [transaction_id])
-    books.balance("2100.a"), books.available("2100.a"), books.statement("2100.a")
+    books.balance("2100.a"), books.available("2100.a"), books.entries_of("2100.a")
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Refused:
 Outcome = Posted | Refused
 
 
-class No(Exception):  # it is an answer
+class No(Exception):
     """A refusal on its way out."""
 
     def __init__(self, refusal: str, **facts: Any) -> None:
@@ -226,8 +226,9 @@ class Model:
     def set_status(self, code: str, status: str) -> Refused | None:
         if code not in self.accounts:
             return Refused("UnknownAccount", {"account": code})
-        if status == "closed" and self.balance(code) != 0:
-            return Refused("AccountNotEmpty", {"account": code, "balance": self.balance(code)})
+        for each in (code, code.replace("2100", "2120", 1) if code.partition(".")[0] == "2100" else code):
+            if status == "closed" and each in self.accounts and self.balance(each) != 0:
+                return Refused("AccountNotEmpty", {"account": each, "balance": self.balance(each)})
         self.accounts[code].status = status
         return None
 
@@ -329,7 +330,7 @@ class Model:
         return None
 
     def _decide(self, proposal: Proposal, number: UUID) -> Transaction:
-        """The checks in the order of the contract; nothing is changed before the last of them has passed."""
+        """The checks in the order of the contract; nothing is posted before the last of them has passed."""
         lines = self._lines(proposal)
         if proposal.hold_for is not None:
             self._check_companion(*[line.account for line in lines])

@@ -697,7 +697,7 @@ def both(world: World) -> Iterator[EngineAndModel]:
 def test_points_that_move_between_wallets_keep_their_day_whatever_the_line_says(both: EngineAndModel) -> None:
     both.post(Wanted("2100.a 20", "2100.b 20 ~90"))
     both.passes(4 * DAY)
-    assert (both.model.balance("2100.b"), both.model.available("2100.b")) == (70, 40)
+    assert (both.model.balance("2100.b"), both.model.available("2100.b")) == (50, 30)
 
 
 def test_what_ran_out_is_free_in_the_wallet_and_gone_from_its_companion_also_where_its_lots_lapsed(
