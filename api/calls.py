@@ -12,7 +12,7 @@ import msgspec
 
 from api.bodies import Body
 from ledger.books.chart import CODE
-from ledger.books.evaluate import LONGEST_HOLD, MOST, SHORTEST_HOLD, Side
+from ledger.books.proposals import LONGEST_HOLD, MOST, SHORTEST_HOLD, Side
 
 _ENCODER: Final = msgspec.json.Encoder()
 

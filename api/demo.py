@@ -24,7 +24,8 @@ from ledger.access import users
 from ledger.books import batching, chart, directory
 from ledger.books.chart import NewAccount
 from ledger.books.directory import Book
-from ledger.books.evaluate import Line, Posted, Proposal
+from ledger.books.evaluate import Posted
+from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
 from ledger.days import BEIJING, day_of
 from ledger.earning import volunteers

@@ -26,8 +26,9 @@ from api import bodies, calls
 from api.calls import NewLine, NewTransaction
 from ledger.books import batching, chart, directory, journal
 from ledger.books.chart import NewAccount
-from ledger.books.evaluate import Line, Outcome, Posted, Proposal, Side
+from ledger.books.evaluate import Outcome, Posted
 from ledger.books.keys import CLIENT, IMPORT
+from ledger.books.proposals import Line, Proposal, Side
 from ledger.errors import InvalidField, KeyNotConsecutive, Refusal, UnknownUnit
 
 ACCOUNT_COLUMNS: Final = ("code", "name", "class", "unit", "floor")

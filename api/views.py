@@ -13,7 +13,8 @@ from litestar.response.base import ASGIResponse
 from api import answers, problems
 from api.problems import Problem
 from api.requests import StrictRequest
-from ledger.books.evaluate import Outcome, Posted, Refused, Side, Transaction
+from ledger.books.evaluate import Outcome, Posted, Refused, Transaction
+from ledger.books.proposals import Side
 
 REPLAYED: Final = (b"idempotency-replayed", b"true")
 

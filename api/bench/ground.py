@@ -20,7 +20,8 @@ from api.calls import NewLine, NewTransaction
 from ledger.books import batching, chart, directory
 from ledger.books.chart import NewAccount
 from ledger.books.directory import Book
-from ledger.books.evaluate import Line, Posted, Proposal, Side
+from ledger.books.evaluate import Posted
+from ledger.books.proposals import Line, Proposal, Side
 from ledger.database.embedded import Server
 from ledger.days import BEIJING, day_of
 from ledger.errors import Refusal

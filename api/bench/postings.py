@@ -13,7 +13,8 @@ from api.bench.ground import LATE, LATEST, UNIT, Ground, Leg
 from api.bench.measure import Measured, Run, account_code, closed_loop, two_of
 from ledger.books import batching, holds
 from ledger.books.chart import NewAccount, companion_of
-from ledger.books.evaluate import Outcome, Posted, Proposal
+from ledger.books.evaluate import Outcome, Posted
+from ledger.books.proposals import Proposal
 
 CALLERS: Final = 256
 HOT: Final = "hot"

@@ -17,7 +17,7 @@ from api.bodies import Body, day, moment
 from ledger.access.sessions import Principal
 from ledger.books import balances, chart, directory, statements
 from ledger.books.chart import AccountClass, NewAccount, Status
-from ledger.books.evaluate import Side
+from ledger.books.proposals import Side
 from ledger.errors import Refusal
 
 Limit = Annotated[int, Parameter(ge=1, le=200)]

@@ -21,7 +21,8 @@ from api.requests import StrictRequest
 from api.views import TransactionView
 from ledger.access.sessions import Principal
 from ledger.books import batching, journal
-from ledger.books.evaluate import DESCRIPTION_LENGTH, Line, Outcome, Proposal, Refused
+from ledger.books.evaluate import Outcome, Refused
+from ledger.books.proposals import DESCRIPTION_LENGTH, Line, Proposal
 from ledger.errors import InvalidField, TooManyLines
 from ledger.text import one_line
 

@@ -2,8 +2,8 @@
 
 Calls that come while others are being posted are gathered and posted together, a few hundred in one transaction of the
 database, and each caller gets his own outcome. Nobody waits when nothing is under way. Two batches are in the database
-at a time; a call that touches an account of a batch under way waits for it here and not in the database, so that the
-batches do not wait for each other's locks, and a hot account gets larger batches instead of a longer queue of locks.
+at a time. A call that touches an account of a batch under way waits here and not in the database until that batch has
+been decided; then it takes its locks while the other is written, and finds the hot account free when it has the rest.
 Several processes and machines are kept apart by the locks alone.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -22,7 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books import journal
-from ledger.books.evaluate import Outcome, Proposal, Refused
+from ledger.books.evaluate import Outcome, Refused
+from ledger.books.proposals import Checked, Proposal, check
 from ledger.database import connect
 from ledger.errors import TooBusy
 
@@ -32,19 +33,29 @@ LEAST_SHARE: Final = 32
 """Lines that go together even if some of them could go beside the others."""
 MOST_WAITING: Final = 16_384
 """Lines of other callers; who comes when so many wait is turned away."""
+ANSWERED_TOGETHER: Final = 16
+"""Callers who go on before we look what the database has to say: the next batch shall not wait for all of them."""
 IN_FLIGHT: Final = 2
 """Batches of one book in the database at a time, for each process."""
 
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    """What one caller wants posted, in one batch. `codes`: the accounts that it touches."""
+    """What one caller wants posted, in one batch."""
 
     database: AsyncEngine
-    proposals: Sequence[Proposal]
+    asked: Checked
     lines: int
-    codes: set[str]
     answer: asyncio.Future[list[Outcome]]
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Calls that are posted together. `codes`: the accounts that they touch, until these are locked and decided on."""
+
+    calls: list[_Call] = field(default_factory=list)
+    lines: int = 0
+    codes: set[str] = field(default_factory=set)
 
 
 _Results = list[tuple[_Call, "list[Outcome] | Exception"]]
@@ -81,11 +92,10 @@ async def submit(database: AsyncEngine, book: int, proposals: Sequence[Proposal]
         lines = sum(map(_size, part))
         if not outcomes and gatherer.lines and gatherer.lines + lines > MOST_WAITING:
             raise TooBusy(gatherer.lines)
-        codes = {code for proposal in part for code in journal.accounts_of(proposal)}
-        call = _Call(database, part, lines, codes, asyncio.get_running_loop().create_future())
+        call = _Call(database, check(part), lines, asyncio.get_running_loop().create_future())
         gatherer.waiting.append(call)
         gatherer.lines += lines
-        if gatherer.busy.isdisjoint(codes):  # else nobody could take it now
+        if gatherer.busy.isdisjoint(call.asked.codes):  # else nobody could take it now
             _start(gatherer)
         outcomes += await call.answer
     return outcomes
@@ -131,69 +141,71 @@ async def _whole(database: AsyncEngine, book: int, proposals: Sequence[Proposal]
 
 def _start(gatherer: _Gatherer) -> None:
     """Starts another poster if there is room for one and something for it to do."""
-    if gatherer.waiting and len(gatherer.posters) < IN_FLIGHT and (batch := _next(gatherer)):
+    if gatherer.waiting and len(gatherer.posters) < IN_FLIGHT and (batch := _next(gatherer)).calls:
         gatherer.posters.add(asyncio.create_task(_post(gatherer, batch)))
 
 
-def _next(gatherer: _Gatherer) -> list[_Call]:
+def _next(gatherer: _Gatherer) -> _Batch:
     """The next batch: calls in their order, without those that touch an account that is busy or waited for longer.
 
-    A fair share of all that are here, so that the batches take turns and none is left with a handful; beyond it only
-    what would have to wait for this batch anyway.
+    A fair share of all that are here, so that the batches take turns and none is left with a handful.
     """
-    share = max(LEAST_SHARE, -(-(gatherer.lines + gatherer.under_way) // IN_FLIGHT))
-    batch: list[_Call] = []
+    share = min(MOST_IN_A_BATCH, max(LEAST_SHARE, -(-(gatherer.lines + gatherer.under_way) // IN_FLIGHT)))
+    batch = _Batch()
     passed: list[_Call] = []
-    size = 0
-    own: set[str] = set()
     not_now = gatherer.busy.copy()
-    while gatherer.waiting and size < MOST_IN_A_BATCH:
+    while gatherer.waiting and batch.lines < share:
         call = gatherer.waiting.popleft()
         if call.answer.done():  # the caller has left
             gatherer.lines -= call.lines
             continue
-        fits = not batch or size + call.lines <= share
-        if not fits and size + call.lines <= MOST_IN_A_BATCH:
-            fits = not own.isdisjoint(call.codes)
-        if fits and not_now.isdisjoint(call.codes):
-            batch.append(call)
-            size += call.lines
-            own |= call.codes
+        fits = not batch.calls or batch.lines + call.lines <= share
+        if fits and not_now.isdisjoint(call.asked.codes):
+            batch.calls.append(call)
+            batch.lines += call.lines
+            batch.codes |= call.asked.codes
         else:
             passed.append(call)
-            not_now |= call.codes
+            not_now |= call.asked.codes
     gatherer.waiting.extendleft(reversed(passed))
-    gatherer.lines -= size
-    gatherer.under_way += size
-    gatherer.busy |= own
+    gatherer.lines -= batch.lines
+    gatherer.under_way += batch.lines
+    gatherer.busy |= batch.codes
     return batch
 
 
-async def _post(gatherer: _Gatherer, batch: list[_Call]) -> None:
+async def _post(gatherer: _Gatherer, batch: _Batch) -> None:
     """Posts one batch after another as long as calls wait that it may take."""
     loop = asyncio.get_running_loop()
     try:
-        while batch:
+        while batch.calls:
             _start(gatherer)  # what came meanwhile and touches other accounts need not wait for us
-            results = await _results(gatherer.book, batch)
-            size = sum(call.lines for call in batch)
-            gatherer.under_way -= size
-            for call in batch:
-                gatherer.busy -= call.codes
-            if gatherer.lines * 2 >= size:
+            try:
+                results = await _results(gatherer, batch)
+            finally:
+                gatherer.under_way -= batch.lines
+                _let_in(gatherer, batch)
+            if gatherer.lines * 2 >= batch.lines:
                 loop.call_soon(_answer, results)  # while the database is at the next batch
             else:
-                _answer(results)
-                await asyncio.sleep(0)  # those who have been answered may have more: it goes into the next batch
+                for start in range(0, len(results), ANSWERED_TOGETHER):
+                    _answer(results[start : start + ANSWERED_TOGETHER])
+                    await asyncio.sleep(0)  # those who have been answered may have more: it goes into the next batch
             batch = _next(gatherer)
     except BaseException:  # the loop is going down: nobody shall wait for ever
-        for call in (*batch, *gatherer.waiting):
+        for call in (*batch.calls, *gatherer.waiting):
             call.answer.cancel()
         raise
     finally:
         # Here and not when the task is done: who comes in between must not take us for somebody who will look again.
         gatherer.posters.discard(asyncio.current_task())
     _start(gatherer)
+
+
+def _let_in(gatherer: _Gatherer, batch: _Batch) -> None:
+    """Those who touch the same accounts need not wait any longer."""
+    gatherer.busy -= batch.codes
+    batch.codes.clear()
 
 
 def _answer(results: _Results) -> None:
@@ -206,35 +218,47 @@ def _answer(results: _Results) -> None:
             call.answer.set_result(result)
 
 
-async def _results(book: int, batch: list[_Call]) -> _Results:
+async def _results(gatherer: _Gatherer, batch: _Batch) -> _Results:
     """Posts the calls together: what each gets; if the database refuses that, each alone."""
-    proposals = [proposal for call in batch for proposal in call.proposals]
+    book = gatherer.book
+
+    def decided() -> None:
+        # It has all its locks and needs nothing more than to write. The next batch may take its own locks meanwhile
+        # and wait for these: when they are released, it has already read all the rest.
+        _let_in(gatherer, batch)
+        _start(gatherer)
+
+    asked = Checked(
+        [proposal for call in batch.calls for proposal in call.asked.proposals],
+        [fault for call in batch.calls for fault in call.asked.faults],
+        batch.codes.copy(),
+    )
     try:
-        outcomes = iter(await _commit(batch[0].database, book, proposals))
+        outcomes = iter(await _commit(batch.calls[0].database, book, asked, decided))
     except Exception as error:
-        if _is_lost(error) or (len(proposals) == 1 and not _is_key_conflict(error)):
-            return [(call, error) for call in batch]
-        return [(call, await _alone(book, call)) for call in batch]
-    return [(call, [next(outcomes) for _ in call.proposals]) for call in batch]
+        if _is_lost(error) or (len(asked.proposals) == 1 and not _is_key_conflict(error)):
+            return [(call, error) for call in batch.calls]
+        return [(call, await _alone(book, call)) for call in batch.calls]
+    return [(call, [next(outcomes) for _ in call.asked.proposals]) for call in batch.calls]
 
 
 async def _alone(book: int, call: _Call) -> list[Outcome] | Exception:
     """The batch was rolled back whole. Alone, none of its proposals suffers from another's fault."""
     try:
-        return [await _one(call.database, book, proposal) for proposal in call.proposals]
+        return [await _one(call.database, book, proposal) for proposal in call.asked.proposals]
     except Exception as error:
         return error
 
 
 async def _one(database: AsyncEngine, book: int, proposal: Proposal) -> Outcome:
     try:
-        return (await _commit(database, book, [proposal]))[0]
+        return (await _commit(database, book, check([proposal])))[0]
     except Exception as error:
         if not _is_key_conflict(error):
             raise
     # Somebody else used the key between our reading and our writing. He has committed, since our insert waited for him:
     # so this time it is answered from what he has stored.
-    return (await _commit(database, book, [proposal]))[0]
+    return (await _commit(database, book, check([proposal])))[0]
 
 
 def _is_key_conflict(error: Exception) -> bool:
@@ -248,6 +272,10 @@ def _is_lost(error: Exception) -> bool:
     return from_the_database and (sqlstate == "" or sqlstate.startswith(("08", "53", "57P")))
 
 
-async def _commit(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
+async def _commit(
+    database: AsyncEngine, book: int, asked: Checked, decided: Callable[[], None] = lambda: None
+) -> list[Outcome]:
     async with database.begin() as tx:
-        return await journal.post(tx, book, proposals, commit=True)
+        evaluation = await journal.decided(tx, book, asked)
+        decided()
+        return await journal.store(tx, book, evaluation, commit=True)

@@ -7,18 +7,17 @@ posting is decided; the database guards the same rules a second time.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from datetime import date, datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from ledger.books import lots
-from ledger.books.chart import CODE, DEBIT_NORMAL, KEEPS_LOTS, balance_of
-from ledger.books.keys import CLIENT, KEY_LENGTH, ROOM, Used
+from ledger.books.chart import DEBIT_NORMAL, KEEPS_LOTS, balance_of
+from ledger.books.keys import ROOM, Used
 from ledger.books.lots import Change, Lot, Move, NewLot, Shelves, Taking
+from ledger.books.proposals import Line, Proposal, Side, malformed
 from ledger.days import day_of
 from ledger.errors import (
     AboveHold,
@@ -34,92 +33,22 @@ from ledger.errors import (
     HoldExpired,
     IdempotencyConflict,
     InsufficientBalance,
-    InvalidField,
     Malformed,
     PeriodClosed,
     RefundTooLarge,
     Refusal,
     StateRefusal,
-    TooManyLines,
     Unbalanced,
     UnitMismatch,
     UnknownAccount,
     UnknownHold,
     UnknownTransaction,
 )
-from ledger.text import one_line
 
-Side = Literal["debit", "credit"]
-Correction = Literal["reversal", "refund", "clawback"]
-Ending = Literal["capture", "void", "lapse"]
-
-MOST_LINES: Final = 400
-MOST: Final = 10**15
-"""The largest amount of a line."""
 LARGEST_TOTAL: Final = 2**63 - 1
 """The largest total of debits or credits that an account can hold (BIGINT)."""
-DESCRIPTION_LENGTH: Final = 500
-KIND: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
-LONGEST_WORD: Final = 80
-"""No client and no kind is longer; a longer text is not looked at, nor remembered."""
-EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
-LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
-"""Times that every time zone can express."""
 NEVER_CLOSES: Final = "HR"
 """Hours are always entered after the day they were served on."""
-SHORTEST_HOLD: Final = timedelta(seconds=30)
-LONGEST_HOLD: Final = timedelta(days=7)
-GRACE_DAYS: Final = 30
-"""What a rule set says if it says nothing: how long points given back after they lapsed can be spent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One leg: `amount` in the smallest unit of the account, 1 … 10^15. `unit`: what the caller takes it to be.
-
-    `overflow`: another account of the unit, which takes what would bring this one below its floor. `lapses_on`: the
-    first day on which the lots that this credit makes can no longer be spent (rooms set it, never a caller over HTTP).
-    """
-
-    account: str
-    side: Side
-    amount: int
-    unit: str | None = None
-    overflow: str | None = None
-    lapses_on: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A transaction that somebody wants posted. `call` is the identity of the call behind the key, opaque here.
-
-    `effective_at` None: at the moment of posting. `keep_refusal`: a refusal decided on state is stored under the key;
-    in imports it is only reported. `hold_for`: its first line's amount is held for so long. `grace_days`: how long what
-    is given back to a lapsed lot can be spent.
-
-    `ends`: the hold that it ends, by `ending`; its lines follow from the hold, so it has none. `to` and `part`: the
-    account that a capture credits, and with how much if not with all.
-    """
-
-    client: str
-    key: str
-    call: str
-    kind: str
-    effective_at: datetime | None
-    lines: tuple[Line, ...]
-    actor: str
-    description: str = ""
-    approver: str | None = None
-    request_id: str | None = None
-    correction: Correction | None = None
-    corrects: UUID | None = None
-    keep_refusal: bool = True
-    hold_for: timedelta | None = None
-    ends: UUID | None = None
-    ending: Ending | None = None
-    to: str | None = None
-    part: int | None = None
-    grace_days: int = GRACE_DAYS
 
 
 class AccountState(NamedTuple):
@@ -145,8 +74,7 @@ class AccountState(NamedTuple):
         return balance_of(self.account_class, self.debits, self.credits)
 
 
-@dataclass(frozen=True, slots=True)
-class HoldState:
+class HoldState(NamedTuple):
     """A hold as it stands: `account` and `held_account` by code; `ending` None while nobody has ended it."""
 
     hold_id: UUID
@@ -208,8 +136,7 @@ class Transaction(NamedTuple):
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(NamedTuple):
     """Posted now (`transaction` is whole), or earlier under the same key (then only its id is known here)."""
 
     transaction_id: UUID
@@ -217,8 +144,7 @@ class Posted:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Refused now, or earlier under the same key (`replayed`)."""
 
     refusal: Refusal
@@ -288,46 +214,6 @@ def evaluate(
     return result
 
 
-def malformed(proposal: Proposal) -> Malformed | None:
-    """What can be seen to be wrong from the proposal alone: its shape."""
-    if not one_line(proposal.key, least=1, most=KEY_LENGTH):
-        return InvalidField("key", "not_a_key")
-    if len(proposal.client) > LONGEST_WORD or not _matches(CLIENT, proposal.client):
-        return InvalidField("client", "not_a_client")
-    if len(proposal.kind) > LONGEST_WORD or not _matches(KIND, proposal.kind):
-        return InvalidField("kind", "not_a_kind")
-    if not one_line(proposal.description, least=0, most=DESCRIPTION_LENGTH):
-        return InvalidField("description", "not_one_line")
-    if proposal.effective_at is not None and not EARLIEST <= proposal.effective_at <= LATEST:
-        return InvalidField("effective_at", "out_of_range")
-    if proposal.ends is not None:
-        if proposal.to is not None and not CODE.fullmatch(proposal.to):
-            return InvalidField("to", "not_an_account_code")
-        if proposal.part is not None and not 1 <= proposal.part <= MOST:
-            return InvalidField("amount", "out_of_range")
-        return None
-    if len(proposal.lines) < 2:
-        return InvalidField("lines", "too_few")
-    if len(proposal.lines) > MOST_LINES:
-        return TooManyLines(len(proposal.lines), MOST_LINES)
-    for index, line in enumerate(proposal.lines):
-        if not CODE.fullmatch(line.account):
-            return InvalidField(f"lines[{index}].account", "not_an_account_code")
-        if not 1 <= line.amount <= MOST:
-            return InvalidField(f"lines[{index}].amount", "out_of_range")
-        if line.overflow is not None and not CODE.fullmatch(line.overflow):
-            return InvalidField(f"lines[{index}].overflow", "not_an_account_code")
-    if proposal.hold_for is not None and not SHORTEST_HOLD <= proposal.hold_for <= LONGEST_HOLD:
-        return InvalidField("expires_in", "out_of_range")
-    return None
-
-
-@lru_cache
-def _matches(pattern: re.Pattern[str], word: str) -> bool:
-    """Whether a word that comes again and again is one of its kind."""
-    return pattern.fullmatch(word) is not None
-
-
 # --- the books as they are moved on, proposal by proposal ------------------------------------------------------------
 
 
@@ -346,11 +232,8 @@ class _Account:
     number: int
     kind: str | None
     keeps_lots: bool
-
-    @property
-    def balance(self) -> int:
-        """On the account's normal side."""
-        return self.debits - self.credits if self.debit_normal else self.credits - self.debits
+    balance: int
+    """On the account's normal side."""
 
 
 @dataclass(slots=True)
@@ -398,6 +281,7 @@ def _books(state: State) -> _Books:
             account.number,
             account.kind,
             keeps_lots,
+            account.balance,
         )
     return _Books(
         now,
@@ -523,12 +407,13 @@ def _decide(proposal: Proposal, transaction_id: UUID, books: _Books, result: Eva
             account.debits += amount
         else:
             account.credits += amount
+        account.balance += amount if (side == "debit") == account.debit_normal else -amount
         entries.append(
             Entry(account.code, account.account_id, account.unit, side, amount, account.number, account.balance)
         )
     if (refusal := _beyond(before, proposal, books)) is not None:
-        for account, (debits, credits, number, _) in before.items():
-            account.debits, account.credits, account.number = debits, credits, number
+        for account, was in before.items():
+            account.debits, account.credits, account.number, account.balance = was
         return refusal
 
     # Nothing can go wrong any more.
@@ -543,9 +428,7 @@ def _decide(proposal: Proposal, transaction_id: UUID, books: _Books, result: Eva
     if proposal.ends is not None and proposal.ending is not None:
         result.ended.append(EndedHold(proposal.ends, proposal.ending, transaction_id))
         hold = books.holds[proposal.ends]
-        books.holds[proposal.ends] = HoldState(
-            hold.hold_id, hold.account, hold.held_account, hold.amount, hold.expires_at, proposal.ending, transaction_id
-        )
+        books.holds[proposal.ends] = hold._replace(ending=proposal.ending, ended_by=transaction_id)
     if proposal.correction == "reversal" and proposal.corrects is not None:
         books.reversed.add(proposal.corrects)
     elif proposal.corrects is not None:
@@ -592,20 +475,20 @@ def _lines_of_end(proposal: Proposal, books: _Books) -> Sequence[Line] | Refusal
 
 def _unbalanced(lines: Sequence[Line], accounts: list[_Account], books: _Books) -> Refusal | None:
     """UnitMismatch or Unbalanced, if it is so."""
-    sums: dict[str, list[int]] = {}
+    debits: dict[str, int] = {}
+    credits: dict[str, int] = {}
     for line, account in zip(lines, accounts, strict=True):
         unit = account.unit
-        if line.unit not in (None, unit):
-            return UnitMismatch(account.code, line.unit or "", unit)
+        if line.unit is not None and line.unit != unit:
+            return UnitMismatch(account.code, line.unit, unit)
         if line.overflow is not None and books.accounts[line.overflow].unit != unit:
             return UnitMismatch(line.overflow, unit, books.accounts[line.overflow].unit)
-        if unit not in sums:
-            sums[unit] = [0, 0]
-        sums[unit][line.side == "credit"] += line.amount
-    for unit, (debits, credits) in sums.items():
-        if debits != credits:
-            return Unbalanced(unit, debits, credits)
-    return None
+        sums = debits if line.side == "debit" else credits
+        sums[unit] = sums.get(unit, 0) + line.amount
+    if debits == credits:
+        return None
+    unit = next(unit for unit in {**debits, **credits} if debits.get(unit) != credits.get(unit))
+    return Unbalanced(unit, debits.get(unit, 0), credits.get(unit, 0))
 
 
 def _not_open(account: _Account) -> Refusal:

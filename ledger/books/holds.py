@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.books import batching, chart
 from ledger.books.chart import NewAccount
-from ledger.books.evaluate import Line, Outcome, Proposal, Refused
+from ledger.books.evaluate import Outcome, Refused
+from ledger.books.proposals import Ending, Line, Proposal
 from ledger.books.tables import accounts, holds
 from ledger.database import connect
 from ledger.errors import CannotHold, InvalidField, Refusal, UnknownAccount, UnknownHold
@@ -106,21 +107,17 @@ async def capture(
 
     Refusals: those of a posting, UnknownHold, AboveHold, HoldEnded, HoldExpired.
     """
-    proposal = Proposal(
-        client=client,
-        key=key,
-        call=call,
-        kind="hold.capture",
-        effective_at=None,
-        lines=(),
-        actor=actor,
-        request_id=request_id,
-        ends=hold_id,
+    return await _end(
+        *(database, book, hold_id),
         ending="capture",
         to=to,
         part=amount,
+        client=client,
+        key=key,
+        call=call,
+        actor=actor,
+        request_id=request_id,
     )
-    return (await batching.submit(database, book, [proposal]))[0]
 
 
 async def void(
@@ -135,19 +132,47 @@ async def void(
     request_id: str | None = None,
 ) -> Outcome:
     """Gives back to the wallet what was held. Refusals as of `capture`."""
+    return await _end(
+        *(database, book, hold_id),
+        ending="void",
+        client=client,
+        key=key,
+        call=call,
+        actor=actor,
+        request_id=request_id,
+    )
+
+
+async def _end(
+    database: AsyncEngine,
+    book: int,
+    hold_id: UUID,
+    *,
+    ending: Ending,
+    to: str | None = None,
+    part: int | None = None,
+    client: str,
+    key: str,
+    call: str,
+    actor: str,
+    request_id: str | None,
+) -> Outcome:
     proposal = Proposal(
         client=client,
         key=key,
         call=call,
-        kind="hold.void",
+        kind=f"hold.{ending}",
         effective_at=None,
         lines=(),
         actor=actor,
         request_id=request_id,
         ends=hold_id,
-        ending="void",
+        ending=ending,
+        to=to,
+        part=part,
     )
-    return (await batching.submit(database, book, [proposal]))[0]
+    [outcome] = await batching.submit(database, book, [proposal])
+    return outcome
 
 
 async def read(tx: AsyncConnection, book: int, hold_id: UUID) -> Hold:

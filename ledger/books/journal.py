@@ -8,43 +8,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from psycopg.rows import dict_row
 from psycopg.types.numeric import Int4
 from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.books import chart, keys
+from ledger.books import keys
 from ledger.books.evaluate import (
     AccountState,
     Entry,
     Evaluation,
     HoldState,
-    Line,
     Outcome,
     Posted,
-    Proposal,
-    Side,
     State,
     Transaction,
     evaluate,
-    malformed,
 )
 from ledger.books.lots import Lot, Taking
+from ledger.books.proposals import Checked, Line, Proposal, Side, check
 from ledger.books.tables import accounts, entries, holds, transactions
-from ledger.database import connect
+from ledger.database import connect, pipeline
 from ledger.database.arrays import Bigints, Dates, Integers, Smallints, Texts, Times, Uuids
+from ledger.database.pipeline import Statement
 from ledger.errors import CannotReverse, IdempotencyConflict, UnknownBook, UnknownTransaction
 
 # The book goes out as it is, without a cast: a distributed database sends the call to the node of a plain parameter.
-_LOAD = "SELECT * FROM public.journal_load(%s, %s, %s, %s, %s, %s)"
+_LOAD = Statement(b"meide_load", b"SELECT * FROM public.journal_load($1, $2, $3, $4, $5, $6)")
 
-_WRITE = f"SELECT public.journal_write(%s, %s::timestamptz, {', '.join(['%s'] * 48)})"
+_WRITE = Statement(
+    b"meide_write", f"SELECT public.journal_write({', '.join(f'${place}' for place in range(1, 51))})".encode()
+)
 
 _ACCOUNT = (
     *("a_id", "a_code", "a_class", "a_unit", "a_floor", "a_status", "a_debits", "a_credits", "a_number"),
@@ -63,10 +61,17 @@ async def post(tx: AsyncConnection, book: int, proposals: Sequence[Proposal], *,
     roll back. The accounts stay locked until the transaction ends. `commit`: commits in the same round trip as it
     writes, for whoever has nothing else to do in the transaction.
     """
-    faults = [malformed(proposal) for proposal in proposals]
-    sound = [proposal for proposal, fault in zip(proposals, faults, strict=True) if fault is None]
-    state = await _load(tx, book, sound)
-    evaluation = evaluate(state, proposals, _new_ids(state.now), faults)
+    return await store(tx, book, await decided(tx, book, check(proposals)), commit=commit)
+
+
+async def decided(tx: AsyncConnection, book: int, asked: Checked) -> Evaluation:
+    """The first half of `post`: locks, reads, decides."""
+    state = await _load(tx, book, asked)
+    return evaluate(state, asked.proposals, _new_ids(state.now), asked.faults)
+
+
+async def store(tx: AsyncConnection, book: int, evaluation: Evaluation, *, commit: bool = False) -> list[Outcome]:
+    """The second half of `post`: writes, and answers the outcomes."""
     if evaluation.keys:
         await _write(tx, book, evaluation, commit=commit)
     return await _whole(tx, book, evaluation.outcomes)
@@ -79,8 +84,7 @@ def decide(state: State, proposals: Sequence[Proposal]) -> Evaluation:
 
 async def load(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> State:
     """Locks the accounts that the proposals name and reads what deciding them needs. UnknownBook."""
-    # What is malformed need not lock anything, and may hold text that the database cannot even be asked about.
-    return await _load(tx, book, [proposal for proposal in proposals if malformed(proposal) is None])
+    return await _load(tx, book, check(proposals))
 
 
 async def reversal(
@@ -183,35 +187,23 @@ def _new_ids(time: datetime) -> Iterator[UUID]:
             yield UUID(int=prefix | bits & ~(0xF << 76) & ~(0x3 << 62))
 
 
-async def _load(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> State:
-    codes = {code for proposal in proposals for code in accounts_of(proposal)}
+async def _load(tx: AsyncConnection, book: int, checked: Checked) -> State:
+    # What is malformed need not lock anything, and may hold text that the database cannot even be asked about.
+    proposals = [p for p, fault in zip(checked.proposals, checked.faults, strict=True) if fault is None]
     corrected = {p.corrects for p in proposals if p.corrects is not None}
     ended = {p.ends for p in proposals if p.ends is not None}
     asked = (
         Int4(book),
-        Texts(sorted(codes)),
+        Texts(sorted(checked.codes)),
         Texts([p.client for p in proposals]),
         Texts([p.key for p in proposals]),
         Uuids(corrected),
         Uuids(ended),
     )
-    connection = await connect.driver(tx)
-    async with connection.pipeline(), connection.cursor(binary=True, row_factory=dict_row) as cursor:
-        await cursor.execute(_LOAD, asked)  # goes out together with BEGIN
-        row = cast(dict[str, Any], await cursor.fetchone())
+    [row] = await pipeline.run(await connect.driver(tx), (_LOAD, asked))
     if row["first_day"] is None:
         raise UnknownBook(str(book))
     return _state(row, connect.in_force(tx, row["clock"]))
-
-
-def accounts_of(proposal: Proposal) -> set[str]:
-    """The codes of the accounts that deciding a proposal has to lock, but for those of a hold that it ends."""
-    codes = {line.account for line in proposal.lines}
-    codes.update([line.overflow for line in proposal.lines if line.overflow is not None])
-    if proposal.to is not None:
-        codes.add(proposal.to)
-    codes.update([also for code in codes if (also := chart.locked_with(code)) is not None])
-    return codes
 
 
 def _state(row: dict[str, Any], now: datetime) -> State:
@@ -263,11 +255,9 @@ def _rows(row: dict[str, Any], columns: Sequence[str]) -> Iterator[tuple[Any, ..
 
 
 async def _write(tx: AsyncConnection, book: int, evaluation: Evaluation, *, commit: bool) -> None:
-    connection = await connect.driver(tx)
-    async with connection.pipeline():
-        await connection.execute(_WRITE, (Int4(book), evaluation.recorded_at, *_columns(evaluation)))
-        if commit:
-            await connection.commit()  # SQLAlchemy's own finds nothing left to commit
+    written = (_WRITE, (Int4(book), evaluation.recorded_at, *_columns(evaluation)))
+    # SQLAlchemy's own commit finds nothing left to commit.
+    await pipeline.run(await connect.driver(tx), written, *([(pipeline.COMMIT, ())] if commit else []))
 
 
 def _columns(evaluation: Evaluation) -> list[Any]:
@@ -338,7 +328,7 @@ async def _whole(tx: AsyncConnection, book: int, outcomes: list[Outcome]) -> lis
         return outcomes
     found = await read_many(tx, book, earlier)
     return [
-        replace(outcome, transaction=found[outcome.transaction_id])
+        outcome._replace(transaction=found[outcome.transaction_id])
         if isinstance(outcome, Posted) and outcome.transaction is None
         else outcome
         for outcome in outcomes

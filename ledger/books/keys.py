@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -42,8 +41,7 @@ _FACTS: Final[dict[str, Callable[[str], object]]] = {
 """How the facts that are no JSON values are read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(NamedTuple):
     """The outcome of the first call under a key: a transaction or a refusal."""
 
     call: str

@@ -28,7 +28,7 @@ class Lot(NamedTuple):
 
 
 class Taking(NamedTuple):
-    """What a transaction took from a lot, in whole units."""
+    """What a transaction took from a lot: `amount` is below zero, as in the move that is stored."""
 
     number: int
     part: int
@@ -173,8 +173,7 @@ def _give_back(
     places: dict[int, int],
 ) -> int:
     """Returns to the lots that `source` took from, last taken first; answers what is left of the credit."""
-    before = shelves.returned.get((source, change.account_id), 0)
-    skip = before
+    skip = shelves.returned.get((source, change.account_id), 0)
     for taking in reversed(shelves.takings.get((source, change.account_id), ())):
         open_part = -taking.amount - skip
         skip = max(0, -open_part)

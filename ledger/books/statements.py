@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books import balances
 from ledger.books.chart import CODE
-from ledger.books.evaluate import Side
+from ledger.books.proposals import Side
 from ledger.books.tables import accounts, entries, transactions
 from ledger.days import BEIJING
 from ledger.errors import UnknownAccount

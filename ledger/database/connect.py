@@ -36,7 +36,14 @@ def to(url: str, *, clock: Clock | None = None, connections: int = 10) -> AsyncE
         max_overflow=0,
         pool_timeout=10,
         hide_parameters=True,  # what people wrote does not belong into logs
-        connect_args={"options": _TIMEOUTS, "application_name": "meide", "connect_timeout": 10},
+        connect_args={
+            "options": _TIMEOUTS,
+            "application_name": "meide",
+            "connect_timeout": 10,
+            # psycopg forgets what it has prepared at each rollback, with which reads end; and it would make the server
+            # forget what `pipeline` has prepared.
+            "prepare_threshold": None,
+        },
         execution_options={"clock": clock or _same},
     )
 

@@ -54,7 +54,11 @@ _DEAF_FOR = 30  # seconds
 _LOG_GROWS_TO = 1 << 20  # bytes, until a start sets it aside
 
 # Written into postgresql.conf once; whoever runs the service may change them there.
-_TUNABLE = ("shared_buffers=128MB", "max_connections=100", "wal_compression=on", "timezone=UTC", "log_timezone=UTC")
+_TUNABLE = (
+    *("max_connections=100", "timezone=UTC", "log_timezone=UTC"),
+    # Pages are written to the log whole when they are first changed after a checkpoint: the rarer these are, the less.
+    *("max_wal_size=4GB", "checkpoint_timeout=15min"),
+)
 # Given at every start, stronger than postgresql.conf: what we promise (nothing confirmed is lost, no network, no
 # data of persons in the log) and what this file relies on.
 _FIXED = (
@@ -356,7 +360,7 @@ def _make_cluster(folder: Path, binaries: Path, user: programs.User | None, lock
         os.chown(draft, user.uid, user.gid)
     options = ["--no-sync", "--no-instructions", "--data-checksums", f"--username={ADMIN}", "--auth=reject"]
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    tunable = [f"--set={setting}" for setting in _TUNABLE]
+    tunable = [f"--set={setting}" for setting in (*_TUNABLE, f"shared_buffers={_buffers()}MB")]
     passwords = {role: secret(folder, role) for role in (ADMIN, OWNER, SERVICE)}
     # In single-user mode, one statement a line: nobody can connect before the passwords are set. PUBLIC may create
     # nothing in the schema public and the database's owner may: PostgreSQL's own default since version 15.
@@ -389,6 +393,11 @@ def _make_cluster(folder: Path, binaries: Path, user: programs.User | None, lock
     step([initdb, *where, "--sync-only"])
     draft.rename(folder / "cluster")
     _sync(folder)
+
+
+def _buffers() -> int:
+    """MB of the pages that the server keeps: a sixteenth of the memory, 128 … 512."""
+    return int(min(512, max(128, psutil.virtual_memory().total // (16 << 20))))
 
 
 # --- folders and files -----------------------------------------------------------------------------------------------

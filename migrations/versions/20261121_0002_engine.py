@@ -23,6 +23,7 @@ depends_on = None
 # returns as they are when it has them. Transactions that are to be corrected are locked in the order of their ids,
 # then the accounts in the order of their codes, everywhere. FOR NO KEY UPDATE, because nobody's foreign key needs to
 # wait for a balance. An account that was opened while the locks were waited for is not there yet for this posting.
+# One plan serves all calls: looking up each row by its index is right for a batch, whatever the statistics say.
 LOAD = """
 CREATE FUNCTION public.journal_load(
     p_book integer, p_codes text[], p_clients text[], p_keys text[], p_corrected uuid[], p_holds uuid[],
@@ -40,7 +41,8 @@ CREATE FUNCTION public.journal_load(
     OUT m_transaction uuid[], OUT m_account bigint[], OUT m_number bigint[], OUT m_part smallint[],
     OUT m_amount bigint[],
     OUT g_transaction uuid[], OUT g_account bigint[], OUT g_amount bigint[]
-) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     codes text[] := p_codes;
     sources uuid[];
@@ -162,7 +164,8 @@ CREATE FUNCTION public.journal_write(
     m_amount bigint[], m_returns uuid[],
     h_id uuid[], h_account bigint[], h_held bigint[], h_amount bigint[], h_expires_at timestamptz[],
     x_id uuid[], x_ending text[], x_by uuid[]
-) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     touched bigint;
 BEGIN

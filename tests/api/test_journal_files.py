@@ -22,7 +22,8 @@ from api.journal_files import JOURNAL_COLUMNS, NotThisFormat, Report, import_jou
 from ledger.books import balances, batching, journal, statements
 from ledger.books.chart import DEBIT_NORMAL
 from ledger.books.directory import Book
-from ledger.books.evaluate import Outcome, Proposal
+from ledger.books.evaluate import Outcome
+from ledger.books.proposals import Proposal
 from ledger.errors import DatabaseUnreachable, KeyNotConsecutive
 
 SIE = Path(__file__).parent.parent / "data" / "sie"

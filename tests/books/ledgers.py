@@ -22,7 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ledger.books import balances, batching, chart, journal
 from ledger.books.chart import CHART, Account, NewAccount
 from ledger.books.directory import Book
-from ledger.books.evaluate import Line, Outcome, Posted, Proposal, Refused, Side, Transaction
+from ledger.books.evaluate import Outcome, Posted, Refused, Transaction
+from ledger.books.proposals import Line, Proposal, Side
 from ledger.books.tables import day_totals, entries, keys, transactions
 from ledger.database import connect
 from ledger.errors import Refusal

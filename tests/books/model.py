@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from ledger.books.evaluate import Line, Proposal
+from ledger.books.proposals import Line, Proposal
 
 DEBIT_NORMAL = {"asset", "expense", "memo_debit"}
 WITH_LOTS = {"2100", "2110", "2120", "2130", "2140", "2160", "2200"}

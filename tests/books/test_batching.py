@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books import batching, chart, directory, journal
 from ledger.books.directory import Book
-from ledger.books.evaluate import Line, Outcome, Posted, Proposal, Refused
+from ledger.books.evaluate import Outcome, Posted, Refused
+from ledger.books.proposals import Line, Proposal
 from ledger.books.tables import keys
 from ledger.days import BEIJING
 from ledger.errors import (

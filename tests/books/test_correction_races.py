@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books.directory import Book
-from ledger.books.evaluate import Outcome, Proposal, Transaction
+from ledger.books.evaluate import Outcome, Transaction
+from ledger.books.proposals import Proposal
 from ledger.errors import AlreadyRefunded, AlreadyReversed, InsufficientBalance, RefundTooLarge
 from tests.books.ledgers import (
     balances_of,

@@ -13,21 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.books.evaluate import (
-    DESCRIPTION_LENGTH,
-    LARGEST_TOTAL,
-    MOST,
-    AccountState,
-    Evaluation,
-    Line,
-    Outcome,
-    Posted,
-    Proposal,
-    Refused,
-    State,
-    evaluate,
-)
+from ledger.books.evaluate import LARGEST_TOTAL, AccountState, Evaluation, Outcome, Posted, Refused, State, evaluate
 from ledger.books.keys import KEY_LENGTH, Used
+from ledger.books.proposals import DESCRIPTION_LENGTH, MOST, Line, Proposal
 from ledger.days import BEIJING
 from ledger.errors import (
     AccountClosed,
@@ -138,7 +126,7 @@ def test_the_smallest_and_the_largest_amount_are_posted(amount: int) -> None:
 
 @pytest.mark.parametrize("lines", [0, 1])
 def test_a_transaction_has_two_lines_or_more(lines: int) -> None:
-    wanted = dataclasses.replace(earn(), lines=earn().lines[:lines])
+    wanted = earn()._replace(lines=earn().lines[:lines])
     assert refuse(earning(), wanted) == (InvalidField, {"field": "lines", "problem": "too_few"})
 
 
@@ -217,7 +205,7 @@ def test_a_kind_is_a_short_word(kind: str) -> None:
 @pytest.mark.parametrize("code", ["", "-5100", "51 00", "5100\n", "5100\x00", "５１００", "\ud800", "5" * 65])
 def test_what_is_no_account_code_is_refused_by_shape(code: str) -> None:
     good = earn()
-    wanted = dataclasses.replace(good, lines=(good.lines[0], dataclasses.replace(good.lines[1], account=code)))
+    wanted = good._replace(lines=(good.lines[0], good.lines[1]._replace(account=code)))
     assert refuse(earning(), wanted) == (
         InvalidField,
         {"field": "lines[1].account", "problem": "not_an_account_code"},
@@ -511,7 +499,7 @@ def test_the_same_key_for_another_call_in_one_batch_conflicts() -> None:
 
 def test_a_stored_refusal_stays_though_the_next_of_the_batch_brings_the_funds() -> None:
     spend = proposal("spend", debit="2100.a 25", credit="5100 25")
-    anew = dataclasses.replace(spend, key="spend anew")
+    anew = spend._replace(key="spend anew")
     result = evaluate(earning(), [spend, earn(), spend, anew], [UUID(int=n) for n in range(4)])
     first, _, again, other_key = result.outcomes
     assert isinstance(first, Refused)
@@ -566,7 +554,7 @@ def test_a_refused_reversal_leaves_the_next_one_free() -> None:
 
 
 def test_what_has_been_reversed_cannot_be_refunded_any_more() -> None:
-    wanted = dataclasses.replace(undo("k"), correction="refund")
+    wanted = undo("k")._replace(correction="refund")
     [outcome] = decide(rich(reversed=frozenset({ORIGINAL})), wanted)
     assert reason(refusal_of(outcome)) == (AlreadyReversed, {"transaction": ORIGINAL})
 
@@ -616,19 +604,19 @@ SOUND = [code for code in UNITS if code not in ("2100.frozen", "2100.closed")]
 PAIRS = [(one, other) for one in SOUND for other in SOUND if UNITS[one] == UNITS[other]]
 MISHAPS: dict[str, Callable[[Proposal], Proposal]] = {
     "none": lambda good: good,
-    "shape": lambda good: dataclasses.replace(good, kind="no kind"),
-    "amount": lambda good: dataclasses.replace(good, lines=(*good.lines, Line("5100", "debit", MOST + 1))),
-    "one line": lambda good: dataclasses.replace(good, lines=good.lines[:1]),
-    "account": lambda good: dataclasses.replace(good, lines=(*good.lines, Line("nowhere", "debit", 1))),
-    "unit": lambda good: dataclasses.replace(good, lines=(*good.lines, Line("5100", "debit", 1, "HR"))),
-    "balance": lambda good: dataclasses.replace(good, lines=(*good.lines, Line("5100", "debit", 1))),
-    "future": lambda good: dataclasses.replace(good, effective_at=NOW + timedelta(days=1)),
-    "past": lambda good: dataclasses.replace(good, effective_at=NOW - timedelta(days=20_000)),
-    "frozen": lambda good: dataclasses.replace(
-        good, lines=(*good.lines, *legs("debit", "5100 1"), *legs("credit", "2100.frozen 1"))
+    "shape": lambda good: good._replace(kind="no kind"),
+    "amount": lambda good: good._replace(lines=(*good.lines, Line("5100", "debit", MOST + 1))),
+    "one line": lambda good: good._replace(lines=good.lines[:1]),
+    "account": lambda good: good._replace(lines=(*good.lines, Line("nowhere", "debit", 1))),
+    "unit": lambda good: good._replace(lines=(*good.lines, Line("5100", "debit", 1, "HR"))),
+    "balance": lambda good: good._replace(lines=(*good.lines, Line("5100", "debit", 1))),
+    "future": lambda good: good._replace(effective_at=NOW + timedelta(days=1)),
+    "past": lambda good: good._replace(effective_at=NOW - timedelta(days=20_000)),
+    "frozen": lambda good: good._replace(
+        lines=(*good.lines, *legs("debit", "5100 1"), *legs("credit", "2100.frozen 1"))
     ),
-    "closed": lambda good: dataclasses.replace(
-        good, lines=(*good.lines, *legs("debit", "5100 1"), *legs("credit", "2100.closed 1"))
+    "closed": lambda good: good._replace(
+        lines=(*good.lines, *legs("debit", "5100 1"), *legs("credit", "2100.closed 1"))
     ),
 }
 

@@ -23,8 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.books import batching, chart, directory, guards, holds, integrity, journal, periods, tables
 from ledger.books.chart import NewAccount
 from ledger.books.directory import Book
-from ledger.books.evaluate import Line, Outcome, Posted, Proposal, Refused
+from ledger.books.evaluate import Outcome, Posted, Refused
 from ledger.books.integrity import BOOK_CHECKS, Finding
+from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
 from ledger.days import BEIJING
 from tests.conftest import OWNER, SERVICE, Server

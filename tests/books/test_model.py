@@ -22,7 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.books import balances, batching, chart, holds, integrity, journal, periods, statements
-from ledger.books.evaluate import Line, Outcome, Posted, Proposal, Refused, Side
+from ledger.books.evaluate import Outcome, Posted, Refused
+from ledger.books.proposals import Line, Proposal, Side
 from ledger.books.statements import StatementLine
 from ledger.database import connect
 from ledger.errors import Refusal
@@ -53,7 +54,7 @@ class Alone(Model):
 
     def post_lines(self, *lines: Line, **other: Any) -> model.Transaction:
         key = f"key {len(self.keys)}"
-        wanted = dataclasses.replace(proposal(key, debit="", credit=""), lines=lines, **other)
+        wanted = proposal(key, debit="", credit="")._replace(lines=lines, **other)
         return self.posted(self.submit([wanted], [uuid4()])[0])
 
     def posted(self, outcome: model.Outcome) -> model.Transaction:
@@ -203,7 +204,7 @@ def _legs_of(side: Side, written: str, today: date) -> Iterator[Line]:
         marks = {word[0]: word[1:] for word in words if word[0] in ">~"}
         [line] = legs(side, " ".join(word for word in words if word[0] not in ">~"))
         lapses_on = today + timedelta(days=int(marks["~"])) if "~" in marks else None
-        yield dataclasses.replace(line, overflow=marks.get(">"), lapses_on=lapses_on)
+        yield line._replace(overflow=marks.get(">"), lapses_on=lapses_on)
 
 
 MISHAPS: dict[str, Callable[[Wanted], Wanted]] = {

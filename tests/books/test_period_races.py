@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books import journal, periods
 from ledger.books.directory import Book
-from ledger.books.evaluate import Outcome, Proposal
+from ledger.books.evaluate import Outcome
+from ledger.books.proposals import Proposal
 from ledger.errors import PeriodClosed, PeriodOutOfOrder, SuspenseNotZero
 from tests.books.ledgers import (
     NOON,

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books import batching, chart, journal
 from ledger.books.directory import Book
-from ledger.books.evaluate import Outcome, Posted, Proposal
+from ledger.books.evaluate import Outcome, Posted
+from ledger.books.proposals import Proposal
 from ledger.books.tables import accounts, entries
 from ledger.earning import volunteers
 from ledger.errors import (

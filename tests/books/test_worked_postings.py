@@ -6,7 +6,6 @@ A table's left side is debited, its right side credited. Holds, corrections and 
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books import holds, integrity, journal, statements
 from ledger.books.directory import Book
-from ledger.books.evaluate import Side, Transaction
+from ledger.books.evaluate import Transaction
+from ledger.books.proposals import Side
 from tests.books.ledgers import (
     CLIENT,
     NOON,
@@ -339,8 +339,8 @@ async def test_t18_of_points_won_by_fraud_what_is_spent_becomes_a_receivable(dat
         correction="clawback",
         corrects=false_record.transaction_id,
     )
-    from_the_wallet = dataclasses.replace(t18.lines[0], overflow="1300.v")
-    clawed_back = await post(database, book, dataclasses.replace(t18, lines=(from_the_wallet, *t18.lines[1:])))
+    from_the_wallet = t18.lines[0]._replace(overflow="1300.v")
+    clawed_back = await post(database, book, t18._replace(lines=(from_the_wallet, *t18.lines[1:])))
 
     assert in_short(clawed_back) == [
         ("2100.v", "debit", 15),

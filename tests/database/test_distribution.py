@@ -20,7 +20,7 @@ import ledger.books.tables
 import ledger.earning.tables  # noqa: F401 # all tables must be known
 from ledger.books import batching, guards, integrity, journal
 from ledger.books.directory import Book
-from ledger.books.evaluate import Line, Proposal
+from ledger.books.proposals import Line, Proposal
 from ledger.database import connect, distribution, schema
 from ledger.database.distribution import DISTRIBUTED, REFERENCE
 from ledger.database.metadata import metadata

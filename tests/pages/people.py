@@ -17,7 +17,8 @@ from ledger.access import users
 from ledger.books import batching, chart
 from ledger.books.chart import NewAccount
 from ledger.books.directory import Book
-from ledger.books.evaluate import Line, Posted, Proposal, Transaction
+from ledger.books.evaluate import Posted, Transaction
+from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
 from ledger.earning import volunteers
 from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET, Volunteer
