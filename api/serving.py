@@ -26,6 +26,7 @@ from api import settings as settings_module
 from api.app import create_app
 from api.reach import Say, reached
 from api.settings import Settings
+from ledger import memory
 from ledger.database import connect, embedded, schema
 from ledger.errors import CannotListen, PortTaken, SettingInvalid
 
@@ -91,7 +92,9 @@ def application() -> Litestar:
     if settings.database_url is None:
         raise SettingInvalid("MEIDE_DATABASE_URL", "it is missing")
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    return create_app(settings, connect.to(settings.database_url))
+    service = create_app(settings, connect.to(settings.database_url))
+    memory.settle()
+    return service
 
 
 def _end_with_parent() -> None:
@@ -112,9 +115,34 @@ def configure_log(*, quiet: bool = False) -> None:
             structlog.processors.JSONRenderer(_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        logger_factory=lambda *_: _Lines(),
         cache_logger_on_first_use=True,
     )
+
+
+class _Lines:
+    """Writes to stderr what is logged in one turn of the event loop by one call: many answers go out in one."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def msg(self, line: bytes) -> None:
+        """Takes one line."""
+        self.lines.append(line)
+        if len(self.lines) > 1:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.write)
+        except RuntimeError:  # nothing runs any more, or yet
+            self.write()
+
+    debug = info = warning = error = critical = fatal = exception = msg
+
+    def write(self) -> None:
+        """Writes what has been collected."""
+        lines, self.lines = self.lines, []
+        sys.stderr.buffer.write(b"\n".join(lines) + b"\n")
+        sys.stderr.buffer.flush()
 
 
 def _json(event: dict[str, object], default: Callable[[object], object]) -> bytes:

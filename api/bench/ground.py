@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import calls
-from api.bench.measure import Progress, account_code, two_of
+from api.bench.measure import Progress, account_code, new_key, two_of
 from api.calls import NewLine, NewTransaction
 from ledger.books import batching, chart, directory
 from ledger.books.chart import NewAccount
@@ -123,7 +123,7 @@ async def wallets(ground: Ground, name: str, lapses: Sequence[int | None]) -> li
     amount = 10**9 // len(lapses)
     proposals = [
         proposal(
-            str(uuid4()),
+            new_key(),
             now,
             ((source, "debit", amount), (code, "credit", amount)),
             lapses_on=day_of(now) + timedelta(days=days) if days is not None else None,

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from uuid import uuid4
 
 import psutil  # type: ignore[import-untyped] # it ships no types
 
 from api import journal_files
 from api.bench.ground import UNIT, Ground
-from api.bench.measure import Measured, Run, account_code, surroundings, two_of
+from api.bench.measure import Measured, Run, account_code, new_key, surroundings, two_of
 from ledger.books import directory
 from ledger.days import day_of
 
@@ -98,7 +97,7 @@ async def _peak_of(ground: Ground, *command: str | Path) -> int:
 def _lines(transactions: int, accounts: int) -> Iterator[Sequence[object]]:
     today = day_of(datetime.now(UTC)).isoformat()
     for _ in range(transactions):
-        key = str(uuid4())
+        key = new_key()
         one, other = two_of(accounts)
         yield key, today, "bench", "", account_code(one), UNIT, 7, 0
         yield key, today, "bench", "", account_code(other), UNIT, 0, 7

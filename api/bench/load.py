@@ -12,12 +12,11 @@ import random
 import sys
 from time import perf_counter
 from typing import cast
-from uuid import uuid4
 
 import msgspec
 import uvloop
 
-from api.bench.measure import account_code, two_of
+from api.bench.measure import account_code, new_key, two_of
 
 _POOL = 5_000
 """Bodies that are made before the time begins; each is sent again and again under new keys."""
@@ -69,7 +68,7 @@ class Client(asyncio.Protocol):
 
     def send(self) -> None:
         """Sends the next request, under a new key."""
-        key = str(uuid4()).encode()
+        key = new_key().encode()
         if self.task.batch:
             items = [_keyed(random.choice(self.bodies), b"%b-%d" % (key, n)) for n in range(self.task.batch)]  # noqa: S311
             body = b'{"mode":"each","transactions":[%b]}' % b",".join(items)

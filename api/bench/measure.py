@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import itertools
 import os
 import random
 import statistics
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Final
+from uuid import uuid4
+
+from ledger import memory
 
 Progress = Callable[[str, int, int], None]
 """Hears what is being done, how much of it is done, and of how much."""
@@ -62,12 +66,21 @@ def two_of(count: int) -> tuple[int, int]:
     return one, other + (other >= one)
 
 
+_RUN: Final = uuid4().hex[:12]
+_numbers = itertools.count()
+
+
+def new_key() -> str:
+    """A key that nobody else has. They rise, as keys that begin with the time do (UUIDv7): the cheapest to store."""
+    return f"{_RUN}-{next(_numbers):012d}"
+
+
 async def closed_loop(callers: int, seconds: float, call: Callable[[int], Awaitable[float]]) -> Measured:
     """Callers who each call again as soon as they have their answer; `call` answers how many transactions it was worth.
 
     The calls under way when the time is up count, and so does the time until the last one is answered.
     """
-    gc.collect()  # what the set-up left behind is not the subject's
+    memory.settle()  # as the service does; what the set-up left behind is not the subject's
     latencies: list[float] = []
     done = 0.0
     begun = perf_counter()

@@ -36,8 +36,7 @@ function request()
     number = number + 1
     local one, other = math.random(0, {accounts} - 1), math.random(0, {accounts} - 2)
     if other >= one then other = other + 1 end
-    wrk.headers["Idempotency-Key"] = string.format(
-        "%08x-{run}-%d-%d", math.random(0, 4294967295), me, number)
+    wrk.headers["Idempotency-Key"] = string.format("{run}-%d-%09d", me, number)
     return wrk.format("POST", "{path}", nil, string.format(
         '{{"kind":"bench","effective_at":"{effective_at}","lines":[' ..
         '{{"account":"A%06d","side":"debit","amount":7}},' ..

@@ -6,17 +6,18 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from api.bench import ground as grounds
 from api.bench.ground import LATE, LATEST, UNIT, Ground, Leg
-from api.bench.measure import Measured, Run, account_code, closed_loop, two_of
+from api.bench.measure import Measured, Run, account_code, closed_loop, new_key, two_of
 from ledger.books import batching, holds
 from ledger.books.chart import NewAccount, companion_of
 from ledger.books.evaluate import Outcome, Posted
 from ledger.books.proposals import Proposal
 
 CALLERS: Final = 256
+DRAWN_A_SECOND: Final = 15_000
 HOT: Final = "hot"
 OUTLETS: Final = 100
 LOTS: Final = (30, 60, 90, 180, None)
@@ -35,9 +36,13 @@ def callers(count: int, draw: Draw, worth: int = 1) -> Prepare:
     async def prepare(ground: Ground) -> Run:
         async def run(seconds: int) -> Measured:
             begun = datetime.now(UTC)
+            # Drawn before the time begins, so that it is the ledger that is measured; whoever is faster draws on.
+            drawn = [draw(ground, begun) for _ in range(DRAWN_A_SECOND * seconds)]
+            drawn.reverse()
 
             async def call(_: int) -> int:
-                _id_of(*await batching.submit(ground.database, ground.book.book_id, [draw(ground, begun)]))
+                proposal = drawn.pop() if drawn else draw(ground, begun)
+                _id_of(*await batching.submit(ground.database, ground.book.book_id, [proposal]))
                 return worth
 
             return await closed_loop(count, seconds, call)
@@ -112,7 +117,7 @@ async def hold_and_capture(ground: Ground) -> Run:
                 amount=7,
                 expires_in=timedelta(minutes=5),
                 client="token:bench",
-                key=str(uuid4()),
+                key=new_key(),
                 call=f"hold 7 of {wallet}",
                 actor="token:bench",
             )
@@ -123,7 +128,7 @@ async def hold_and_capture(ground: Ground) -> Run:
                 hold,
                 to=random.choice(outlets).code,  # noqa: S311 - a draw, no secret
                 client="token:bench",
-                key=str(uuid4()),
+                key=new_key(),
                 call=f"capture {hold}",
                 actor="token:bench",
             )
@@ -137,7 +142,7 @@ async def hold_and_capture(ground: Ground) -> Run:
 
 
 def _drawn(now: datetime, legs: Sequence[Leg]) -> Proposal:
-    return grounds.proposal(str(uuid4()), now, legs)
+    return grounds.proposal(new_key(), now, legs)
 
 
 def _id_of(outcome: Outcome) -> UUID:
