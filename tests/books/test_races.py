@@ -249,6 +249,38 @@ async def test_two_batches_with_the_same_keys_in_different_order_wait_for_a_thir
     assert (await rows_stored(database, book))["transactions"] == 5
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["is refused by the database", "is written"])
+async def test_the_next_batch_on_an_account_takes_its_locks_while_one_is_written(
+    database: AsyncEngine, book: Book, kept: bool
+) -> None:
+    """What it then reads is what the other has left behind, and a third batch waits here until it has been decided."""
+    await opened(database, book, "3100", "2200", "5100", "2100.a", "2300.x")
+    first = proposal("k1", debit="5100 10", credit="2100.a 10")
+    second, third = (proposal(f"k{n}", debit="2100.a 10", credit="2300.x 10") for n in (2, 3))
+    async with database.begin() as tx:
+        await journal.post(tx, book.book_id, [proposal("k1", debit="3100 5", credit="2200 5", call="another")])
+        one = asyncio.create_task(submit(database, book, first))
+        await until_blocked_by(database, tx)  # decided, and its key is somebody's who has not committed
+        two = asyncio.create_task(submit(database, book, second))
+        await until_waiting(database, 2)
+        assert await waiting(database, tx) == 1
+        three = asyncio.create_task(submit(database, book, third))
+        if not kept:
+            await tx.rollback()
+    outcomes = [*await one, *await two, *await three]
+    if kept:  # the key stands for another call, so that nothing has come into the wallet
+        assert [type(refusal_of(outcome)) for outcome in outcomes] == [
+            IdempotencyConflict,
+            InsufficientBalance,
+            InsufficientBalance,
+        ]
+    else:
+        assert [was_posted(outcome) for outcome in outcomes] == [True, True, False]
+        await posted_in_order(database, book, "2100.a")
+    [gatherer] = (of[book.book_id] for of in batching._gatherers.values() if book.book_id in of)
+    assert (gatherer.lines, gatherer.under_way, gatherer.busy, gatherer.posters) == (0, 0, set(), set())
+
+
 async def test_calls_under_one_key_in_one_batch_are_one_transaction_its_replays_and_conflicts(
     database: AsyncEngine, book: Book
 ) -> None:
