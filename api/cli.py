@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, journal_files, problems, reach, settings
+from api import VERSION, journal_files, memory, problems, reach, settings
 from api.journal_files import NotThisFormat
 from api.problems import Language
 from api.settings import Settings
@@ -255,6 +255,7 @@ def import_journal(book: str, accounts: Path, entries: Path, dry_run: bool, stri
         task = bar.add_task(entries.name, total=sum(1 for _ in lines) if shown else None)
 
     async def work(database: AsyncEngine) -> journal_files.Report:
+        memory.settle()
         async with database.connect() as tx:
             into = await directory.find_book(tx, book)
         return await journal_files.import_journal(

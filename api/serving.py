@@ -22,11 +22,11 @@ import uvicorn
 from litestar import Litestar
 from uvicorn.supervisors import Multiprocess
 
+from api import memory
 from api import settings as settings_module
 from api.app import create_app
 from api.reach import Say, reached
 from api.settings import Settings
-from ledger import memory
 from ledger.database import connect, embedded, schema
 from ledger.errors import CannotListen, PortTaken, SettingInvalid
 

@@ -15,6 +15,7 @@ from time import perf_counter
 import psutil  # type: ignore[import-untyped] # it ships no types
 
 from api import journal_files
+from api import memory as process_memory
 from api.bench.ground import UNIT, Ground
 from api.bench.measure import Measured, Run, account_code, new_key, surroundings, two_of
 from ledger.books import directory
@@ -31,6 +32,7 @@ async def imports(ground: Ground) -> Run:
         nonlocal rate
         transactions = max(10, int(rate * seconds))
         _write(journal, journal_files.JOURNAL_COLUMNS, _lines(transactions, ground.accounts))
+        process_memory.settle()  # as the command does
         begun = perf_counter()
         report = await journal_files.import_journal(ground.database, ground.book.book_id, accounts, journal)
         rate = transactions / (perf_counter() - begun)

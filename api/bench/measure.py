@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Final
 from uuid import uuid4
 
-from ledger import memory
+from api import memory
 
 Progress = Callable[[str, int, int], None]
 """Hears what is being done, how much of it is done, and of how much."""

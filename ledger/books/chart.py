@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books.tables import accounts, units
+from ledger.database import distribution
 from ledger.errors import (
     AccountExists,
     AccountNotEmpty,
@@ -219,9 +220,8 @@ async def set_status(tx: AsyncConnection, book: int, code: str, status: Status) 
         for each, totals in found.items():
             if (balance := balance_of(*totals)) != 0:
                 raise AccountNotEmpty(each, balance)
-    await tx.execute(
-        text("SELECT public.account_set_status(:book, :code, :status)"), {"book": book, "code": code, "status": status}
-    )
+    write = text("SELECT public.account_set_status(:book, :code, :status)").bindparams(distribution.routed(book))
+    await tx.execute(write, {"code": code, "status": status})
 
 
 def balance_of(account_class: str, debits: int, credits: int) -> int:
@@ -275,5 +275,5 @@ async def _open(tx: AsyncConnection, book: int, planned: Iterable[Account]) -> s
         literal([getattr(account, column) for account in new], ARRAY(BIGINT if column == "floor" else TEXT))
         for column in columns
     ]
-    opened = await tx.execute(select(func.accounts_open(book, *arrays)))
+    opened = await tx.execute(select(func.accounts_open(distribution.routed(book), *arrays)))
     return set(opened.scalars())

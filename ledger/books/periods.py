@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.books.chart import balance_of
 from ledger.books.evaluate import NEVER_CLOSES
 from ledger.books.tables import accounts, closings, day_totals
-from ledger.database import connect
+from ledger.database import connect, distribution
 from ledger.days import day_of
 from ledger.errors import InvalidField, PeriodNotOver, PeriodOutOfOrder, SuspenseNotZero
 
@@ -86,7 +86,9 @@ def _period(day: date) -> str:
 
 async def _alone(tx: AsyncConnection, book: int) -> _History:
     """Waits until no posting is under way in the book and keeps new ones out until the transaction ends."""
-    row = (await tx.execute(text("SELECT * FROM public.periods_load(:book)"), {"book": book})).one()
+    row = (
+        await tx.execute(text("SELECT * FROM public.periods_load(:book)").bindparams(distribution.routed(book)))
+    ).one()
     closed: list[tuple[str, date | None]] = []
     through: date | None = None
     events = list(zip(row.c_period or (), row.c_action or (), row.c_closed_through or (), strict=True))
@@ -103,7 +105,6 @@ async def _write(
     tx: AsyncConnection, book: int, history: _History, period: str, action: str, through: date | None, actor: str
 ) -> None:
     written: dict[str, Any] = {
-        "book": book,
         "number": history.number + 1,
         "period": period,
         "action": action,
@@ -111,9 +112,8 @@ async def _write(
         "actor": actor,
         "now": history.now,
     }
-    await tx.execute(
-        text("SELECT public.periods_write(:book, :number, :period, :action, :through, :actor, :now)"), written
-    )
+    write = text("SELECT public.periods_write(:book, :number, :period, :action, :through, :actor, :now)")
+    await tx.execute(write.bindparams(distribution.routed(book)), written)
 
 
 async def _nothing_in_suspense(tx: AsyncConnection, book: int, day: date) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import Connection, ForeignKeyConstraint, text
+from sqlalchemy import BindParameter, Connection, ForeignKeyConstraint, Integer, bindparam, text
 
 from ledger.database import schema
 from ledger.database.metadata import metadata
@@ -41,6 +41,14 @@ def distribute(owner_url: str, service_role: str) -> list[str]:
             connection.execute(text(statement))
         schema.grant(connection, service_role)
     return [table for table in (*REFERENCE, *DISTRIBUTED) if table not in before]
+
+
+def routed(book: int) -> BindParameter[int]:
+    """The parameter `book` of a call of the journal's functions, written into the statement as a number.
+
+    As a parameter it would be a smaller integer or have a cast, and then the call is not sent to the book's node.
+    """
+    return bindparam("book", book, Integer, literal_execute=True)
 
 
 def _distributed(connection: Connection) -> frozenset[str]:
