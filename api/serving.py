@@ -25,6 +25,7 @@ from uvicorn.supervisors import Multiprocess
 from api import memory
 from api import settings as settings_module
 from api.app import create_app
+from api.one_write import OneWrite
 from api.reach import Say, reached
 from api.settings import Settings
 from ledger.database import connect, embedded, schema
@@ -68,7 +69,7 @@ def serve(
             "api.serving:application",
             factory=True,
             loop="uvloop",
-            http="httptools",
+            http=OneWrite,
             workers=workers,
             timeout_graceful_shutdown=GRACE,
             timeout_worker_healthcheck=SLOWEST,

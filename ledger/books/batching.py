@@ -188,9 +188,12 @@ async def _post(gatherer: _Gatherer, batch: _Batch) -> None:
             if gatherer.lines * 2 >= batch.lines:
                 loop.call_soon(_answer, results)  # while the database is at the next batch
             else:
-                for start in range(0, len(results), ANSWERED_TOGETHER):
-                    _answer(results[start : start + ANSWERED_TOGETHER])
-                    await asyncio.sleep(0)  # those who have been answered may have more: it goes into the next batch
+                try:
+                    for start in range(0, len(results), ANSWERED_TOGETHER):
+                        _answer(results[start : start + ANSWERED_TOGETHER])
+                        await asyncio.sleep(0)  # those who have been answered may have more: for the next batch
+                finally:
+                    _answer(results)
             batch = _next(gatherer)
     except BaseException:  # the loop is going down: nobody shall wait for ever
         for call in (*batch.calls, *gatherer.waiting):
@@ -233,12 +236,16 @@ async def _results(gatherer: _Gatherer, batch: _Batch) -> _Results:
         [fault for call in batch.calls for fault in call.asked.faults],
         batch.codes.copy(),
     )
-    try:
-        outcomes = iter(await _commit(batch.calls[0].database, book, asked, decided))
-    except Exception as error:
-        if _is_lost(error) or (len(asked.proposals) == 1 and not _is_key_conflict(error)):
-            return [(call, error) for call in batch.calls]
-        return [(call, await _alone(book, call)) for call in batch.calls]
+    for again in (True, False):
+        try:
+            outcomes = iter(await _commit(batch.calls[0].database, book, asked, decided))
+        except Exception as error:
+            if again and _is_nobodys_fault(error):
+                continue  # together once more: one by one they would wait for longer
+            if _is_lost(error) or (len(asked.proposals) == 1 and not _is_key_conflict(error)):
+                return [(call, error) for call in batch.calls]
+            return [(call, await _alone(book, call)) for call in batch.calls]
+        break
     return [(call, [next(outcomes) for _ in call.asked.proposals]) for call in batch.calls]
 
 
@@ -263,6 +270,11 @@ async def _one(database: AsyncEngine, book: int, proposal: Proposal) -> Outcome:
 
 def _is_key_conflict(error: Exception) -> bool:
     return connect.violation(error) == ("23505", "keys_pkey")
+
+
+def _is_nobodys_fault(error: Exception) -> bool:
+    """Whether the time was over (of the statement, of a lock, of the transaction) or a deadlock was broken."""
+    return connect.violation(error)[0] in ("57014", "55P03", "40P01", "MD001")
 
 
 def _is_lost(error: Exception) -> bool:

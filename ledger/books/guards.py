@@ -107,7 +107,7 @@ CONSTRAINTS: Final[Mapping[tuple[str, str], str]] = {
 """Constraints and indexes: without its index a posting would read whole tables."""
 
 FUNCTIONS: Final[Mapping[str, str]] = {
-    "journal_load": "52f12e445e43bc852fbf90e3a849d8dc",
+    "journal_load": "efe955beccd9c9be3c5f6e4bb083c477",
     "journal_write": "7abde105f07dca59d92652b896c0bf0b",
     "periods_load": "fbcc7f6c15294deafb161f9f1c0a0846",
     "periods_write": "b05c47cf4d6c98528ec7ca78c6679ec4",

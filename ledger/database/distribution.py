@@ -85,8 +85,6 @@ def statements(done: Collection[str] = ()) -> list[str]:
         *(f"SELECT create_reference_table('public.{table}')" for table in REFERENCE if table in moving),
         *(_distributing(table) for table in DISTRIBUTED if table in moving),
         *(f"ALTER TABLE public.{key.table.name} ADD CONSTRAINT {key.name} {_definition(key)}" for key in keys),
-        # One plan for all books is quickest on one node; to send a statement to another, its book must be known.
-        *(f"ALTER FUNCTION public.{function} RESET plan_cache_mode" for function in sorted(schema.functions())),
         # Also when they have been registered before: a migration may have made them anew.
         *(
             f"SELECT create_distributed_function('public.{function}'::regproc::regprocedure, 'p_book',"

@@ -31,6 +31,8 @@ class Statement(NamedTuple):
 COMMIT: Final = Statement(b"meide_commit", b"COMMIT")
 _BEGIN: Final = Statement(b"meide_begin", b"BEGIN")
 _DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
+_FORGOTTEN: Final = ("0A000", "26000", "42P05")
+"""What was prepared is gone or no more as it was: somebody has changed the function, or a pooler stands between."""
 
 
 class _Order(NamedTuple):
@@ -59,7 +61,10 @@ async def run(
         results = await connection.wait(_converse(connection.pgconn, orders, known))
         for result in results:
             if result.status not in _DONE:
-                raise psycopg.errors.error_from_result(result, connection.info.encoding)
+                error = psycopg.errors.error_from_result(result, connection.info.encoding)
+                if error.sqlstate in _FORGOTTEN:
+                    connection.pgconn.finish()  # the pool replaces it
+                raise error
         return [row for result in results if result.nfields for row in _rows(transformer, result)]
 
 
@@ -79,7 +84,7 @@ def _converse(pgconn: PGconn, orders: Sequence[_Order], known: set[Statement]) -
         order.send()
     pgconn.pipeline_sync()
     while pgconn.flush():
-        if (yield Wait.RW) & Ready.R:
+        if ((yield Wait.RW) or 0) & Ready.R:  # nothing is sent to us when we are cancelled
             pgconn.consume_input()
     results: list[PGresult] = []
     while True:

@@ -23,7 +23,10 @@ depends_on = None
 # returns as they are when it has them. Transactions that are to be corrected are locked in the order of their ids,
 # then the accounts in the order of their codes, everywhere. FOR NO KEY UPDATE, because nobody's foreign key needs to
 # wait for a balance. An account that was opened while the locks were waited for is not there yet for this posting.
-# One plan serves all calls: looking up each row by its index is right for a batch, whatever the statistics say.
+#
+# Rows are looked up one by one by their keys (LATERAL … OFFSET 0, which the planner leaves as it stands). Left to the
+# statistics, which know nothing of a new book and guess that a book is a two-hundredth of its table, batches have read
+# all accounts and keys of a book each time. For the same reason no plan is kept from when the tables were small.
 LOAD = """
 CREATE FUNCTION public.journal_load(
     p_book integer, p_codes text[], p_clients text[], p_keys text[], p_corrected uuid[], p_holds uuid[],
@@ -42,7 +45,8 @@ CREATE FUNCTION public.journal_load(
     OUT m_amount bigint[],
     OUT g_transaction uuid[], OUT g_account bigint[], OUT g_amount bigint[]
 ) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-  SET plan_cache_mode = force_generic_plan AS $$
+  SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
 DECLARE
     codes text[] := p_codes;
     sources uuid[];
@@ -67,8 +71,9 @@ BEGIN
            array_agg(a.status), array_agg(a.kind), array_agg(a.debits), array_agg(a.credits), array_agg(a.number),
            array_agg(a.recorded_at)
       INTO a_code, a_id, a_class, a_unit, a_floor, a_status, a_kind, a_debits, a_credits, a_number, a_recorded
-      FROM (SELECT * FROM public.accounts WHERE book_id = p_book AND code = ANY (codes)
-            ORDER BY code FOR NO KEY UPDATE) AS a;
+      FROM (SELECT unnest(codes) COLLATE "C" AS code ORDER BY 1) AS wanted
+     CROSS JOIN LATERAL (SELECT * FROM public.accounts WHERE book_id = p_book AND accounts.code = wanted.code
+                         FOR NO KEY UPDATE OFFSET 0) AS a;
 
     SELECT b.first_day INTO first_day FROM public.books b WHERE b.book_id = p_book;
     SELECT c.closed_through INTO closed_through FROM public.closings c
@@ -77,7 +82,9 @@ BEGIN
            array_agg(k.refusal::text)
       INTO k_client, k_key, k_call, k_transaction, k_refusal
       FROM unnest(p_clients, p_keys) AS wanted (client, key)
-      JOIN public.keys k ON k.book_id = p_book AND k.client = wanted.client AND k.key = wanted.key;
+     CROSS JOIN LATERAL (SELECT * FROM public.keys
+                          WHERE book_id = p_book AND keys.client = wanted.client AND keys.key = wanted.key
+                         OFFSET 0) AS k;
 
     IF cardinality(p_corrected) > 0 THEN
         SELECT array_agg(t.corrects) INTO reversed FROM public.transactions t
@@ -134,8 +141,10 @@ BEGIN
                array_agg(l.origin), array_agg(l.lapses_on), array_agg(l.remaining)
           INTO l_account, l_number, l_part, l_transaction, l_origin, l_lapses_on, l_remaining
           FROM (SELECT o.account_id, o.number, o.part, o.transaction_id, o.origin, o.lapses_on, o.remaining
-                  FROM public.lots o
-                 WHERE o.book_id = p_book AND o.account_id = ANY (a_id) AND o.remaining > 0
+                  FROM unnest(a_id) AS wanted (account_id)
+                 CROSS JOIN LATERAL (SELECT * FROM public.lots
+                                      WHERE book_id = p_book AND lots.account_id = wanted.account_id AND remaining > 0
+                                     OFFSET 0) AS o
                 UNION
                 SELECT o.account_id, o.number, o.part, o.transaction_id, o.origin, o.lapses_on, o.remaining
                   FROM unnest(m_account, m_number, m_part) AS m (account_id, number, part)
@@ -165,7 +174,8 @@ CREATE FUNCTION public.journal_write(
     h_id uuid[], h_account bigint[], h_held bigint[], h_amount bigint[], h_expires_at timestamptz[],
     x_id uuid[], x_ending text[], x_by uuid[]
 ) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-  SET plan_cache_mode = force_generic_plan AS $$
+  SET plan_cache_mode = force_custom_plan
+AS $$
 DECLARE
     touched bigint;
 BEGIN

@@ -110,6 +110,35 @@ async def test_who_is_cancelled_while_it_waits_leaves_a_connection_that_works(
     assert await numbers(tx) == []
 
 
+async def test_who_is_cancelled_while_it_sends_is_cancelled(tx: AsyncConnection) -> None:
+    driver = await tx.begin() and await connect.driver(tx)
+    pid = driver.info.backend_pid
+    sending = asyncio.create_task(run(tx, (PAIR, (Bigints([]), Texts(["字" * 1_000_000] * 20)))))
+    await asyncio.sleep(0)  # it has begun, and no socket takes so much at once
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    await tx.rollback()
+    assert await run(tx, (DIVIDE, (Bigints([2]),))) == [{"sixth": 3}]
+    assert (await connect.driver(tx)).info.backend_pid == pid
+
+
+async def test_a_connection_whose_statements_are_forgotten_is_replaced(database: AsyncEngine) -> None:
+    alone = connect.to(database.url.render_as_string(hide_password=False), connections=1)
+
+    async def ask() -> list[dict[str, object]]:
+        async with alone.begin() as tx:
+            return await run(tx, (DIVIDE, (Bigints([1]),)))
+
+    assert await ask() == [{"sixth": 6}]
+    async with alone.begin() as tx:
+        await tx.execute(text("DEALLOCATE ALL"))
+    with pytest.raises((DBAPIError, psycopg.Error)):
+        await ask()
+    assert await ask() == [{"sixth": 6}]
+    await alone.dispose()
+
+
 async def lost(database: AsyncEngine) -> None:
     async with database.begin() as tx:
         [row] = await run(tx, (Statement(b"me", b"SELECT pg_backend_pid() AS pid"), ()))
