@@ -57,7 +57,8 @@ async def run(
             queries = ((_BEGIN, ()), *queries)
         transformer = adapt.Transformer.from_context(connection)
         known = _prepared.setdefault(connection, set())
-        orders = [order for query in queries for order in _orders(connection.pgconn, transformer, known, *query)]
+        prepared = known.copy()
+        orders = [order for query in queries for order in _orders(connection.pgconn, transformer, prepared, *query)]
         results = await connection.wait(_converse(connection.pgconn, orders, known))
         for result in results:
             if result.status not in _DONE:
@@ -69,10 +70,11 @@ async def run(
 
 
 def _orders(
-    pgconn: PGconn, transformer: Transformer, known: set[Statement], statement: Statement, parameters: Sequence[Any]
+    pgconn: PGconn, transformer: Transformer, prepared: set[Statement], statement: Statement, parameters: Sequence[Any]
 ) -> Iterator[_Order]:
     values = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
-    if statement not in known:
+    if statement not in prepared:
+        prepared.add(statement)
         yield _Order(partial(pgconn.send_prepare, statement.name, statement.sql, transformer.types), statement)
     yield _Order(partial(pgconn.send_query_prepared, statement.name, values, transformer.formats, Format.BINARY))
 
