@@ -143,7 +143,7 @@ SETTLED_AFTER: Final = datetime.timedelta(seconds=30)
 """The longest that a writer may run: what was recorded longer ago is committed, or never will be."""
 
 # The number of an account's last entry recorded before two instants: recorded times rise with the numbers, so it is
-# found by halving, one look into the primary key each time.
+# found by halving, one look into the primary key each time (OFFSET 0: and never by reading the whole account instead).
 _SEARCH: Final = """
     WITH RECURSIVE a AS (
         SELECT account_id, code, name, class, unit, number FROM accounts WHERE book_id = :book AND code = :code),
@@ -153,7 +153,9 @@ _SEARCH: Final = """
         SELECT s.which, CASE WHEN known.so THEN e.number ELSE s.low END,
                CASE WHEN known.so THEN s.high ELSE e.number - 1 END
         FROM search s CROSS JOIN a
-        JOIN entries e ON e.book_id = :book AND e.account_id = a.account_id AND e.number = (s.low + s.high + 1) / 2
+        CROSS JOIN LATERAL (SELECT number, recorded_at FROM entries
+                             WHERE book_id = :book AND account_id = a.account_id AND number = (s.low + s.high + 1) / 2
+                            OFFSET 0) AS e
         CROSS JOIN LATERAL (SELECT CASE s.which WHEN 1 THEN e.recorded_at <= :known_at
                                                 ELSE e.recorded_at < :next_day END AS so) AS known
         WHERE s.low < s.high),
