@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.types.numeric import Int4
-from sqlalchemy import Uuid, any_, literal, select
+from sqlalchemy import Uuid, any_, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -151,10 +151,16 @@ async def read_many(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict
     )
     found = {head["transaction_id"]: head for head in heads.mappings()}
     legs: dict[UUID, list[Entry]] = {}
+    account = (
+        select(accounts.c.code)
+        .where(accounts.c.book_id == book, accounts.c.account_id == entries.c.account_id)
+        .offset(0)  # looked up for each entry, however small the planner thinks the book
+        .lateral()
+    )
     rows = await tx.execute(
         select(
             entries.c.transaction_id,
-            accounts.c.code,
+            account.c.code,
             entries.c.account_id,
             entries.c.unit,
             entries.c.debit,
@@ -162,7 +168,7 @@ async def read_many(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict
             entries.c.number,
             entries.c.balance_after,
         )
-        .join(accounts, (accounts.c.book_id == book) & (accounts.c.account_id == entries.c.account_id))
+        .join(account, true())
         .where(entries.c.book_id == book, entries.c.transaction_id == any_(literal(list(found), ARRAY(Uuid))))
         .order_by(entries.c.transaction_id, entries.c.line)
     )
