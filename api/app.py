@@ -17,11 +17,11 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Message
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, pages
+from api import VERSION, answers, auth, pages
 from api.requests import BadJson, NotJson, StrictRequest
-from api.routes import books, holds, operations, periods, postings, sessions
+from api.routes import approvals, books, holds, operations, people, periods, postings, sessions
 from api.settings import Settings
-from ledger.access.sessions import Principal
+from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
 
 MOST_BODY: Final = 64 * 1024
@@ -91,7 +91,15 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
 
     rest = Router(
         path="/api/v1",
-        route_handlers=[sessions.router, books.router, postings.router, holds.router, periods.router],
+        route_handlers=[
+            sessions.router,
+            people.router,
+            books.router,
+            postings.router,
+            approvals.router,
+            holds.router,
+            periods.router,
+        ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
     handlers: Any = {
@@ -113,7 +121,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         template_config=pages.TEMPLATES,
         request_max_body_size=MOST_BODY,
         on_shutdown=[dispose],
-        state=State({"settings": settings}),
+        state=State({"settings": settings, "doors": auth.Doors(database)}),
         openapi_config=OpenAPIConfig(
             title="Meide Ledger 美德账本",
             version=VERSION,

@@ -1,63 +1,294 @@
-"""Who is calling: the principal of a request, from a bearer token (API) or a cookie (pages)."""
+"""Who is calling, and may they: sign-in, the principal of a call, and what its handler says that it takes.
+
+Each handler of the API names its right in `opt`: `right` is what the caller must have, for the whole book unless
+`scoped` says that the handler itself asks `within` for what it touches. `unchanged`: also with a password that somebody
+else has seen. A handler that names no right is nobody's.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
+from uuid import UUID
 
-import jwt
 from litestar import Request
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.access import sessions, users
-from ledger.access.sessions import Principal
-from ledger.books import directory
-from ledger.errors import NotAllowed, SessionEnded
-
-COOKIE: Final = "meide_session"
-
-
-async def signed_in(request: Request[Any, Any, Any]) -> None:
-    """Before a call of the API: only with a valid bearer token; SessionEnded. The principal becomes the request's user.
-
-    It runs before anything of the request is read, so that a stranger learns nothing from errors. It is a hook and not
-    one of the framework's guards, since for each of those the framework copies the handler at every request.
-    """
-    scheme, _space, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise SessionEnded
-    me, ends = _recognised(token.strip(), request.app.state.settings.session_keys)
-    if now().timestamp() >= ends:
-        raise SessionEnded
-    request.scope["user"] = me
-
-
-async def works_on_the_book(request: Request[Any, Any, Any]) -> None:
-    """Before a call of the books: only by its operators; NotAllowed does not tell whether the book exists."""
-    await signed_in(request)
-    me: Principal = request.user
-    if me.role != "operator" or request.path_params.get("book", me.book) != me.book:
-        raise NotAllowed
-
-
-@lru_cache(maxsize=4096)
-def _recognised(token: str, keys: tuple[str, ...]) -> tuple[Principal, int]:
-    """Whom a token speaks of, and when it ends. A signature that was right stays right: only the end is asked again."""
-    me = sessions.recognise(token, keys)
-    return me, jwt.decode(token, options={"verify_signature": False})["exp"]
-
-
-async def sign_in(database: AsyncEngine, login: str, password: str) -> Principal:
-    """Who has this login and password; WrongPassword. No connection is held while the password is looked at."""
-    async with database.connect() as tx:
-        candidate = await users.find(tx, login)
-    user = await users.verify(candidate, password)
-    async with database.connect() as tx:
-        book = await directory.book_code(tx, user.book_id)
-    return sessions.begin(user, book, now())
+from api.settings import Settings
+from ledger.access import attempts, rights, sessions, tokens, users
+from ledger.access.rights import Principal, Right
+from ledger.access.tokens import Token
+from ledger.books import approvals, directory
+from ledger.database.gather import Gathered
+from ledger.days import day_of
+from ledger.earning import organisations
+from ledger.earning.organisations import Belonging
+from ledger.errors import ChangeNeeded, NotAllowed, SessionEnded, UnknownBook
 
 
 def now() -> datetime:
     """The service's clock: for sessions only, which are not in the books."""
     return datetime.now(UTC)
+
+
+def today() -> date:
+    """The day on which rights are asked for."""
+    return day_of(now())
+
+
+# --- every call ------------------------------------------------------------------------------------------------------
+
+
+class Doors:
+    """What every call asks of the database: does its device or its token still live?"""
+
+    def __init__(self, database: AsyncEngine) -> None:
+        self._books: dict[int, str] = {}
+        self.devices: Gathered[UUID, bool] = Gathered(database, self._alive)
+        self.tokens: Gathered[bytes, Principal] = Gathered(database, self._holders)
+
+    async def _alive(self, tx: AsyncConnection, asked: Sequence[UUID]) -> Mapping[UUID, bool]:
+        return await sessions.alive(tx, asked, now())
+
+    async def _holders(self, tx: AsyncConnection, digests: Sequence[bytes]) -> Mapping[bytes, Principal]:
+        found: Mapping[bytes, Token] = await tokens.find(tx, digests, now())
+        for book in {token.book_id for token in found.values()} - self._books.keys():
+            self._books[book] = await directory.book_code(tx, book)  # a book keeps its code
+        return {digest: token.principal(self._books[token.book_id]) for digest, token in found.items()}
+
+
+async def admitted(request: Request[Any, Any, Any]) -> None:
+    """Before a call of the API: SessionEnded, ChangeNeeded, NotAllowed. The principal becomes the request's user.
+
+    It runs before anything of the request is read, so that a stranger learns nothing from errors. It is a hook and not
+    one of the framework's guards, since for each of those the framework copies the handler at every request.
+    """
+    me = await _caller(request)
+    request.scope["user"] = me
+    asked = request.route_handler.opt
+    if me.must_change and not asked.get("unchanged"):
+        raise ChangeNeeded
+    held = rights.reach(me, asked["right"], today())
+    # Whether another book exists is not told.
+    if request.path_params.get("book", me.book) != me.book or not (held.book or (held and asked.get("scoped"))):
+        raise NotAllowed
+
+
+async def _caller(request: Request[Any, Any, Any]) -> Principal:
+    scheme, _space, token = request.headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise SessionEnded
+    doors: Doors = request.app.state.doors
+    if tokens.is_token(token):
+        holder = await doors.tokens(tokens.digest(token))
+        if holder is None:
+            raise SessionEnded
+        return holder
+    me, ends = _recognised(token, request.app.state.settings.session_keys)
+    if now() >= ends or me.device is None or not await doors.devices(me.device):
+        raise SessionEnded
+    return me
+
+
+@lru_cache(maxsize=4096)
+def _recognised(token: str, keys: tuple[str, ...]) -> tuple[Principal, datetime]:
+    """Whom a token speaks of, and when it ends. A signature that was right stays right: only the end is asked again."""
+    return sessions.recognise(token, keys)
+
+
+# --- how far a right reaches -----------------------------------------------------------------------------------------
+
+
+def within(me: Principal, right: Right, line: Sequence[str]) -> None:
+    """NotAllowed unless the right reaches what belongs to this line of organisations."""
+    rights.require(me, right, today(), line)
+
+
+async def reaches(
+    tx: AsyncConnection, me: Principal, right: Right, codes: Iterable[str], *, some: bool = False
+) -> bool:
+    """Whether the right reaches all (or `some`) of these accounts; for who has it for the whole book it does."""
+    held = rights.reach(me, right, today())
+    if held.book:
+        return True
+    wanted = set(codes)
+    found = await organisations.of_accounts(tx, me.book_id, wanted)
+    reached = [code in found and held.includes(found[code].line) for code in wanted]
+    return any(reached) if some else all(reached)
+
+
+async def within_accounts(
+    tx: AsyncConnection, me: Principal, right: Right, codes: Iterable[str], *, some: bool = False
+) -> None:
+    """NotAllowed unless the right reaches these accounts. Whether an account exists is not told to strangers."""
+    if not await reaches(tx, me, right, codes, some=some):
+        raise NotAllowed
+
+
+async def may_post(database: AsyncEngine, me: Principal, codes: Iterable[str]) -> None:
+    """Whether `me` may post to these accounts without anybody else: NotAllowed, NeedsApproval.
+
+    A token posts to accounts whose codes begin as it says; a person to those of her organisations, and to nobody's
+    wallet, hours or rewards.
+    """
+    wanted = set(codes)
+    if me.kind != "user":
+        if not all(map(me.may_touch, wanted)):
+            raise NotAllowed
+        return
+    async with database.connect() as tx:
+        found: Mapping[str, Belonging] = await organisations.of_accounts(tx, me.book_id, wanted)
+    held = rights.reach(me, Right.POST, today())
+    if not all(held.book or (code in found and held.includes(found[code].line)) for code in wanted):
+        raise NotAllowed
+    approvals.alone({code: each.kind for code, each in found.items()})
+
+
+# --- signing in ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What somebody signs in with, and from where. `browser`: a page's session, else a program's."""
+
+    login: str
+    secret: str
+    address: str
+    label: str
+    browser: bool
+    book: str | None = None
+    new_secret: str | None = None
+
+    def __repr__(self) -> str:
+        return "SignIn(…)"
+
+
+async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> tuple[Principal, str]:
+    """The principal on a new device, and its secret or refresh token.
+
+    TooManyAttempts, WrongPassword, ChangeNeeded (a program without a new password), InvalidField (of the new one),
+    NotAllowed (no role in that book). No connection is held while the password is looked at.
+    """
+    attempt = await _begin_attempt(database, settings, given.login, given.address)
+    async with database.connect() as tx:
+        book_id = await _book_id(tx, given.book)
+        candidates = await users.find(tx, given.login, book_id)
+    found = await users.verify(candidates, given.secret)
+    assert found.user is not None, "verified"
+    async with database.begin() as tx:
+        await attempts.succeeded(tx, attempt)
+    if found.user.must_change and given.new_secret is None and not given.browser:
+        raise ChangeNeeded
+    async with database.begin() as tx:
+        if given.new_secret is not None:
+            await users.change_secret(tx, found.user.user_id, given.new_secret)
+            await sessions.end_all(tx, found.user.user_id, now(), "password_changed")
+        user = await users.user(tx, found.user.user_id)
+        grants = await users.grants_of(tx, user.user_id, today())
+        chosen = sessions.choose(grants, found.book_id if given.book is None else book_id)
+        if chosen is None:
+            raise NotAllowed
+        me = sessions.principal(user, grants, chosen, await directory.book_code(tx, chosen))
+        return await sessions.begin(tx, me, given.label, now(), browser=given.browser)
+
+
+async def refresh(database: AsyncEngine, token: str, book: str | None = None) -> tuple[Principal, str]:
+    """The principal of a program that goes on, as her roles are now, and its next refresh token; SessionEnded."""
+    async with database.begin() as tx:
+        renewed = await sessions.refresh(tx, token, now())
+        if renewed is not None:
+            user = await users.user(tx, renewed.user_id)
+            grants = await users.grants_of(tx, renewed.user_id, today())
+            chosen = renewed.book_id if book is None else await _book_id(tx, book)
+            if chosen in grants and chosen is not None:
+                if chosen != renewed.book_id:
+                    await sessions.move(tx, renewed.device_id, chosen)
+                code = await directory.book_code(tx, chosen)
+                me = sessions.principal(
+                    user,
+                    grants,
+                    chosen,
+                    code,
+                    device=renewed.device_id,
+                    signed_in_at=renewed.signed_in_at,
+                )
+                return me, renewed.refresh_token
+    # Not within the block: that a stolen token has ended its device is to stay.
+    raise SessionEnded
+
+
+async def change_secret(
+    database: AsyncEngine, settings: Settings, me: Principal, current: str, new: str, address: str
+) -> None:
+    """Changes her password or PIN and signs her out on all other devices.
+
+    TooManyAttempts, WrongPassword, InvalidField.
+    """
+    attempt = await _begin_attempt(database, settings, me.name, address)
+    async with database.connect() as tx:
+        mine = await users.candidate(tx, me.number)
+    await users.verify([mine], current)
+    async with database.begin() as tx:
+        await attempts.succeeded(tx, attempt)
+        await users.change_secret(tx, me.number, new)
+        await sessions.end_all(tx, me.number, now(), "password_changed", but=me.device)
+
+
+async def _begin_attempt(database: AsyncEngine, settings: Settings, name: str, address: str) -> bytes:
+    attempt = attempts.digest(settings.session_keys[0], name, address)
+    async with database.begin() as tx:
+        await attempts.begin(tx, attempt, now())
+    return attempt
+
+
+async def _book_id(tx: AsyncConnection, code: str | None) -> int | None:
+    """A book that does not exist has the number of none: who names it learns nothing more than a wrong password."""
+    try:
+        return None if code is None else (await directory.find_book(tx, code)).book_id
+    except UnknownBook:
+        return 0
+
+
+async def of_browser(tx: AsyncConnection, secret: str) -> Principal:
+    """Whose browser it is, as her roles are now; SessionEnded."""
+    user_id, book_id, device, signed_in_at = await sessions.of_browser(tx, secret, now())
+    user = await users.user(tx, user_id)
+    grants = await users.grants_of(tx, user_id, today())
+    if book_id not in grants:
+        raise SessionEnded
+    code = await directory.book_code(tx, book_id)
+    return sessions.principal(user, grants, book_id, code, device=device, signed_in_at=signed_in_at)
+
+
+def address_of(request: Request[Any, Any, Any]) -> str:
+    """Where a request comes from: the server has put there what a trusted proxy says, and nobody else's word."""
+    return request.client.host if request.client is not None else ""
+
+
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("MicroMessenger", "微信"),
+    ("Firefox", "Firefox"),
+    ("Chrom", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("HarmonyOS", "HarmonyOS"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("Linux", "Linux"),
+)
+
+
+def label_of(request: Request[Any, Any, Any]) -> str:
+    """What a list of devices calls this browser, in words of ours: what it says of itself could be anything."""
+    agent = request.headers.get("user-agent", "")
+    named = [next((name for mark, name in known if mark in agent), "") for known in (_BROWSERS, _SYSTEMS)]
+    return ", ".join(name for name in named if name) or "?"

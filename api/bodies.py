@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from litestar.params import Parameter
 
 from ledger.days import BEIJING
 from ledger.errors import InvalidField
+
+Limit = Annotated[int, Parameter(ge=1, le=200)]
+"""How many items a page has at most."""
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

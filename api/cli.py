@@ -19,18 +19,27 @@ from click.exceptions import Exit
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import VERSION, journal_files, memory, problems, reach, settings
 from api.journal_files import NotThisFormat
 from api.problems import Language
 from api.settings import Settings
-from ledger.access import users
+from ledger.access import rights, sessions, tokens, users
+from ledger.access.rights import Grant
 from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, distribution, embedded, schema
-from ledger.earning import volunteers
-from ledger.errors import DatabaseRefused, DemoNeedsOwnServer, Fault, Refusal, SettingInvalid, UnknownVolunteer
+from ledger.earning import organisations, volunteers
+from ledger.errors import (
+    DatabaseRefused,
+    DemoNeedsOwnServer,
+    Fault,
+    Refusal,
+    SettingInvalid,
+    UnknownUser,
+    UnknownVolunteer,
+)
 
 T = TypeVar("T")
 
@@ -38,6 +47,21 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 of_book = click.option("--book", required=True, metavar="CODE", help="The book.")
 on_port = click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
 A_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def with_role(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which role somebody gets."""
+    for option in (
+        click.option("--until", type=A_DAY, help="The last day of a staff role; an auditor needs one."),
+        click.option("--outlet", metavar="CODE", help="The shop of a merchant."),
+        click.option("--volunteer", metavar="NO", help="The volunteer number; registered in the book if it is new."),
+        click.option("--organisation", metavar="CODE", help="Staff of this organisation and those below it only."),
+        click.option("--role", required=True, multiple=True, type=click.Choice(rights.ROLES)),
+    ):
+        command = option(command)
+    return command
+
+
 A_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 
@@ -199,37 +223,165 @@ def user() -> None:
 @user.command("create")
 @click.argument("login")
 @of_book
-@click.option("--role", required=True, type=click.Choice(["operator", "volunteer"]))
-@click.option("--volunteer", metavar="NO", help="The volunteer number; registered in the book if it is new.")
+@with_role
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of making one.")
 @as_json
-def create_user(
-    login: str, book: str, role: users.Role, volunteer: str | None, password_stdin: bool, as_json: bool
-) -> None:
-    """Let somebody sign in to a book."""
+def create_user(login: str, book: str, password_stdin: bool, as_json: bool, **role: Any) -> None:
+    """Let somebody sign in to a book. Several roles, e.g. for who runs a small programme alone: repeat --role."""
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(9)
 
     async def work(database: AsyncEngine) -> list[str]:
         async with database.begin() as tx:
             into = await directory.find_book(tx, book)
-            await users.create(tx, login, password, into.book_id, role, volunteer)
-            if volunteer is None:
-                return []
-            try:
-                person = await volunteers.find(tx, into.book_id, volunteer)
-            except UnknownVolunteer:
-                person = await volunteers.register(tx, into.book_id, volunteer)
-            return [person.account(code) for code in volunteers.OWN_ACCOUNTS]
+            made = await users.create(tx, login, password=password)
+            return await _give(tx, made.user_id, into.book_id, role)
 
     accounts = _with_database(work)
     shown = None if password_stdin else password
-    made = {"login": login, "role": role, "book": book, "volunteer": volunteer, "password": shown, "accounts": accounts}
+    names, volunteer = list(role["role"]), role["volunteer"]
     if as_json:
-        _print_json(made)
+        made = {"login": login, "roles": names, "book": book, "volunteer": volunteer}
+        _print_json(made | {"password": shown, "accounts": accounts})
     else:
-        click.echo(f"{login} can sign in to {book} as {role}." + (f" Password: {shown}" if shown else ""))
+        click.echo(f"{login} can sign in to {book} as {', '.join(names)}." + (f" Password: {shown}" if shown else ""))
         if accounts:
             click.echo(f"Accounts of {volunteer}: {', '.join(accounts)}")
+
+
+@user.command("role")
+@click.argument("login")
+@of_book
+@with_role
+@as_json
+def give_role(login: str, book: str, as_json: bool, **role: Any) -> None:
+    """Give further roles to somebody who can sign in, also in another book; they count from the next sign-in."""
+
+    async def work(database: AsyncEngine) -> list[str]:
+        async with database.begin() as tx:
+            into = await directory.find_book(tx, book)
+            return await _give(tx, (await _user(tx, login)).user_id, into.book_id, role)
+
+    accounts = _with_database(work)
+    if as_json:
+        _print_json({"login": login, "roles": list(role["role"]), "book": book, "accounts": accounts})
+    else:
+        click.echo(f"{login} is {', '.join(role['role'])} of {book} from the next sign-in.")
+
+
+@user.command("password")
+@click.argument("login")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of making one.")
+@as_json
+def renew_password(login: str, password_stdin: bool, as_json: bool) -> None:
+    """Give somebody a new password, to be changed at the next sign-in, and sign him out everywhere."""
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(9)
+
+    async def work(database: AsyncEngine) -> None:
+        async with database.begin() as tx:
+            whose = await _user(tx, login)
+            await users.change_secret(tx, whose.user_id, password, seen=True)
+            await sessions.end_all(tx, whose.user_id, await connect.now(tx), "password_changed")
+
+    _with_database(work)
+    shown = None if password_stdin else password
+    if as_json:
+        _print_json({"login": login, "password": shown})
+    else:
+        click.echo(f"{login} has a new password." + (f" Password: {shown}" if shown else ""))
+
+
+async def _user(tx: AsyncConnection, login: str) -> users.User:
+    found = await users.with_login(tx, login)
+    if found is None:
+        raise UnknownUser(login)
+    return found
+
+
+async def _give(tx: AsyncConnection, user_id: int, book_id: int, role: dict[str, Any]) -> list[str]:
+    """Gives the roles of the command line; answers the accounts of a volunteer."""
+    volunteer, until = role["volunteer"], role["until"].date() if role["until"] else None
+    if role["organisation"] is not None:
+        await organisations.find(tx, book_id, role["organisation"])
+    for name in role["role"]:
+        number = volunteer if name == "volunteer" else None
+        organisation = role["organisation"] if name in rights.STAFF else None
+        outlet = role["outlet"] if name == "merchant" else None
+        ends = until if name in rights.STAFF else None
+        await users.give(tx, user_id, book_id, Grant(name, organisation, number, outlet, ends), "room:cli")
+    if volunteer is None:
+        return []
+    try:
+        person = await volunteers.find(tx, book_id, volunteer)
+    except UnknownVolunteer:
+        person = await volunteers.register(tx, book_id, volunteer)
+    return [person.account(code) for code in volunteers.OWN_ACCOUNTS]
+
+
+@cli.group()
+def token() -> None:
+    """Tokens: the keys of machines and tills."""
+
+
+@token.command("create")
+@click.argument("name")
+@of_book
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(rights.SCOPES), help="What it may do; repeatable.")
+@click.option(
+    "--prefix", "prefixes", multiple=True, help="With what the codes of accounts begin that it posts to; * for all."
+)
+@click.option("--outlet", metavar="CODE", help="It is the key of a till of this shop.")
+@click.option("--days", default=366, show_default=True, type=click.IntRange(1, tokens.LONGEST.days), help="Its life.")
+@as_json
+def create_token(
+    name: str,
+    book: str,
+    scopes: tuple[rights.Scope, ...],
+    prefixes: tuple[str, ...],
+    outlet: str | None,
+    days: int,
+    as_json: bool,
+) -> None:
+    """Make a key for a machine or a till, and print it once."""
+
+    async def work(database: AsyncEngine) -> tuple[tokens.Token, str]:
+        async with database.begin() as tx:
+            into = await directory.find_book(tx, book)
+            return await tokens.make(
+                tx,
+                into.book_id,
+                name,
+                scopes=scopes,
+                prefixes=prefixes,
+                outlet=outlet,
+                by="room:cli",
+                now=await connect.now(tx),
+                lifetime=datetime.timedelta(days=days),
+            )
+
+    made, secret = _with_database(work)
+    if as_json:
+        _print_json({"id": made.token_id, "name": name, "book": book, "token": secret, "expires_at": made.expires_at})
+    else:
+        click.echo(f"Token {made.token_id} ({name}) of {book}, good until {made.expires_at:%Y-%m-%d}: {secret}")
+
+
+@token.command("revoke")
+@click.argument("number", type=int)
+@of_book
+@as_json
+def revoke_token(number: int, book: str, as_json: bool) -> None:
+    """End a key, at once."""
+
+    async def work(database: AsyncEngine) -> tokens.Token:
+        async with database.begin() as tx:
+            of = await directory.find_book(tx, book)
+            return await tokens.revoke(tx, of.book_id, number, "room:cli", await connect.now(tx))
+
+    ended = _with_database(work)
+    if as_json:
+        _print_json({"id": ended.token_id, "revoked_at": ended.revoked_at})
+    else:
+        click.echo(f"Token {ended.token_id} ({ended.name}) no longer opens anything.")
 
 
 @cli.group()

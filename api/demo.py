@@ -6,6 +6,7 @@ there already is answered from its keys.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -21,6 +22,7 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.access import users
+from ledger.access.rights import Grant, Role
 from ledger.books import batching, chart, directory
 from ledger.books.chart import NewAccount
 from ledger.books.directory import Book
@@ -28,9 +30,9 @@ from ledger.books.evaluate import Posted
 from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
 from ledger.days import BEIJING, day_of
-from ledger.earning import volunteers
+from ledger.earning import organisations, volunteers
 from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET, Volunteer
-from ledger.errors import Refusal, UnknownBook, UnknownVolunteer
+from ledger.errors import OrganisationExists, Refusal, UnknownBook, UnknownVolunteer
 
 BOOK: Final = "demo"
 NAME: Final = "示例区时间银行"
@@ -39,6 +41,11 @@ POINTS_AN_HOUR: Final = 10
 DAYS_OF_NOTICE: Final = 7
 
 TEAMS: Final = ("370101T1", "370102T1", "370203T2", "370301T1")
+ORGANISATIONS: Final = (
+    *(("37", "示例区"), ("3701", "一街道"), ("3702", "二街道"), ("3703", "三街道")),
+    *(("370101", "一街道一社区"), ("370102", "一街道二社区"), ("370203", "二街道三社区"), ("370301", "三街道一社区")),
+    *((team, f"第{number}志愿服务队") for number, team in enumerate(TEAMS, 1)),
+)
 OUTLETS: Final = (("X0001", "一街道一社区美德超市"), ("X0006", "一街道爱心驿站"), ("X0013", "三街道一社区美德超市"))
 SERVICES: Final = ("助老陪伴", "助学支教", "生态环保", "文明交通", "社区巡逻", "医疗卫生", "科学普及")
 GOODS: Final = (("香皂一块", 5), ("洗手液一瓶", 20), ("卷纸一提", 30), ("理发一次", 30), ("洗衣液一瓶", 48))
@@ -46,6 +53,29 @@ GOODS: Final = (("香皂一块", 5), ("洗手液一瓶", 20), ("卷纸一提", 3
 # Letters and digits that an old eye does not mistake for each other.
 _LETTERS: Final = "abcdefghkmnprstuvwxyz"
 _DIGITS: Final = "23456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of user. `person`: which of the sample volunteers she is."""
+
+    who: str
+    login: str
+    roles: tuple[Role, ...]
+    person: int = 0
+    organisation: str | None = None
+
+
+KINDS: Final = (
+    Kind("志愿者 volunteer", "wang", ("volunteer",), 0),
+    Kind("志愿者 volunteer", "li", ("volunteer",), 1),
+    Kind("商家 merchant", "shop", ("merchant",)),
+    Kind("记录员 recorder", "recorder", ("recorder",), organisation=TEAMS[0]),
+    Kind("复核员 reviewer", "reviewer", ("reviewer",)),
+    Kind("经办员 operator", "operator", ("operator",)),
+    Kind("审计员 auditor", "auditor", ("auditor",)),
+    Kind("负责人 owner", "owner", ("owner",)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +110,22 @@ async def fill(url: str, folder: Path, say: Callable[[str], None]) -> list[Login
                 today = day_of(calendar.time)
                 book = await directory.create_book(tx, BOOK, NAME, today - timedelta(days=365))
         async with database.connect() as tx:
-            if (await users.find(tx, logins[-1].login)).user is not None:
+            if await users.with_login(tx, logins[-1].login) is not None:
                 return logins
         say("Making the sample district, a year of entries; this takes some seconds …")
         people = await _people(database, book)
         await _year(database, book, people, calendar)
         async with database.begin() as tx:  # last, so that a district with users is a whole one
-            for login, number in zip(logins, (people[0].volunteer_no, people[1].volunteer_no, None), strict=True):
-                role: users.Role = "operator" if number is None else "volunteer"
-                await users.create(tx, login.login, login.password, book.book_id, role, number)
+            for login, kind in zip(logins, KINDS, strict=True):
+                if await users.with_login(tx, login.login) is not None:  # an earlier version made this district
+                    continue
+                made = await users.create(tx, login.login, password=login.password)
+                for role in kind.roles:
+                    number = people[kind.person].volunteer_no if role == "volunteer" else None
+                    outlet = OUTLETS[0][0] if role == "merchant" else None
+                    until = day_of(calendar.time) + timedelta(days=365) if role == "auditor" else None
+                    grant = Grant(role, kind.organisation, number, outlet, until)
+                    await users.give(tx, made.user_id, book.book_id, grant, "room:demo")
     finally:
         await database.dispose()
     return logins
@@ -108,15 +145,14 @@ def welcome(logins: list[Login], address: str, folder: Path) -> None:
 def _logins(folder: Path) -> list[Login]:
     """The logins of this data folder; their passwords are made once and kept there."""
     kept = folder / "demo-logins.json"
-    kinds = (("志愿者 volunteer", "wang"), ("志愿者 volunteer", "li"), ("工作人员 staff", "staff"))
-    if not kept.exists():
-        made = {login: _password() for _, login in kinds}
+    made: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
+    if missing := [kind.login for kind in KINDS if kind.login not in made]:
+        made |= {login: _password() for login in missing}
         draft = kept.with_suffix(".new")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(made, file)
         draft.replace(kept)
-    passwords = json.loads(kept.read_text())
-    return [Login(who, login, passwords[login]) for who, login in kinds]
+    return [Login(kind.who, kind.login, made[kind.login]) for kind in KINDS]
 
 
 def _password() -> str:
@@ -143,6 +179,10 @@ async def _people(database: AsyncEngine, book: Book) -> list[Volunteer]:
             *(NewAccount(f"1200.{code}", f"{name} 库存", "asset", "PT") for code, name in OUTLETS),
             *(NewAccount(f"2300.{code}", f"应付 {name}", "liability", "PT") for code, name in OUTLETS),
         )
+        for code, name in ORGANISATIONS:
+            with contextlib.suppress(OrganisationExists):
+                above = [other for other, _ in ORGANISATIONS if code.startswith(other) and other != code]
+                await organisations.add(tx, book.book_id, code, name, max(above, key=len, default=None))
     people = []
     for number in range(1, VOLUNTEERS + 1):
         async with database.begin() as tx:
@@ -150,7 +190,7 @@ async def _people(database: AsyncEngine, book: Book) -> list[Volunteer]:
             try:
                 people.append(await volunteers.find(tx, book.book_id, volunteer_no))
             except UnknownVolunteer:
-                people.append(await volunteers.register(tx, book.book_id, volunteer_no))
+                people.append(await volunteers.register(tx, book.book_id, volunteer_no, TEAMS[number % len(TEAMS)]))
     return people
 
 

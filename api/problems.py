@@ -123,6 +123,34 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     errors.UnknownVolunteer: Row(
         404, "unknown_volunteer", "没有志愿者 {volunteer}。请核对编号。", "There is no volunteer {volunteer}."
     ),
+    errors.UnknownOrganisation: Row(
+        404,
+        "unknown_organisation",
+        "没有组织 {organisation}。请核对编号。",
+        "There is no organisation {organisation}. Please check the code.",
+    ),
+    errors.UnknownDraft: Row(404, "unknown_proposal", "没有这笔待批的账。", "There is no such proposal."),
+    errors.UnknownUser: Row(404, "unknown_user", "没有用户 {user}。", "There is no user {user}."),
+    errors.UnknownRole: Row(
+        404, "unknown_role", "没有这个角色，或者已经收回。", "There is no such role, or it has been taken back."
+    ),
+    errors.UnknownDevice: Row(
+        404, "unknown_device", "没有这台设备，或者已经退出。", "There is no such device, or it is signed out."
+    ),
+    errors.UnknownToken: Row(404, "unknown_token", "没有这个令牌。", "There is no such token."),
+    errors.UnknownRenewal: Row(404, "unknown_renewal", "没有这个换密码的申请。", "There is no such request for a PIN."),
+    errors.OrganisationExists: Row(
+        409,
+        "organisation_exists",
+        "组织 {organisation} 已经有了。",
+        "The organisation {organisation} exists already.",
+    ),
+    errors.NumberHasUser: Row(
+        409,
+        "number_has_user",
+        "志愿者 {volunteer} 已经可以登录了。",
+        "The volunteer {volunteer} can sign in already.",
+    ),
     errors.BookExists: Row(409, "book_exists", "账本 {book} 已经有了。", "The book {book} exists already."),
     errors.UnitExists: Row(409, "unit_exists", "单位 {unit} 已经有了。", "The unit {unit} exists already."),
     errors.UserExists: Row(409, "user_exists", "登录名 {login} 已有人使用。", "The login {login} is taken."),
@@ -225,11 +253,47 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "账户 {account} 还有余额 {balance}，不能销户。",
         "The account {account} still holds {balance} and cannot be closed.",
     ),
+    errors.AlreadyDecided: Row(
+        409,
+        "already_decided",
+        "这件事已经办过，或者等得太久作废了。请看最新的情况。",
+        "This has been decided already, or has waited for too long. Please look again.",
+    ),
+    errors.ReservedKind: Row(
+        409,
+        "reserved_kind",
+        "“{kind}”这一类账由系统自己记，不能手工记。请换一个类别。",
+        "Transactions of the kind {kind} are posted by the service itself. Please use another kind.",
+    ),
+    errors.NeedsApproval: Row(
+        403,
+        "needs_approval",
+        "账户 {account} 的账须两个人办：一人提出，另一人批准。请改为提出待批。",
+        "Two people post to {account}: one proposes, another approves. Please propose it instead.",
+    ),
+    errors.SecondPersonNeeded: Row(
+        403,
+        "second_person_needed",
+        "自己提出的，不能自己批准。请另一位工作人员来办。",
+        "Whoever asked for it cannot also approve it. Please let a colleague do so.",
+    ),
+    errors.TooManyAttempts: Row(
+        429,
+        "too_many_attempts",
+        "试错次数太多。请等 {seconds} 秒再试；忘记了密码，请找服务站。",
+        "Wrong too often. Please wait {seconds} seconds, or ask your service station for a new password.",
+    ),
+    errors.ChangeNeeded: Row(
+        403,
+        "change_needed",
+        "这个密码别人见过。请先换成自己的新密码。",
+        "Somebody else has seen this password. Please choose a new one of your own first.",
+    ),
     errors.WrongPassword: Row(
         401,
         "wrong_password",
-        "登录名或密码不对。请再试一次。",
-        "The login or the password is wrong. Please try again.",
+        "登录名或密码不对。请检查后再试一次；忘记了密码，请找服务站。",
+        "The login or the password is wrong. Please check both and try again, or ask your service station.",
     ),
     errors.SessionEnded: Row(
         401,

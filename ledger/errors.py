@@ -15,8 +15,10 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
+    │   └── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists
+    │   └── OrganisationExists  NumberHasUser
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
     ├── StateRefusal                decided on the state of the books: stored under its key, stays refused
@@ -25,7 +27,13 @@
     │   └── HoldEnded  HoldExpired
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
+    ├── AlreadyDecided              what waited for a second person waits no more
+    ├── ReservedKind                only a room posts transactions of this kind
+    ├── NeedsApproval               nobody posts that alone: propose it
+    ├── SecondPersonNeeded          who asked for it cannot also approve it
     ├── WrongPassword               login and password do not belong together
+    ├── TooManyAttempts             wrong too often from here: wait
+    ├── ChangeNeeded                somebody else has seen this password: change it first
     ├── SessionEnded                no valid session: sign in (again)
     └── NotAllowed                  this user may not do that
     Fault                           the surroundings are not as they must be
@@ -190,8 +198,57 @@ class UnknownHold(Unknown):
     hold: UUID
 
 
+@dataclass(eq=False)
+class UnknownOrganisation(Unknown):
+    organisation: str
+
+
+@dataclass(eq=False)
+class UnknownDraft(Unknown):
+    draft: UUID
+
+
+@dataclass(eq=False)
+class UnknownUser(Unknown):
+    """`user`: number or login."""
+
+    user: int | str
+
+
+@dataclass(eq=False)
+class UnknownRole(Unknown):
+    role: int
+
+
+@dataclass(eq=False)
+class UnknownDevice(Unknown):
+    device: UUID
+
+
+@dataclass(eq=False)
+class UnknownToken(Unknown):
+    token: int
+
+
+@dataclass(eq=False)
+class UnknownRenewal(Unknown):
+    renewal: UUID
+
+
 class Taken(Refusal):
     """That name is in use for something else."""
+
+
+@dataclass(eq=False)
+class OrganisationExists(Taken):
+    organisation: str
+
+
+@dataclass(eq=False)
+class NumberHasUser(Taken):
+    """The volunteer can sign in already."""
+
+    volunteer: str
 
 
 @dataclass(eq=False)
@@ -342,6 +399,43 @@ class AccountNotEmpty(Refusal):
 
 
 # --- access ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class AlreadyDecided(Refusal):
+    """It has been approved, confirmed or declined, or has waited for too long."""
+
+
+@dataclass(eq=False)
+class ReservedKind(Refusal):
+    """`room`: the part of the service that alone posts transactions of this kind."""
+
+    kind: str
+    room: str
+
+
+@dataclass(eq=False)
+class NeedsApproval(Refusal):
+    """`account` is a wallet, hours or a reward, to which nobody posts alone."""
+
+    account: str
+
+
+@dataclass(eq=False)
+class SecondPersonNeeded(Refusal):
+    """Who asked for it cannot also approve it."""
+
+
+@dataclass(eq=False)
+class TooManyAttempts(Refusal):
+    """The name was given with a wrong secret too often from this address; `seconds` to wait."""
+
+    seconds: int
+
+
+@dataclass(eq=False)
+class ChangeNeeded(Refusal):
+    """Somebody else has seen this password or PIN; it opens nothing but its own change."""
 
 
 @dataclass(eq=False)

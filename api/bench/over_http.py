@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,8 @@ import msgspec
 from api.bench.ground import Ground
 from api.bench.load import Task
 from api.bench.measure import Measured, Run, Skipped, output_of, surroundings
-from ledger.access import users
+from ledger.access import tokens
+from ledger.access.rights import ANY
 
 CONNECTIONS: Final = 64
 BATCH: Final = 500
@@ -58,13 +59,7 @@ class Service:
     """A service that answers, and somebody who may post."""
 
     port: int
-    login: str
-    password: str
-
-    def token(self) -> str:
-        """A new session's token, good for a quarter of an hour."""
-        _, body = self.ask("POST", "/api/v1/sessions", {"login": self.login, "password": self.password})
-        return str(json.loads(body)["access_token"])
+    token: str
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
         """One request: the status and body of the answer, however long it takes the service to start."""
@@ -79,10 +74,18 @@ class Service:
 
 @asynccontextmanager
 async def serving(ground: Ground) -> AsyncIterator[Service]:
-    """A service for the length of the block, with a user of the benchmark's book."""
-    login, password = f"bench-{secrets.token_hex(4)}", secrets.token_urlsafe(12)
+    """A service for the length of the block, with a machine's key to the benchmark's book."""
     async with ground.database.begin() as tx:
-        await users.create(tx, login, password, ground.book.book_id, "operator")
+        _, token = await tokens.make(
+            tx,
+            ground.book.book_id,
+            "bench",
+            scopes=["books:post"],
+            prefixes=[ANY],
+            by="room:bench",
+            now=datetime.now(UTC),
+            lifetime=timedelta(days=1),
+        )
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "api.cli", "serve", "--port", "0"),
         stdout=asyncio.subprocess.DEVNULL,
@@ -99,7 +102,7 @@ async def serving(ground: Ground) -> AsyncIterator[Service]:
                 raise RuntimeError(f"the service did not start: {said.decode(errors='replace')}")
             said += more
         reading = asyncio.create_task(_read_on(process.stderr))
-        service = Service(int(found[1]), login, password)
+        service = Service(int(found[1]), token)
         # The port is held before the address is said, so this waits in the queue until the service is ready.
         if (await asyncio.to_thread(service.ask, "GET", "/readyz"))[0] != 200:
             raise RuntimeError("the service is not ready")
@@ -132,7 +135,7 @@ async def in_batches(ground: Ground) -> Run:
     """4 connections, 500 transactions a request."""
     service = await ground.stack.enter_async_context(serving(ground))
     path = f"/api/v1/books/{ground.book.code}/transactions/batch"
-    headers = {"Authorization": f"Bearer {service.token()}"}
+    headers = {"Authorization": f"Bearer {service.token}"}
     if service.ask("POST", path, {"mode": "each", "transactions": []}, **headers)[0] in (404, 405):
         raise Skipped("this version has no call that takes a batch")
 
@@ -147,7 +150,7 @@ def _task(ground: Ground, service: Service, path: str, connections: int, seconds
         host="127.0.0.1",
         port=service.port,
         path=f"/api/v1/books/{ground.book.code}{path}",
-        token=service.token(),
+        token=service.token,
         effective_at=datetime.now(UTC).isoformat(timespec="seconds"),
         accounts=ground.accounts,
         connections=connections,

@@ -1,4 +1,4 @@
-"""Coming in and going out: sign-in, sign-out, and the session in the cookie that each page renews."""
+"""Coming in and going out: sign-in, sign-out, and whose page it is."""
 
 from __future__ import annotations
 
@@ -12,42 +12,45 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth, problems
+from api.auth import SignIn
 from api.pages import frame
 from api.requests import StrictRequest
 from api.settings import Settings
 from ledger.access import sessions, users
-from ledger.access.sessions import Principal
-from ledger.errors import SessionEnded, WrongPassword
+from ledger.access.rights import Principal
+from ledger.errors import ChangeNeeded, NotAllowed, SessionEnded, TooManyAttempts, WrongPassword
 
-OWN_ADDRESS: Final = re.compile(r"/(passbook(\?[0-9a-z=&]{0,200})?)?", re.ASCII)
-"""Where a sign-in may lead: the pages behind it, and nothing else that somebody could write into a link."""
+COOKIE: Final = "meide_session"
+CHANGE: Final = "/account/password"
+
+OWN_ADDRESS: Final = re.compile(r"/((passbook|account|staff)(/[a-z-]{1,40}){0,3}(\?[0-9a-z=&]{0,200})?)?", re.ASCII)
+"""Where a sign-in may lead: pages of ours, and nothing else that somebody could write into a link."""
 
 
-def visitor(request: Request[Any, Any, Any], settings: Settings) -> Principal:
-    """Who reads this page, from the cookie; SessionEnded, also when the sign-in is too long ago."""
-    me = sessions.recognise(request.cookies.get(auth.COOKIE, ""), settings.session_keys)
-    if auth.now() - me.signed_in_at >= sessions.LONGEST:
+async def visitor(request: Request[Any, Any, Any], database: AsyncEngine, settings: Settings) -> Principal:
+    """Who reads this page, from the cookie; SessionEnded, and ChangeNeeded where she must choose a password first."""
+    secret = request.cookies.get(frame.cookie_name(COOKIE, settings))
+    if not secret:
         raise SessionEnded
+    async with database.begin() as tx:
+        me = await auth.of_browser(tx, secret)
+    if me.must_change and request.url.path != CHANGE:
+        raise ChangeNeeded
     return me
 
 
-def session_cookie(me: Principal, settings: Settings) -> Cookie:
-    """A cookie with a fresh session of the same sign-in.
-
-    It has no age of its own: the browser keeps it until it closes, so that an ended session is told from none.
-    """
-    token = sessions.issue(me, settings.session_keys, auth.now())
-    return Cookie(auth.COOKIE, value=token, httponly=True, secure=settings.https)
-
-
 @get("/sign-in")
-async def sign_in_form(request: StrictRequest, settings: NamedDependency[Settings]) -> Template | Redirect:
+async def sign_in_form(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template | Redirect:
     """The form; who is signed in already is led on."""
     then = _own(request.query_params.get("next", ""))
     try:
-        visitor(request, settings)
+        await visitor(request, database, settings)
     except SessionEnded:
-        ended = bool(request.cookies.get(auth.COOKIE))
+        ended = bool(request.cookies.get(frame.cookie_name(COOKIE, settings)))
+    except ChangeNeeded:
+        return Redirect(CHANGE, status_code=303)
     else:
         return Redirect(then, status_code=303)
     notice = "session_ended" if ended else "signed_out" if "left" in request.query_params else None
@@ -64,20 +67,36 @@ async def sign_in(
         value if isinstance(value := form.get(name), str) else "" for name in ("login", "password", "next")
     )
     login, then = login.strip(), _own(then)
+    given = SignIn(login, password, auth.address_of(request), auth.label_of(request), browser=True)
     try:
-        me = await auth.sign_in(database, login, password)
-    except WrongPassword:
-        status = problems.REFUSALS[WrongPassword].status
-        return _form(request, then, status=status, login=login[: users.LOGIN_LENGTH], wrong=True)
-    cookie = session_cookie(me, settings)
-    return Redirect(then, status_code=303, cookies=[cookie])
+        me, secret = await auth.sign_in(database, settings, given)
+    except (WrongPassword, TooManyAttempts, NotAllowed) as refusal:
+        return _form(
+            request,
+            then,
+            status=problems.REFUSALS[type(refusal)].status,
+            login=login[: users.LOGIN_LENGTH],
+            wrong=problems.sentence(refusal, frame.view_of(request).language),
+        )
+    answer = Redirect(CHANGE if me.must_change else then, status_code=303)
+    # It has no age of its own: the browser keeps it until it closes, so that an ended session is told from none.
+    name = frame.cookie_name(COOKIE, settings)
+    answer.set_cookie(Cookie(name, value=secret, httponly=True, secure=settings.https, samesite="lax"))
+    return answer
 
 
 @post("/sign-out", status_code=303)
-async def sign_out() -> Redirect:
-    """Forgets the session in this browser."""
+async def sign_out(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Redirect:
+    """Ends the session of this browser."""
+    name = frame.cookie_name(COOKIE, settings)
+    secret = request.cookies.get(name)
+    if secret:
+        async with database.begin() as tx:
+            await sessions.end_browser(tx, secret, auth.now())
     answer = Redirect("/sign-in", status_code=303, query_params={"left": "1"})
-    answer.delete_cookie(auth.COOKIE)
+    frame.forget(answer, name, settings)
     return answer
 
 
@@ -88,7 +107,7 @@ def _form(
     status: int = 200,
     notice: str | None = None,
     login: str = "",
-    wrong: bool = False,
+    wrong: str | None = None,
 ) -> Template:
     return frame.page(
         request,

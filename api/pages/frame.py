@@ -21,7 +21,7 @@ from litestar.datastructures import Cookie
 from litestar.enums import RequestEncodingType, ScopeType
 from litestar.exceptions import HTTPException, NotFoundException, PermissionDeniedException
 from litestar.middleware import ASGIMiddleware
-from litestar.middleware.csrf import CSRFMiddleware
+from litestar.middleware.csrf import CSRF_SECRET_LENGTH, CSRFMiddleware, generate_csrf_hash
 from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
@@ -32,7 +32,7 @@ from api import answers, problems
 from api.pages import texts
 from api.problems import Language
 from api.settings import Settings
-from ledger.errors import Fault, NotAllowed, Refusal, SessionEnded
+from ledger.errors import ChangeNeeded, Fault, NotAllowed, Refusal, SessionEnded
 
 LANGUAGE_COOKIE: Final = "meide_language"
 SIZE_COOKIE: Final = "meide_size"
@@ -139,8 +139,22 @@ TEMPLATES: Final = TemplateConfig(instance=JinjaTemplateEngine.from_environment(
 # --- forms ------------------------------------------------------------------------------------------------------------
 
 
+def cookie_name(name: str, settings: Settings) -> str:
+    """What a cookie that opens something is called. With https it begins with `__Host-`: browsers take such a cookie
+    over https only, and from this host only, so that nobody can plant one from elsewhere.
+    """
+    return f"__Host-{name}" if settings.https else name
+
+
+def forget(answer: Response[Any], name: str, settings: Settings) -> None:
+    """Makes the browser forget a cookie."""
+    answer.set_cookie(Cookie(name, value="", max_age=0, httponly=True, secure=settings.https))
+
+
 class GuardedForms(ASGIMiddleware):
     """Refuses forms that did not come from a page of ours (Litestar's double-submit token), with a page.
+
+    The token is signed with a session key; pages that were opened before a new key came keep working with the old one.
 
     The refusal is answered here, since what escapes a middleware would leave without the security headers.
     """
@@ -148,19 +162,34 @@ class GuardedForms(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     def __init__(self, settings: Settings) -> None:
-        self.config = CSRFConfig(
-            secret=hmac.digest(settings.session_keys[0].encode(), b"meide forms of pages", "sha256").hex(),
-            cookie_name=CSRF_COOKIE,
-            cookie_secure=settings.https,
-            cookie_httponly=True,
-        )
+        self.settings = settings
+        self.configs = [
+            CSRFConfig(
+                secret=hmac.digest(key.encode(), b"meide forms of pages", "sha256").hex(),
+                cookie_name=cookie_name(CSRF_COOKIE, settings),
+                cookie_secure=settings.https,
+                cookie_httponly=True,
+            )
+            for key in settings.session_keys
+        ]
+
+    def _config(self, request: Request[Any, Any, Any]) -> CSRFConfig:
+        """With the key that signed the browser's token; the first key otherwise."""
+        token = request.cookies.get(self.configs[0].cookie_name, "")
+        random, signature = token[:CSRF_SECRET_LENGTH], token[CSRF_SECRET_LENGTH:].encode()
+        for config in self.configs:
+            if hmac.compare_digest(generate_csrf_hash(random, config.secret).encode(), signature):
+                return config
+        return self.configs[0]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         request: Request[Any, Any, Any] = Request(scope, receive, send)
         try:
             if request.method == "POST" and request.content_type[0] != RequestEncodingType.URL_ENCODED:
                 raise PermissionDeniedException("none of our forms is sent like this")
-            await CSRFMiddleware(next_app, self.config)(scope, receive, send)
+            if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+                raise PermissionDeniedException("the browser itself says that it comes from elsewhere")
+            await CSRFMiddleware(next_app, self._config(request))(scope, receive, send)
         except (HTTPException, TypeError):  # TypeError: a token that is not ASCII
             answer = page(
                 request,
@@ -169,7 +198,8 @@ class GuardedForms(ASGIMiddleware):
                 heading="form_expired",
                 sentence=texts.t(view_of(request).language, "form_expired_do"),
             )
-            answer.delete_cookie(CSRF_COOKIE)  # one that we did not sign would fail for ever
+            # One that we did not sign would fail for ever.
+            forget(answer, self.configs[0].cookie_name, self.settings)
             await answer.to_asgi_response(app=None, request=request)(scope, receive, send)
 
 
@@ -182,6 +212,8 @@ def on_refusal(request: Request[Any, Any, Any], refusal: Refusal) -> Response[An
     """Handler of refusals on pages: an ended session leads to the sign-in and back, the rest is a page."""
     if isinstance(refusal, SessionEnded):
         return Redirect("/sign-in", status_code=303, query_params={"next": _address(request)})
+    if isinstance(refusal, ChangeNeeded):
+        return Redirect("/account/password", status_code=303)
     if isinstance(refusal, NotAllowed):
         return _error_page(request, 403)
     language = view_of(request).language

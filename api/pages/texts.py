@@ -37,10 +37,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "You were signed out for your safety because some time had passed. Please sign in again.",
     ),
     "signed_out": ("您已安全退出。", "You have signed out."),
-    "wrong_password": (
-        "登录名或密码不对。请检查后再试一次；忘记了密码，请找服务站。",
-        "The login or the password is wrong. Please check both and try again, or ask your service station.",
-    ),
     # --- home
     "home": ("首页", "My page"),
     "greeting": ("您好！", "Hello!"),

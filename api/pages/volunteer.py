@@ -16,7 +16,7 @@ from api.pages import doors, frame, texts
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
-from ledger.access.sessions import Principal
+from ledger.access.rights import Principal
 from ledger.books import balances, chart, directory, statements
 from ledger.books.statements import StatementLine
 from ledger.database import connect
@@ -95,9 +95,9 @@ async def home(
     request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
 ) -> Template:
     """Her figures and her last entries; staff learn where their work is done for now."""
-    me = doors.visitor(request, settings)
-    if me.role != "volunteer":
-        return _shown(request, frame.page(request, "staff.html", login=me.login), me, settings)
+    me = await doors.visitor(request, database, settings)
+    if me.volunteer_no is None:
+        return frame.remember(request, frame.page(request, "staff.html", login=me.login), settings)
     async with database.connect() as tx:
         book = await directory.find_book(tx, me.book)
         her = await _volunteer(tx, me)
@@ -130,7 +130,7 @@ async def home(
             for passbook, line in newest
         ],
     )
-    return _shown(request, answer, me, settings)
+    return frame.remember(request, answer, settings)
 
 
 @get("/passbook")
@@ -138,14 +138,14 @@ async def passbook(
     request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
 ) -> Template:
     """One year of one of her passbooks, on the screen and on paper."""
-    me = doors.visitor(request, settings)
+    me = await doors.visitor(request, database, settings)
     asked, wanted = request.query_params.get("account", "points"), request.query_params.get("year")
     async with database.connect() as tx:
         her = await _volunteer(tx, me)
         today = day_of(await connect.now(tx))
         chosen = PASSBOOKS.get(asked)
         if chosen is None or (wanted is not None and not _is_year(wanted, today)):
-            return _shown(request, _no_such_passbook(request), me, settings)
+            return frame.remember(request, _no_such_passbook(request), settings)
         book = await directory.find_book(tx, me.book)
         account = her.account(chosen.code)
         years = await statements.passbook_years(tx, me.book_id, account)
@@ -171,11 +171,11 @@ async def passbook(
             chosen.amount(language, shown.closing),
         ),
     )
-    return _shown(request, answer, me, settings)
+    return frame.remember(request, answer, settings)
 
 
 async def _volunteer(tx: AsyncConnection, me: Principal) -> Volunteer:
-    if me.role != "volunteer" or me.volunteer_no is None:
+    if me.volunteer_no is None:
         raise NotAllowed
     return await volunteers.find(tx, me.book_id, me.volunteer_no)
 
@@ -216,9 +216,3 @@ def _row(language: Language, passbook: Passbook, line: StatementLine) -> Row:
 def _no_such_passbook(request: StrictRequest) -> Template:
     sentence = texts.t(frame.view_of(request).language, "no_such_passbook")
     return frame.page(request, "error.html", status=404, heading="not_found", sentence=sentence)
-
-
-def _shown(request: StrictRequest, answer: Template, me: Principal, settings: Settings) -> Template:
-    """The page, with a renewed session and the preferences kept."""
-    answer.set_cookie(doors.session_cookie(me, settings))
-    return frame.remember(request, answer, settings)

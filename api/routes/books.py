@@ -13,14 +13,15 @@ from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth, views
-from api.bodies import Body, day, moment
-from ledger.access.sessions import Principal
+from api.bodies import Body, Limit, day, moment
+from ledger.access.rights import Principal, Right
 from ledger.books import balances, chart, directory, statements
 from ledger.books.chart import AccountClass, NewAccount, Status
 from ledger.books.proposals import Side
 from ledger.errors import Refusal
 
-Limit = Annotated[int, Parameter(ge=1, le=200)]
+READ = {"right": Right.READ_BOOKS, "scoped": True}
+KEEP = {"right": Right.KEEP_ACCOUNTS}
 AtDay = FromQuery[Annotated[str | None, Parameter(description="Dated up to the end of this day: YYYY-MM-DD.")]]
 KnownAt = FromQuery[
     Annotated[str | None, Parameter(description="As known at this instant (RFC 3339), at least 30 seconds ago.")]
@@ -52,7 +53,7 @@ class BookView(msgspec.Struct, frozen=True):
 
 
 class BookPage(msgspec.Struct, frozen=True):
-    """Books; `next` is always null as long as a session is for one book."""
+    """Books; `next` is always null."""
 
     items: list[BookView]
     next: str | None
@@ -109,9 +110,15 @@ class Page(msgspec.Struct, frozen=True):
     next: int | None
 
 
-@get("/books", operation_id="listBooks", summary="The books that I may work on", responses=views.refusals())
+@get(
+    "/books",
+    opt=READ,
+    operation_id="listBooks",
+    summary="The book of this session or key",
+    responses=views.refusals(),
+)
 async def list_books(database: NamedDependency[AsyncEngine], me: NamedDependency[Principal]) -> BookPage:
-    """The book of this session."""
+    """The book that the session or key is for."""
     async with database.connect() as tx:
         book = await directory.find_book(tx, me.book)
     return BookPage([BookView(book.code, book.name, book.first_day)], None)
@@ -119,6 +126,7 @@ async def list_books(database: NamedDependency[AsyncEngine], me: NamedDependency
 
 @post(
     "/accounts",
+    opt=KEEP,
     operation_id="openAccount",
     summary="Open an account",
     responses=views.refusals(400, 404, 409, 413, 415),
@@ -136,18 +144,20 @@ async def open_account(
     return Response(_account_view(account), status_code=201 if new else 200)
 
 
-@get("/accounts/{code:str}", operation_id="readAccount", summary="One account", responses=views.refusals(404))
+@get("/accounts/{code:str}", opt=READ, operation_id="readAccount", summary="One account", responses=views.refusals(404))
 async def read_account(
     database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], code: FromPath[str]
 ) -> AccountView:
     """What an account is."""
     async with database.connect() as tx:
+        await auth.within_accounts(tx, me, Right.READ_BOOKS, [code])
         return _account_view(await chart.account(tx, me.book_id, code))
 
 
 @post(
     "/accounts/{code:str}/status",
     status_code=200,
+    opt=KEEP,
     operation_id="setAccountStatus",
     summary="Freeze, close or open an account",
     responses=views.refusals(400, 404, 409, 413, 415),
@@ -165,7 +175,11 @@ async def set_account_status(
 
 
 @get(
-    "/accounts/{code:str}/balance", operation_id="readBalance", summary="A balance", responses=views.refusals(400, 404)
+    "/accounts/{code:str}/balance",
+    opt=READ,
+    operation_id="readBalance",
+    summary="A balance",
+    responses=views.refusals(400, 404),
 )
 async def read_balance(
     database: NamedDependency[AsyncEngine],
@@ -177,6 +191,7 @@ async def read_balance(
     """The balance now, or at the end of a day; as known now, or as the books knew it at an instant."""
     until, known = _times(at, known_at)
     async with database.connect() as tx:
+        await auth.within_accounts(tx, me, Right.READ_BOOKS, [code])
         found = await balances.balance(tx, me.book_id, code, until, known)
     return BalanceView(
         found.account, found.unit, found.debits, found.credits, found.balance, found.available, until, known
@@ -185,6 +200,7 @@ async def read_balance(
 
 @get(
     "/accounts/{code:str}/entries",
+    opt=READ,
     operation_id="listEntries",
     summary="A statement",
     responses=views.refusals(400, 404),
@@ -201,6 +217,7 @@ async def list_entries(
     """The entries of an account, newest first: all of them, those up to a day, those known at an instant."""
     until, known = _times(at, known_at)
     async with database.connect() as tx:
+        await auth.within_accounts(tx, me, Right.READ_BOOKS, [code])
         lines = await statements.entries_of(tx, me.book_id, code, limit=limit, after=after, at=until, known_at=known)
     items = [
         StatementLineView(
@@ -252,7 +269,7 @@ router = Router(
             ],
         ),
     ],
-    before_request=auth.works_on_the_book,
+    before_request=auth.admitted,
     security=[{"bearer": []}],
     tags=["books"],
 )

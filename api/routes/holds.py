@@ -18,10 +18,13 @@ from api.bodies import Body
 from api.calls import NewCapture, NewHold, Nothing
 from api.requests import StrictRequest
 from api.views import TransactionView
-from ledger.access.sessions import Principal
+from ledger.access.rights import Principal, Right
 from ledger.books import holds
 from ledger.books.evaluate import Refused
 from ledger.books.holds import Status
+from ledger.errors import UnknownHold
+
+POST = {"right": Right.POST, "scoped": True}
 
 
 class HoldView(msgspec.Struct, frozen=True):
@@ -36,6 +39,7 @@ class HoldView(msgspec.Struct, frozen=True):
 
 @post(
     "/holds",
+    opt=POST,
     operation_id="placeHold",
     operation_class=requests.Keyed,
     summary="Hold points of a wallet",
@@ -53,6 +57,7 @@ async def place_hold(
     by then, its own address tells.
     """
     length = datetime.timedelta(seconds=data.expires_in)
+    await auth.may_post(database, me, [data.account])
     outcome = await holds.place(
         database,
         me.book_id,
@@ -68,18 +73,26 @@ async def place_hold(
     return views.created(view, replayed=outcome.replayed)
 
 
-@get("/holds/{hold_id:uuid}", operation_id="readHold", summary="One hold", responses=views.refusals(404))
+@get(
+    "/holds/{hold_id:uuid}",
+    opt={"right": Right.READ_BOOKS, "scoped": True},
+    operation_id="readHold",
+    summary="One hold",
+    responses=views.refusals(404),
+)
 async def read_hold(
     database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], hold_id: FromPath[UUID]
 ) -> HoldView:
     """A hold as it stands: `open`, `captured`, `voided`, or `lapsed` when nobody ended it in time."""
     async with database.connect() as tx:
         hold = await holds.read(tx, me.book_id, hold_id)
+        await auth.within_accounts(tx, me, Right.READ_BOOKS, [hold.account])
     return HoldView(hold.hold_id, hold.account, hold.amount, hold.expires_at, hold.status)
 
 
 @post(
     "/holds/{hold_id:uuid}/capture",
+    opt=POST,
     operation_id="captureHold",
     operation_class=requests.Keyed,
     summary="Take what is held",
@@ -94,6 +107,7 @@ async def capture_hold(
 ) -> ASGIResponse:
     """Credits an account with what is held, or with part of it: then the rest goes back to the wallet. Once."""
     called = _called(request, me, f"/holds/{hold_id}/capture", data)
+    await auth.may_post(database, me, [*await _wallet(database, me, hold_id), data.to])
     return views.answer(
         request, await holds.capture(database, me.book_id, hold_id, to=data.to, amount=data.amount, **called)
     )
@@ -101,6 +115,7 @@ async def capture_hold(
 
 @post(
     "/holds/{hold_id:uuid}/void",
+    opt=POST,
     operation_id="voidHold",
     operation_class=requests.Keyed,
     summary="Give back what is held",
@@ -113,9 +128,24 @@ async def void_hold(
     hold_id: FromPath[UUID],
     data: JSONBody[Nothing | None] = None,
 ) -> ASGIResponse:
-    """Gives the wallet back what is held. No body needed."""
+    """Gives the wallet back what is held, which one person may do alone. No body needed."""
     called = _called(request, me, f"/holds/{hold_id}/void", data or Nothing())
+    wallet = await _wallet(database, me, hold_id)
+    if me.kind == "user":
+        async with database.connect() as tx:
+            await auth.within_accounts(tx, me, Right.POST, wallet)
+    else:
+        await auth.may_post(database, me, wallet)
     return views.answer(request, await holds.void(database, me.book_id, hold_id, **called))
+
+
+async def _wallet(database: AsyncEngine, me: Principal, hold_id: UUID) -> list[str]:
+    """The wallet of a hold; of one that is not there none: the call's key is looked at before that is said."""
+    async with database.connect() as tx:
+        try:
+            return [(await holds.read(tx, me.book_id, hold_id)).account]
+        except UnknownHold:
+            return []
 
 
 class _Called(TypedDict):
@@ -141,7 +171,7 @@ def _called(request: StrictRequest, me: Principal, path: str, body: Body) -> _Ca
 router = Router(
     path="/books/{book:str}",
     route_handlers=[place_hold, read_hold, capture_hold, void_hold],
-    before_request=auth.works_on_the_book,
+    before_request=auth.admitted,
     security=[{"bearer": []}],
     tags=["holds"],
 )

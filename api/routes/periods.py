@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth, views
 from api.calls import Nothing
-from ledger.access.sessions import Principal
+from ledger.access.rights import Principal, Right
 from ledger.books import periods
+
+KEEP = {"right": Right.KEEP_PERIODS}
 
 
 class ClosedView(msgspec.Struct, frozen=True):
@@ -31,7 +33,13 @@ class PeriodView(msgspec.Struct, frozen=True):
     closed_through: datetime.date | None
 
 
-@get("/periods", operation_id="readClosed", summary="What is closed", responses=views.refusals())
+@get(
+    "/periods",
+    opt={"right": Right.READ_BOOKS, "scoped": True},
+    operation_id="readClosed",
+    summary="What is closed",
+    responses=views.refusals(),
+)
 async def read_closed(database: NamedDependency[AsyncEngine], me: NamedDependency[Principal]) -> ClosedView:
     """Through which day the book is closed. Months close in order, so that one day says it all."""
     async with database.connect() as tx:
@@ -41,6 +49,7 @@ async def read_closed(database: NamedDependency[AsyncEngine], me: NamedDependenc
 @post(
     "/periods/{period:str}/close",
     status_code=200,
+    opt=KEEP,
     operation_id="closePeriod",
     summary="Close a month",
     responses=views.refusals(400, 409, 413, 415),
@@ -59,6 +68,7 @@ async def close_period(
 @post(
     "/periods/{period:str}/reopen",
     status_code=200,
+    opt=KEEP,
     operation_id="reopenPeriod",
     summary="Open a month again",
     responses=views.refusals(400, 409, 413, 415),
@@ -77,7 +87,7 @@ async def reopen_period(
 router = Router(
     path="/books/{book:str}",
     route_handlers=[read_closed, close_period, reopen_period],
-    before_request=auth.works_on_the_book,
+    before_request=auth.admitted,
     security=[{"bearer": []}],
     tags=["periods"],
 )

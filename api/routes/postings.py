@@ -19,12 +19,14 @@ from api.calls import NewReversal, NewTransaction
 from api.problems import Language
 from api.requests import StrictRequest
 from api.views import TransactionView
-from ledger.access.sessions import Principal
+from ledger.access.rights import Principal, Right
 from ledger.books import batching, journal
 from ledger.books.evaluate import Outcome, Refused
-from ledger.books.proposals import DESCRIPTION_LENGTH, Line, Proposal
-from ledger.errors import InvalidField, TooManyLines
+from ledger.books.proposals import DESCRIPTION_LENGTH, Line, Proposal, room_of
+from ledger.errors import InvalidField, Refusal, ReservedKind, TooManyLines
 from ledger.text import one_line
+
+POST = {"right": Right.POST, "scoped": True}
 
 MOST_ITEMS: Final = 10_000
 MOST_LINES: Final = 40_000
@@ -64,6 +66,7 @@ class Outcomes(msgspec.Struct, frozen=True):
 
 @post(
     "/transactions",
+    opt=POST,
     operation_id="postTransaction",
     operation_class=requests.Keyed,
     summary="Post",
@@ -77,6 +80,7 @@ async def post_transaction(
 ) -> ASGIResponse:
     """Posts a transaction under the caller's key; the same call again gets the first answer."""
     proposal = _proposal(data, me.name, requests.key_of(request), request.scope["state"]["request_id"])
+    await auth.may_post(database, me, _accounts(data))
     [outcome] = await batching.submit(database, me.book_id, [proposal])
     return views.answer(request, outcome)
 
@@ -85,6 +89,7 @@ async def post_transaction(
     "/transactions/batch",
     status_code=200,
     request_max_body_size=MOST_BODY,
+    opt=POST,
     operation_id="postBatch",
     summary="Post many",
     responses=views.refusals(400, 409, 413, 415, 422) | views.shown(200, Outcomes, "Decided, each item for itself"),
@@ -99,12 +104,13 @@ async def post_batch(
 
     A key stands for the same in a batch and alone. In the mode `each` refusals are reported and not kept: their keys
     stay free. In the mode `atomic` the first refusal is answered with 409, its code and its `index`, and nothing is
-    posted.
+    posted. Where the caller may not post alone to an account of one item, nothing of the batch is posted.
     """
     lines = sum([len(item.lines) for item in data.transactions])
     if lines > MOST_LINES:
         raise TooManyLines(lines, MOST_LINES)
     request_id = request.scope["state"]["request_id"]
+    await auth.may_post(database, me, {code for item in data.transactions for code in _accounts(item)})
     proposed = [_proposed(item, me.name, request_id) for item in data.transactions]
     outcomes = await _decided(data.mode, database, me.book_id, proposed)
     language = answers.language_of(request)
@@ -117,6 +123,7 @@ async def post_batch(
 
 @post(
     "/transactions/{transaction_id:uuid}/reversal",
+    opt=POST,
     operation_id="reverseTransaction",
     operation_class=requests.Keyed,
     summary="Reverse",
@@ -145,12 +152,14 @@ async def reverse_transaction(
             reason=data.reason,
             request_id=request.scope["state"]["request_id"],
         )
+    await auth.may_post(database, me, {line.account for line in proposal.lines})
     [outcome] = await batching.submit(database, me.book_id, [proposal])
     return views.answer(request, outcome)
 
 
 @get(
     "/transactions/{transaction_id:uuid}",
+    opt={"right": Right.READ_BOOKS, "scoped": True},
     operation_id="readTransaction",
     summary="One transaction",
     responses=views.refusals(404),
@@ -158,13 +167,22 @@ async def reverse_transaction(
 async def read_transaction(
     database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], transaction_id: FromPath[UUID]
 ) -> TransactionView:
-    """A posted transaction with its entries."""
+    """A posted transaction with its entries: also for whom only one of its accounts is within reach."""
     async with database.connect() as tx:
-        return views.transaction_view(await journal.read(tx, me.book_id, transaction_id))
+        found = await journal.read(tx, me.book_id, transaction_id)
+        await auth.within_accounts(tx, me, Right.READ_BOOKS, {entry.account for entry in found.entries}, some=True)
+    return views.transaction_view(found)
+
+
+def _accounts(body: NewTransaction) -> set[str]:
+    """The accounts that a transaction would be posted to."""
+    return {line.account for line in body.lines} | {line.overflow for line in body.lines if line.overflow is not None}
 
 
 def _proposal(body: NewTransaction, client: str, key: str, request_id: str, *, keep_refusal: bool = True) -> Proposal:
-    """What the body proposes under a key; InvalidField."""
+    """What the body proposes under a key; InvalidField, ReservedKind."""
+    if (room := room_of(body.kind)) is not None:
+        raise ReservedKind(body.kind, room)
     return Proposal(
         client=client,
         key=key,
@@ -179,14 +197,14 @@ def _proposal(body: NewTransaction, client: str, key: str, request_id: str, *, k
     )
 
 
-def _proposed(item: BatchItem, client: str, request_id: str) -> Proposal | InvalidField:
+def _proposed(item: BatchItem, client: str, request_id: str) -> Proposal | Refusal:
     """What an item proposes, as if it were posted alone; or why it proposes nothing."""
     if not requests.is_key(item.key):
         return InvalidField("key", "not_a_key")
     alone = NewTransaction(item.kind, item.effective_at, item.lines, item.description)
     try:
         return _proposal(alone, client, item.key, request_id, keep_refusal=False)
-    except InvalidField as fault:
+    except (InvalidField, ReservedKind) as fault:
         return fault
 
 
@@ -195,7 +213,7 @@ _NOTHING: Final = Proposal(client="", key="", call="", kind="", effective_at=Non
 
 
 async def _decided(
-    mode: str, database: AsyncEngine, book: int, proposed: Sequence[Proposal | InvalidField]
+    mode: str, database: AsyncEngine, book: int, proposed: Sequence[Proposal | Refusal]
 ) -> list[Outcome]:
     """The outcomes of a batch; in the mode `atomic` they end with the first refusal, and then nothing is posted."""
     decide = batching.submit if mode == "each" else batching.submit_whole
@@ -216,7 +234,7 @@ def _shown(key: str, outcome: Outcome, language: Language) -> OutcomeView:
 router = Router(
     path="/books/{book:str}",
     route_handlers=[post_transaction, post_batch, reverse_transaction, read_transaction],
-    before_request=auth.works_on_the_book,
+    before_request=auth.admitted,
     security=[{"bearer": []}],
     tags=["books"],
 )

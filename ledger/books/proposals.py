@@ -34,6 +34,19 @@ GRACE_DAYS: Final = 30
 """What a rule set says if it says nothing: how long points given back after they lapsed can be spent."""
 
 
+ROOMS: Final = {
+    **dict.fromkeys(("hold", "reversal", "refund", "clawback", "books"), "books"),
+    **dict.fromkeys(("earn", "deduct", "opening"), "earning"),
+    "spend": "spending",
+}
+"""First parts of kinds that belong to a room: nobody else posts them."""
+
+
+def room_of(kind: str) -> str | None:
+    """The room that alone posts transactions of this kind; None: anybody may who may post."""
+    return ROOMS.get(kind.partition(".")[0])
+
+
 class Line(NamedTuple):
     """One leg: `amount` in the smallest unit of the account, 1 … 10^15. `unit`: what the caller takes it to be.
 

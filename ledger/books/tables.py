@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -38,7 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import UserDefinedType
 
-from ledger.database.metadata import READ, READ_AND_ADD, metadata
+from ledger.database.metadata import READ, READ_ADD_CHANGE, READ_AND_ADD, metadata
 
 
 class TransactionNumber(UserDefinedType[str]):
@@ -345,6 +346,44 @@ closings = Table(
     CheckConstraint("action IN ('close', 'reopen')", name="action"),
     info=READ,
 )
+
+
+class _Draft(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    draft_id: Named[uuid.UUID] = Column(Uuid)
+    client: Named[str] = Column(Text(collation="C"))
+    key: Named[str] = Column(Text(collation="C"))
+    call: Named[str] = Column(Text)
+    kind: Named[str] = Column(Text(collation="C"))
+    description: Named[str] = Column(Text)
+    effective_at: Named[datetime.datetime | None] = Column(DateTime(timezone=True))
+    lines: Named[list[Any]] = Column(JSONB)
+    """As `[account, side, amount, overflow]`; of a reversal those that the original gives."""
+    reverses: Named[uuid.UUID | None] = Column(Uuid)
+    proposed_by: Named[str] = Column(Text(collation="C"))
+    proposed_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
+    decided_by: Named[str | None] = Column(Text(collation="C"))
+    decided_at: Named[datetime.datetime | None] = Column(DateTime(timezone=True))
+    transaction_id: Named[uuid.UUID | None] = Column(Uuid)
+    """What it became when it was approved."""
+    reason: Named[str | None] = Column(Text)
+    """Why it was declined."""
+
+
+drafts = Table(
+    "drafts",
+    metadata,
+    _Draft,
+    PrimaryKeyConstraint("book_id", "draft_id"),
+    UniqueConstraint("book_id", "client", "key"),
+    ForeignKeyConstraint(["book_id"], ["books.book_id"]),
+    CheckConstraint("(decided_at IS NULL) = (decided_by IS NULL)", name="decided"),
+    CheckConstraint("decided_at IS NOT NULL OR (transaction_id IS NULL AND reason IS NULL)", name="outcome"),
+    CheckConstraint("transaction_id IS NULL OR decided_by <> proposed_by", name="two_people"),
+    Index("drafts_open_idx", "book_id", "proposed_at", postgresql_where=text("decided_at IS NULL")),
+    info=READ_ADD_CHANGE,
+)
+"""Postings that a person proposed and a second one has to approve."""
 
 metadata.info["functions"] = (
     "journal_load",

@@ -16,12 +16,15 @@ from ledger.database import schema
 from ledger.database.metadata import metadata
 from ledger.errors import DatabaseRefused
 
-REFERENCE: Final = ("books", "units", "users")
+REFERENCE: Final = (
+    *("books", "units"),
+    *("users", "roles", "devices", "refresh_tokens", "tokens", "attempts", "renewals"),
+)
 """Tables that every node has whole; they cannot have triggers."""
 
 DISTRIBUTED: Final = (
     *("accounts", "transactions", "entries", "day_totals", "keys"),
-    *("lots", "lot_moves", "holds", "closings", "volunteers"),
+    *("lots", "lot_moves", "holds", "closings", "drafts", "organisations", "volunteers"),
 )
 """Tables whose rows stand on the node of their book. The first decides which node that is."""
 

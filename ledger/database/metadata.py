@@ -20,3 +20,6 @@ READ: Final = {"service": ("SELECT",)}
 READ_AND_ADD: Final = {"service": ("SELECT", "INSERT")}
 
 READ_ADD_CHANGE: Final = {"service": ("SELECT", "INSERT", "UPDATE")}
+
+READ_ADD_CHANGE_REMOVE: Final = {"service": ("SELECT", "INSERT", "UPDATE", "DELETE")}
+"""Only for what is of people and not of the books: an erasure must be able to destroy it."""

@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from ledger.database.metadata import READ_AND_ADD, metadata
 
@@ -27,6 +28,8 @@ class _Volunteer(TypedColumns):
     holder: Named[str] = Column(Text(collation="C"))
     """The random number under which the books know this person: the only link, destroyed by an erasure."""
     registered_at: Named[datetime.datetime] = Column(DateTime(timezone=True), server_default=func.clock_timestamp())
+    organisation: Named[str | None] = Column(Text(collation="C"))
+    """Which one registered her; None: the book's own staff."""
 
 
 volunteers = Table(
@@ -36,5 +39,26 @@ volunteers = Table(
     PrimaryKeyConstraint("book_id", "volunteer_no"),
     UniqueConstraint("book_id", "holder"),
     ForeignKeyConstraint(["book_id"], ["books.book_id"]),
+    ForeignKeyConstraint(["book_id", "organisation"], ["organisations.book_id", "organisations.code"]),
+    info=READ_AND_ADD,
+)
+
+
+class _Organisation(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    code: Named[str] = Column(Text(collation="C"))
+    name: Named[str] = Column(Text)
+    parent: Named[str | None] = Column(Text(collation="C"))
+    line: Named[list[str]] = Column(ARRAY(Text(collation="C")))
+    """Its code, its parent's, and so on to the top."""
+
+
+organisations = Table(
+    "organisations",
+    metadata,
+    _Organisation,
+    PrimaryKeyConstraint("book_id", "code"),
+    ForeignKeyConstraint(["book_id"], ["books.book_id"]),
+    ForeignKeyConstraint(["book_id", "parent"], ["organisations.book_id", "organisations.code"]),
     info=READ_AND_ADD,
 )

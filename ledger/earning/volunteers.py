@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books import chart
 from ledger.books.chart import NewAccount
+from ledger.earning import organisations
 from ledger.earning.tables import volunteers
 from ledger.errors import InvalidField, Refusal, UnknownVolunteer, VolunteerExists
 
@@ -33,24 +34,27 @@ class Volunteer:
 
     volunteer_no: str
     holder: str
+    organisation: str | None = None
 
     def account(self, code: str) -> str:
         """The code of this person's account of the chart's `code`."""
         return f"{code}.{self.holder}"
 
 
-async def register(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
+async def register(tx: AsyncConnection, book: int, volunteer_no: str, organisation: str | None = None) -> Volunteer:
     """Registers a volunteer number and opens wallet and hours accounts under a new random holder number.
 
     No identity enters the books: the link between number and holder stands in `volunteers` alone, and erasing it makes
-    the entries nobody's. InvalidField, VolunteerExists.
+    the entries nobody's. InvalidField, UnknownOrganisation, VolunteerExists.
     """
     if not NUMBER.fullmatch(volunteer_no):
         raise InvalidField("volunteer", "not_a_volunteer_number")
-    volunteer = Volunteer(volunteer_no, f"{secrets.randbelow(10**16):016d}")
+    if organisation is not None:
+        await organisations.find(tx, book, organisation)
+    volunteer = Volunteer(volunteer_no, f"{secrets.randbelow(10**16):016d}", organisation)
     added = await tx.execute(
         insert(volunteers)
-        .values(book_id=book, volunteer_no=volunteer_no, holder=volunteer.holder)
+        .values(book_id=book, volunteer_no=volunteer_no, holder=volunteer.holder, organisation=organisation)
         .on_conflict_do_nothing(index_elements=[volunteers.c.book_id, volunteers.c.volunteer_no])
         .returning(volunteers.c.volunteer_no)
     )
@@ -78,7 +82,7 @@ async def find(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
         raise UnknownVolunteer(volunteer_no)
     row = (
         await tx.execute(
-            select(volunteers.c.volunteer_no, volunteers.c.holder).where(
+            select(volunteers.c.volunteer_no, volunteers.c.holder, volunteers.c.organisation).where(
                 volunteers.c.book_id == book, volunteers.c.volunteer_no == volunteer_no
             )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api import auth
 from api.app import create_app
 from api.settings import Settings
-from ledger.access import sessions
-from ledger.access.users import User
+from ledger.access import sessions, tokens, users
+from ledger.access.rights import SCOPES, Grant, Scope
 from ledger.books.directory import Book
 from ledger.database import connect
 
@@ -71,16 +71,58 @@ async def signed_in(http: httpx.AsyncClient, book: Book, login: str) -> Caller:
 
 
 @pytest.fixture
-def operator(http: httpx.AsyncClient, book: Book) -> Caller:
-    """An operator with a token as a sign-in would give it; hashing a password for each test would take too long."""
-    user = User(secrets.randbelow(10**9), f"op-{book.code}", book.book_id, "operator", None)
+async def machine(http: httpx.AsyncClient, database: AsyncEngine, book: Book) -> Caller:
+    """A machine with a key to all of the book."""
+    return await a_machine(http, database, book)
+
+
+async def a_machine(
+    http: httpx.AsyncClient,
+    database: AsyncEngine,
+    book: Book,
+    scopes: Sequence[Scope] = SCOPES,
+    prefixes: Sequence[str] = ("*",),
+) -> Caller:
+    """A machine with a key of its own."""
+    async with database.begin() as tx:
+        _, secret = await tokens.make(
+            tx,
+            book.book_id,
+            "machine",
+            scopes=scopes,
+            prefixes=prefixes,
+            by="room:test",
+            now=auth.now(),
+            lifetime=timedelta(days=1),
+        )
+    return Caller(http, book.code, secret)
+
+
+async def a_user(
+    http: httpx.AsyncClient, database: AsyncEngine, book: Book, *grants: Grant, login: str | None = None
+) -> Caller:
+    """A user who has signed in; without a password, since hashing one for each test would take too long."""
+    login = login or f"u-{secrets.token_hex(4)}"
     now = auth.now()
-    return Caller(http, book.code, sessions.issue(sessions.begin(user, book.code, now), SETTINGS.session_keys, now))
+    async with database.begin() as tx:
+        made = await users.create(tx, login)
+        for grant in grants:
+            await users.give(tx, made.user_id, book.book_id, grant, "room:test")
+        held = await users.grants_of(tx, made.user_id, auth.today())
+        me, _ = await sessions.begin(
+            tx, sessions.principal(made, held, book.book_id, book.code), "a test", now, browser=False
+        )
+    return Caller(http, book.code, sessions.issue(me, SETTINGS.session_keys, now))
 
 
 @pytest.fixture
-async def ledger(operator: Caller) -> Caller:
-    """An operator whose book has a reward account, a shop and two wallets."""
+async def operator(http: httpx.AsyncClient, database: AsyncEngine, book: Book) -> Caller:
+    return await a_user(http, database, book, Grant("operator"), login=f"op-{book.code}".lower())
+
+
+@pytest.fixture
+async def ledger(machine: Caller) -> Caller:
+    """A machine whose book has a reward account, a shop and two wallets."""
     for code, account_class, unit in (
         ("5100", "expense", "PT"),
         ("2300.x", "liability", "PT"),
@@ -89,13 +131,13 @@ async def ledger(operator: Caller) -> Caller:
         ("9200.a", "memo_credit", "HR"),
     ):
         body = {"code": code, "name": code, "class": account_class, "unit": unit}
-        assert (await operator.post("/accounts", body)).status_code == 201
-    return operator
+        assert (await machine.post("/accounts", body)).status_code == 201
+    return machine
 
 
 @pytest.fixture
 async def an_hour_ago(ledger: Caller, service_url: str) -> AsyncIterator[Caller]:
-    """The same operator, an hour earlier by the database's clock."""
+    """The same machine, an hour earlier by the database's clock."""
     earlier = connect.to(service_url, clock=lambda time: time - timedelta(hours=1), connections=2)
     transport = httpx.ASGITransport(create_app(SETTINGS, earlier), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://meide.test") as client:

@@ -66,11 +66,13 @@ def as_owner(server: Server, name: str) -> Iterator[Connection]:
 
 
 CATALOGUE = """
-    SELECT 'column', c.relname, a.attname, concat_ws(' ', a.attnum, format_type(a.atttypid, a.atttypmod),
-           a.attnotnull, a.attidentity, a.attcollation, pg_get_expr(d.adbin, d.adrelid))
+    SELECT 'column', c.relname, a.attname, concat_ws(' ', row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum),
+           format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attcollation,
+           pg_get_expr(d.adbin, d.adrelid))
       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
       LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'p') AND a.attnum > 0
+       AND NOT a.attisdropped
     UNION ALL
     SELECT 'relation', relname, relkind::text, concat_ws(' ', relowner::regrole, reloptions, relacl)
       FROM pg_class WHERE relnamespace = 'public'::regnamespace
@@ -228,11 +230,12 @@ def test_each_migration_down_and_up_again_leaves_the_same(server: Server, empty:
 
 
 DESCRIBED: Final = """
-    SELECT 'column', c.relname, a.attname, concat_ws(' ', a.attnum, format_type(a.atttypid, a.atttypmod),
-           a.attnotnull, a.attidentity, a.attcollation, pg_get_expr(d.adbin, d.adrelid), c.reloptions)
+    SELECT 'column', c.relname, a.attname, concat_ws(' ', row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum),
+           format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attcollation,
+           pg_get_expr(d.adbin, d.adrelid), c.reloptions)
       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
       LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
        AND c.relname <> 'alembic_version'
     UNION ALL
     SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)

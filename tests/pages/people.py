@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import httpx
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.access import users
+from ledger.access.rights import Grant
 from ledger.books import batching, chart
 from ledger.books.chart import NewAccount
 from ledger.books.directory import Book
@@ -47,7 +48,7 @@ async def a_volunteer(database: AsyncEngine, book: Book, number: str = "V2026001
     login = f"v{secrets.token_hex(4)}"
     async with database.begin() as tx:
         volunteer = await volunteers.register(tx, book.book_id, number)
-        await users.create(tx, login, PASSWORD, book.book_id, "volunteer", number)
+        await _user(tx, book, login, Grant("volunteer", volunteer_no=number))
         await chart.open_accounts(
             tx,
             book.book_id,
@@ -64,8 +65,13 @@ async def a_volunteer(database: AsyncEngine, book: Book, number: str = "V2026001
 async def an_operator(database: AsyncEngine, book: Book) -> Person:
     login = f"o{secrets.token_hex(4)}"
     async with database.begin() as tx:
-        await users.create(tx, login, PASSWORD, book.book_id, "operator")
+        await _user(tx, book, login, Grant("operator"))
     return Person(book, login, None)
+
+
+async def _user(tx: AsyncConnection, book: Book, login: str, grant: Grant) -> None:
+    made = await users.create(tx, login, password=PASSWORD)
+    await users.give(tx, made.user_id, book.book_id, grant, "room:test")
 
 
 async def posted(

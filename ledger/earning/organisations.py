@@ -1,0 +1,110 @@
+"""Organisations: a tree of any depth. Rights hold for an organisation and those below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import case, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.books.chart import CHART, CODE
+from ledger.books.tables import accounts
+from ledger.earning.tables import organisations, volunteers
+from ledger.errors import InvalidField, OrganisationExists, UnknownOrganisation
+from ledger.text import one_line
+
+NAME_LENGTH: Final = 200
+DEEPEST: Final = 16
+
+_OF_VOLUNTEERS: Final = [row.kind for row in CHART if row.holder == "volunteer"]
+_OF_ORGANISATIONS: Final = [row.kind for row in CHART if row.holder == "organisation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A district, subdistrict, community or team. `line`: its code, that of the one above it, and so on to the top."""
+
+    code: str
+    name: str
+    parent: str | None
+    line: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """What an account is, and the line of the organisation that it belongs to; empty: to the book as a whole."""
+
+    kind: str | None
+    line: tuple[str, ...]
+
+
+_ORGANISATION: Final = select(organisations.c.code, organisations.c.name, organisations.c.parent, organisations.c.line)
+
+
+async def add(tx: AsyncConnection, book: int, code: str, name: str, parent: str | None = None) -> Organisation:
+    """A new organisation below another one, or at the top.
+
+    InvalidField, UnknownOrganisation (the parent), OrganisationExists.
+    """
+    if not CODE.fullmatch(code):
+        raise InvalidField("code", "not_a_code")
+    if not one_line(name, least=1, most=NAME_LENGTH):
+        raise InvalidField("name", "not_a_name")
+    line = (code, *((await find(tx, book, parent)).line if parent is not None else ()))
+    if len(line) > DEEPEST:
+        raise InvalidField("parent", "too_deep")
+    added = await tx.execute(
+        insert(organisations)
+        .values(book_id=book, code=code, name=name, parent=parent, line=list(line))
+        .on_conflict_do_nothing(index_elements=[organisations.c.book_id, organisations.c.code])
+        .returning(organisations.c.code)
+    )
+    if added.first() is None:
+        raise OrganisationExists(code)
+    return Organisation(code, name, parent, line)
+
+
+async def find(tx: AsyncConnection, book: int, code: str) -> Organisation:
+    """The organisation with this code; UnknownOrganisation."""
+    row = (
+        await tx.execute(_ORGANISATION.where(organisations.c.book_id == book, organisations.c.code == code))
+    ).one_or_none()
+    if row is None:
+        raise UnknownOrganisation(code)
+    return _organisation(*row)
+
+
+async def organisations_of(tx: AsyncConnection, book: int, *, after: str = "", limit: int = 200) -> list[Organisation]:
+    """The organisations of a book by code."""
+    rows = await tx.execute(
+        _ORGANISATION.where(organisations.c.book_id == book, organisations.c.code > after)
+        .order_by(organisations.c.code)
+        .limit(limit)
+    )
+    return [_organisation(*row) for row in rows]
+
+
+async def of_accounts(tx: AsyncConnection, book: int, codes: Iterable[str]) -> dict[str, Belonging]:
+    """To which organisations these accounts belong; accounts that are not there are left out.
+
+    A reward or hours account belongs to the organisation that it names, a volunteer's to the one that registered her.
+    """
+    owner = case(
+        (accounts.c.kind.in_(_OF_VOLUNTEERS), volunteers.c.organisation),
+        (accounts.c.kind.in_(_OF_ORGANISATIONS), accounts.c.holder),
+    )
+    rows = await tx.execute(
+        select(accounts.c.code, accounts.c.kind, organisations.c.line)
+        .select_from(accounts)
+        .outerjoin(volunteers, (volunteers.c.book_id == book) & (volunteers.c.holder == accounts.c.holder))
+        .outerjoin(organisations, (organisations.c.book_id == book) & (organisations.c.code == owner))
+        .where(accounts.c.book_id == book, accounts.c.code.in_(list(codes)))
+    )
+    return {code: Belonging(kind, tuple(line or ())) for code, kind, line in rows}
+
+
+def _organisation(code: str, name: str, parent: str | None, line: list[str]) -> Organisation:
+    return Organisation(code, name, parent, tuple(line))
