@@ -26,7 +26,7 @@ from ledger.database.gather import Gathered
 from ledger.days import day_of
 from ledger.earning import organisations
 from ledger.earning.organisations import Belonging
-from ledger.errors import ChangeNeeded, NotAllowed, SessionEnded, UnknownBook
+from ledger.errors import ChangeNeeded, InvalidField, NotAllowed, SessionEnded, UnknownBook
 
 
 def now() -> datetime:
@@ -226,8 +226,10 @@ async def change_secret(
 ) -> None:
     """Changes her password or PIN and signs her out on all other devices.
 
-    TooManyAttempts, WrongPassword, InvalidField.
+    TooManyAttempts, WrongPassword, InvalidField (the new one is no good, or is the old one).
     """
+    if new == current:
+        raise InvalidField("password", "same_as_before")
     attempt = await _begin_attempt(database, settings, me.name, address)
     async with database.connect() as tx:
         mine = await users.candidate(tx, me.number)
@@ -236,6 +238,15 @@ async def change_secret(
         await attempts.succeeded(tx, attempt)
         await users.change_secret(tx, me.number, new)
         await sessions.end_all(tx, me.number, now(), "password_changed", but=me.device)
+
+
+async def move(tx: AsyncConnection, me: Principal, book: str) -> None:
+    """From now on this device of hers is for another book in which she has a role; NotAllowed."""
+    assert me.device is not None, "a user's"
+    book_id = await _book_id(tx, book)
+    if book_id is None or book_id not in await users.grants_of(tx, me.number, today()):
+        raise NotAllowed
+    await sessions.move(tx, me.device, book_id)
 
 
 async def _begin_attempt(database: AsyncEngine, settings: Settings, name: str, address: str) -> bytes:

@@ -39,6 +39,8 @@ NAME: Final = "示例区时间银行"
 VOLUNTEERS: Final = 40
 POINTS_AN_HOUR: Final = 10
 DAYS_OF_NOTICE: Final = 7
+HELP_PHONE: Final = "0531-0000-0000"
+"""Nobody's: it shows where the district's own number stands."""
 
 TEAMS: Final = ("370101T1", "370102T1", "370203T2", "370301T1")
 ORGANISATIONS: Final = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from ledger.errors import SettingInvalid
 SHORTEST_KEY: Final = 32
 """Characters of a session key (HS256 wants a key as long as its digest: RFC 7518, 3.2)."""
 
+PHONE: Final = re.compile(r"\+?[0-9][0-9 -]{1,30}[0-9]", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -27,6 +30,7 @@ class Settings:
     session_keys: tuple[str, ...] = field(repr=False)
     public_url: str | None
     trusted_proxies: str
+    help_phone: str | None = None
 
     @property
     def https(self) -> bool:
@@ -49,7 +53,15 @@ def read(environment: Mapping[str, str]) -> Settings:
         session_keys=keys,
         public_url=public_url,
         trusted_proxies=environment.get("MEIDE_TRUSTED_PROXIES", ""),
+        help_phone=_phone(environment),
     )
+
+
+def _phone(environment: Mapping[str, str]) -> str | None:
+    phone = environment.get("MEIDE_HELP_PHONE") or None
+    if phone is not None and not PHONE.fullmatch(phone):
+        raise SettingInvalid("MEIDE_HELP_PHONE", "a phone number has digits, spaces and hyphens, and + in front")
+    return phone
 
 
 def _postgresql(environment: Mapping[str, str], name: str) -> str | None:
