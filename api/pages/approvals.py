@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, problems, requests, staff
 from api.pages import doors, frame, texts
+from api.pages.volunteer import PASSBOOKS
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
@@ -36,6 +37,8 @@ from ledger.errors import (
 
 HERE = "/staff/approvals"
 PROPOSE = "/staff/propose"
+OWN = {passbook.code: passbook.name for passbook in PASSBOOKS.values()}
+"""What the accounts of volunteers are called, as in their passbooks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,9 @@ async def _told(tx: AsyncConnection, me: Principal, drafts: list[Draft], languag
             return Leg(f"{account.name} {code}", side, texts.amount(language, account.unit, amount))
         # All accounts of volunteers but one have their balance on the credit side: what is credited comes in.
         comes = (side == "credit") != (account.account_class in chart.DEBIT_NORMAL)
-        whose = texts.t(language, "account_of", number=hers, account=account.name)
+        own = OWN.get(code.partition(".")[0])
+        name = texts.t(language, own) if own is not None else account.name
+        whose = texts.t(language, "account_of", number=hers, account=name)
         return Leg(whose, "points_in" if comes else "points_out", texts.amount(language, account.unit, amount))
 
     return [

@@ -33,6 +33,7 @@ SETTINGS = Settings(
     session_keys=("a key for tests, of more than 32 characters",),
     public_url=None,
     trusted_proxies="",
+    help_phone="0531-0000-0000",
 )
 
 FLAGS = [
