@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import VERSION, journal_files, memory, problems, reach, settings
+from api import VERSION, journal_files, keys, memory, problems, reach, settings
 from api.journal_files import NotThisFormat
 from api.problems import Language
 from api.settings import Settings
@@ -46,6 +46,7 @@ T = TypeVar("T")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 of_book = click.option("--book", required=True, metavar="CODE", help="The book.")
 on_port = click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+a_kind_of_key = click.argument("kind", type=click.Choice(list(keys.SETTINGS)), metavar="{session|identity|index}")
 A_DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -63,6 +64,7 @@ def with_role(command: Callable[..., None]) -> Callable[..., None]:
 
 
 A_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+RELOAD = "A running service reads them when it is reloaded: send it SIGHUP."
 
 
 def main() -> None:
@@ -382,6 +384,35 @@ def revoke_token(number: int, book: str, as_json: bool) -> None:
         _print_json({"id": ended.token_id, "revoked_at": ended.revoked_at})
     else:
         click.echo(f"Token {ended.token_id} ({ended.name}) no longer opens anything.")
+
+
+@cli.group()
+def key() -> None:
+    """Keys of the data folder. Those of MEIDE_… settings are changed where they are set."""
+
+
+@key.command("add")
+@a_kind_of_key
+@as_json
+def add_key(kind: keys.Kind, as_json: bool) -> None:
+    """Make a new key the current one; what the older ones signed or encrypted is still understood."""
+    count = keys.add(settings.read(os.environ), kind)
+    if as_json:
+        _print_json({"kind": kind, "keys": count})
+    else:
+        click.echo(f"There are {count} {kind} keys now, the new one first. {RELOAD}")
+
+
+@key.command("retire")
+@a_kind_of_key
+@as_json
+def retire_keys(kind: keys.Kind, as_json: bool) -> None:
+    """Drop all keys but the current one. What the others signed or encrypted can then not be read any more."""
+    count = keys.retire(settings.read(os.environ), kind)
+    if as_json:
+        _print_json({"kind": kind, "dropped": count})
+    else:
+        click.echo(f"{count} older {kind} keys were dropped. {RELOAD}" if count else f"There is one {kind} key only.")
 
 
 @cli.group()

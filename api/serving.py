@@ -22,7 +22,7 @@ import uvicorn
 from litestar import Litestar
 from uvicorn.supervisors import Multiprocess
 
-from api import memory
+from api import keys, memory
 from api import settings as settings_module
 from api.app import create_app
 from api.one_write import OneWrite
@@ -57,10 +57,10 @@ def serve(
         _port(host, port) as listener,
         reached(settings, say, migrate=True) as url,
     ):
-        keys = _session_keys(settings)
+        found = keys.of(settings)
         asyncio.run(_may_serve(url))
         # The workers are processes of their own and read their settings from the environment, as we did.
-        os.environ.update(MEIDE_DATABASE_URL=url, MEIDE_SESSION_KEYS=",".join(keys), MEIDE_QUIET="1" if quiet else "")
+        os.environ.update(MEIDE_DATABASE_URL=url, MEIDE_QUIET="1" if quiet else "", **keys.environment(found))
         shown = f"[{host}]" if ":" in host else host
         address = settings.public_url or f"http://{shown}:{listener.getsockname()[1]}"
         os.environ.setdefault("MEIDE_PUBLIC_URL", address)
@@ -200,12 +200,3 @@ def _told_to_stop() -> Iterator[None]:
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, stop)
     yield
-
-
-def _session_keys(settings: Settings) -> tuple[str, ...]:
-    """The keys given; with the embedded database one is made and kept in the data folder."""
-    if settings.session_keys:
-        return settings.session_keys
-    if settings.database_url is not None:
-        raise SettingInvalid("MEIDE_SESSION_KEYS", "it is required with MEIDE_DATABASE_URL")
-    return (embedded.secret(settings.data, "session-key"),)

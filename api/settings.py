@@ -1,4 +1,7 @@
-"""Settings: read once from the environment, prefix MEIDE_. Secrets have no defaults and never reach a log."""
+"""Settings: read from the environment, prefix MEIDE_. Secrets have no defaults and never reach a log.
+
+A secret may stand in a file instead, which `MEIDE_…_FILE` names, as Docker and Kubernetes hand them out.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,22 @@ from ledger.database import embedded
 from ledger.errors import SettingInvalid
 
 SHORTEST_KEY: Final = 32
-"""Characters of a session key (HS256 wants a key as long as its digest: RFC 7518, 3.2)."""
+"""Characters of a key (HS256 wants a key as long as its digest: RFC 7518, 3.2)."""
+SECRETS: Final = (
+    *("MEIDE_DATABASE_URL", "MEIDE_OWNER_URL"),
+    *("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY"),
+)
+"""What may stand in a file instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says. `session_keys`: the first signs, all of them are recognised."""
+    """What the environment says.
+
+    `session_keys`: the first signs, all of them are recognised. `identity_keys`: the first encrypts personal data, all
+    of them decrypt. `index_keys`: the first makes the blind index, a second is there only while `meide rekey` runs.
+    `api.keys` also knows those of the data folder.
+    """
 
     data: Path
     database_url: str | None = field(repr=False)
@@ -27,6 +40,8 @@ class Settings:
     session_keys: tuple[str, ...] = field(repr=False)
     public_url: str | None
     trusted_proxies: str
+    identity_keys: tuple[str, ...] = field(default=(), repr=False)
+    index_keys: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def https(self) -> bool:
@@ -36,9 +51,6 @@ class Settings:
 
 def read(environment: Mapping[str, str]) -> Settings:
     """The settings; SettingInvalid names the one that cannot be used."""
-    keys = tuple(key.strip() for key in environment.get("MEIDE_SESSION_KEYS", "").split(",") if key.strip())
-    if any(len(key) < SHORTEST_KEY for key in keys):
-        raise SettingInvalid("MEIDE_SESSION_KEYS", "a key has fewer than 32 characters")
     public_url = environment.get("MEIDE_PUBLIC_URL") or None
     if public_url is not None and not public_url.startswith(("http://", "https://")):
         raise SettingInvalid("MEIDE_PUBLIC_URL", "it must begin with http:// or https://")
@@ -46,15 +58,40 @@ def read(environment: Mapping[str, str]) -> Settings:
         data=Path(environment.get("MEIDE_DATA") or embedded.default_folder()).absolute(),
         database_url=_postgresql(environment, "MEIDE_DATABASE_URL"),
         owner_url=_postgresql(environment, "MEIDE_OWNER_URL"),
-        session_keys=keys,
+        session_keys=_keys(environment, "MEIDE_SESSION_KEYS"),
+        identity_keys=_keys(environment, "MEIDE_IDENTITY_KEYS"),
+        index_keys=_keys(environment, "MEIDE_INDEX_KEY"),
         public_url=public_url,
         trusted_proxies=environment.get("MEIDE_TRUSTED_PROXIES", ""),
     )
 
 
+def _secret(environment: Mapping[str, str], name: str) -> str:
+    """The value, or the text of the file that `name`_FILE names; empty where neither is given."""
+    value, file = environment.get(name, ""), environment.get(f"{name}_FILE")
+    if not file:
+        return value
+    if value:
+        raise SettingInvalid(name, f"{name}_FILE is set as well")
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingInvalid(f"{name}_FILE", f"the file cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SettingInvalid(f"{name}_FILE", "the file is not UTF-8") from None
+
+
+def _keys(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Keys with commas between, in a file also one a line."""
+    keys = tuple(key.strip() for key in _secret(environment, name).replace("\n", ",").split(",") if key.strip())
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        raise SettingInvalid(name, "a key has fewer than 32 characters")
+    return keys
+
+
 def _postgresql(environment: Mapping[str, str], name: str) -> str | None:
-    url = environment.get(name) or None
-    if url is None:
+    url = _secret(environment, name)
+    if not url:
         return None
     scheme, _, rest = url.partition("://")
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):

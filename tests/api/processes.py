@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -18,6 +19,9 @@ import psutil
 
 LONGEST = 180
 """Seconds after which a condition that should come about has not: only a broken program waits so long."""
+
+KEYS = {name: secrets.token_urlsafe(32) for name in ("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY")}
+"""What a service on a database of somebody else's needs besides its URL."""
 
 
 def meide(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

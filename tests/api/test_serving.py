@@ -22,10 +22,8 @@ from sqlalchemy import make_url
 
 from ledger.database import embedded
 from tests.api.conftest import transfer
-from tests.api.processes import Service, bare, free_port, meide, serving, until
+from tests.api.processes import KEYS, Service, bare, free_port, meide, serving, until
 from tests.conftest import OWNER, Server
-
-KEYS = {"MEIDE_SESSION_KEYS": secrets.token_urlsafe(32)}
 
 
 @pytest.fixture
@@ -270,6 +268,14 @@ def test_the_owner_and_a_superuser_may_not_serve(server: Server, service_url: st
     [
         ({"MEIDE_SESSION_KEYS": ""}, "MEIDE_SESSION_KEYS cannot be used: it is required with MEIDE_DATABASE_URL"),
         ({"MEIDE_SESSION_KEYS": "short"}, "MEIDE_SESSION_KEYS cannot be used: a key has fewer than 32 characters"),
+        ({"MEIDE_IDENTITY_KEYS": ""}, "MEIDE_IDENTITY_KEYS cannot be used: it is required with MEIDE_DATABASE_URL"),
+        ({"MEIDE_INDEX_KEY": ""}, "MEIDE_INDEX_KEY cannot be used: it is required with MEIDE_DATABASE_URL"),
+        ({"MEIDE_INDEX_KEY": "short"}, "MEIDE_INDEX_KEY cannot be used: a key has fewer than 32 characters"),
+        ({"MEIDE_INDEX_KEY_FILE": "/nowhere"}, "MEIDE_INDEX_KEY cannot be used: MEIDE_INDEX_KEY_FILE is set as well"),
+        (
+            {"MEIDE_INDEX_KEY": "", "MEIDE_INDEX_KEY_FILE": "/nowhere"},
+            "MEIDE_INDEX_KEY_FILE cannot be used: the file cannot be read (No such file or directory)",
+        ),
         ({"MEIDE_DATABASE_URL": "mysql://x"}, "MEIDE_DATABASE_URL cannot be used: it must begin with postgresql://"),
         (
             {"MEIDE_DATABASE_URL": "postgresql://me:sekret@host:port/db"},
