@@ -15,8 +15,10 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
+    │   ├── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists
+    │   ├── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
     ├── StateRefusal                decided on the state of the books: stored under its key, stays refused
@@ -25,12 +27,14 @@
     │   └── HoldEnded  HoldExpired
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
+    ├── StillKnown                  a volunteer is forgotten when her personal data are erased
     ├── WrongPassword               login and password do not belong together
     ├── SessionEnded                no valid session: sign in (again)
     └── NotAllowed                  this user may not do that
     Fault                           the surroundings are not as they must be
     ├── SettingInvalid  PortTaken  CannotListen  DemoNeedsOwnServer
     ├── DataFolderInUse  DataFolderUnusable  OtherMajorVersion  ServerWouldNotStart  TooBusy
+    ├── CannotDecrypt               stored personal data do not open: another key, or changed by somebody
     └── DatabaseUnreachable  DatabaseRefused  DatabaseTooOld  OwnerMayNotServe  SchemaBehind  SchemaAhead
 """
 
@@ -190,6 +194,13 @@ class UnknownHold(Unknown):
     hold: UUID
 
 
+@dataclass(eq=False)
+class UnknownPerson(Unknown):
+    """No identity is recorded of this volunteer, or no longer."""
+
+    volunteer: str
+
+
 class Taken(Refusal):
     """That name is in use for something else."""
 
@@ -220,6 +231,13 @@ class AccountExists(Taken):
 
     account: str
     field: str
+
+
+@dataclass(eq=False)
+class IdentityTaken(Taken):
+    """The identity number that was to be recorded of `volunteer` is another volunteer's of that book."""
+
+    volunteer: str
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -359,6 +377,13 @@ class NotAllowed(Refusal):
     """This user may not do that: another role or another book."""
 
 
+@dataclass(eq=False)
+class StillKnown(Refusal):
+    """Personal data of `volunteer` are there: erase them in the transaction in which her number is forgotten."""
+
+    volunteer: str
+
+
 # --- the surroundings ------------------------------------------------------------------------------------------------
 
 
@@ -469,3 +494,13 @@ class TooBusy(Fault):
     """`waiting` lines wait to be posted, and no more are let in; the same call again a little later is safe."""
 
     waiting: int
+
+
+@dataclass(eq=False)
+class CannotDecrypt(Fault):
+    """Stored personal data do not open: the key is not among the settings', or somebody changed or moved them.
+
+    `what` is table and column; whose data, and which of the two it was, is not said.
+    """
+
+    what: str
