@@ -22,6 +22,7 @@ REFERENCE: Final = ("books", "units", "users")
 DISTRIBUTED: Final = (
     *("accounts", "transactions", "entries", "day_totals", "keys"),
     *("lots", "lot_moves", "holds", "closings", "volunteers"),
+    *("persons", "cards", "consents", "access_log"),
 )
 """Tables whose rows stand on the node of their book. The first decides which node that is."""
 

@@ -20,3 +20,8 @@ READ: Final = {"service": ("SELECT",)}
 READ_AND_ADD: Final = {"service": ("SELECT", "INSERT")}
 
 READ_ADD_CHANGE: Final = {"service": ("SELECT", "INSERT", "UPDATE")}
+
+READ_ADD_REMOVE: Final = {"service": ("SELECT", "INSERT", "DELETE")}
+
+READ_ADD_CHANGE_REMOVE: Final = {"service": ("SELECT", "INSERT", "UPDATE", "DELETE")}
+"""For personal data, which are destroyed when somebody asks for it."""
