@@ -64,8 +64,8 @@ TEXTS: Final[dict[tuple[Purpose, str], Text]] = {
         "我是这位未成年人的父母或者其他监护人，同意其参加志愿服务，并同意本项目按照《登记、记录和证明的同意书》使用其个人信息。"
         "页面上只显示其姓氏，每次查看都留下记录。我可以随时撤回。",
         "I am a parent or other guardian of this minor. I agree to the minor's voluntary service, and that this"
-        " programme uses the minor's personal data as the consent to registration, records and proofs says. Pages show only"
-        " the first character of the name, and each look is logged. I may withdraw this at any time.",
+        " programme uses the minor's personal data as the consent to registration, records and proofs says. Pages show"
+        " only the first character of the name, and each look is logged. I may withdraw this at any time.",
     ),
 }
 """(purpose, version) → what is agreed to. The last version of a purpose is the one that is offered."""
