@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, bindparam, select, tuple_, update
+from sqlalchemy import Row, Update, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.access import ciphers
 from ledger.access.ciphers import Keys
-from ledger.access.tables import book_numbers, cards
+from ledger.access.tables import book_numbers, cards, rows_within
 from ledger.database import connect
 from ledger.errors import UnknownVolunteer
 
@@ -132,36 +133,39 @@ async def rekey(tx: AsyncConnection, keys: Keys, book: int, after: tuple[str, UU
         return None
     changes = [change for row in rows if (change := _rekeyed(keys, row)) is not None]
     if changes:
-        await tx.execute(_REKEY, changes)
+        await tx.execute(_rekeying(book, changes))
     return Batch((rows[-1].volunteer_no, rows[-1].card_id), len(rows), len(changes))
 
 
-_REKEY = (
-    update(cards)
-    .where(
-        cards.c.book_id == bindparam("of_book_id"),
-        cards.c.volunteer_no == bindparam("of_volunteer_no"),
-        cards.c.card_id == bindparam("of_card_id"),
-    )
-    .values(digest=bindparam("new_digest"), digits=bindparam("new_digits"))
-)
+class _Change(NamedTuple):
+    """The columns of a card that depend on the service's keys, after those of its key."""
+
+    volunteer_no: str
+    card_id: UUID
+    digest: bytes
+    digits: bytes
 
 
-def _rekeyed(keys: Keys, row: Row[Any]) -> dict[str, Any] | None:
-    """What has to be changed for this card to stand under the first keys; None if it does."""
+def _rekeyed(keys: Keys, row: Row[Any]) -> _Change | None:
+    """This card under the first keys; None if it is."""
+    before = _Change(row.volunteer_no, row.card_id, row.digest, row.digits)
     place = _place(row.book_id, row.card_id)
     plain = ciphers.unseal(keys.identity, row.digits, *place)
-    digest = ciphers.digest(keys, "card", plain.decode())
-    right_key = ciphers.is_sealed_with(keys.identity[0], row.digits)
-    if right_key and row.digest == digest:
-        return None
-    return {
-        "of_book_id": row.book_id,
-        "of_volunteer_no": row.volunteer_no,
-        "of_card_id": row.card_id,
-        "new_digest": digest,
-        "new_digits": row.digits if right_key else ciphers.seal(keys.identity[0], plain, *place),
-    }
+    after = before._replace(digest=ciphers.digest(keys, "card", plain.decode()))
+    if not ciphers.is_sealed_with(keys.identity[0], row.digits):
+        after = after._replace(digits=ciphers.seal(keys.identity[0], plain, *place))
+    return None if after == before else after
+
+
+def _rekeying(book: int, changes: Sequence[_Change]) -> Update:
+    """One statement for all of them."""
+    columns = [cards.c[name] for name in _Change._fields]
+    new = rows_within(columns, changes)
+    return (
+        update(cards)
+        .where(cards.c.book_id == book, cards.c.volunteer_no == new.c.volunteer_no, cards.c.card_id == new.c.card_id)
+        .values({each: new.c[each.name] for each in columns[2:]})
+    )
 
 
 def _place(book: int, card_id: UUID) -> tuple[object, ...]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Row, Update, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,7 +20,7 @@ from ledger.access import ciphers, identities, log
 from ledger.access.ciphers import Keys
 from ledger.access.identities import FIELDS, Field, Identity, Masked
 from ledger.access.log import Subject
-from ledger.access.tables import cards, persons
+from ledger.access.tables import cards, persons, rows_within
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.errors import IdentityTaken, InvalidField, UnknownPerson, UnknownVolunteer
@@ -107,20 +107,24 @@ def _sealed(keys: Keys, data_key: bytes, book: int, volunteer_no: str, identity:
     def seal(name: Field, value: str | None) -> bytes | None:
         return None if value is None else ciphers.seal(data_key, value.encode(), *_place(name, book, volunteer_no))
 
+    phone_index, id_number_index = _indexes(keys, identity)
     return {
         "name": seal("name", identity.name),
         "phone": seal("phone", identity.phone),
         "id_number": seal("id_number", identity.id_number),
         "born": seal("born", None if identity.born is None else identity.born.isoformat()),
-        **_indexes(keys, identity.phone, identity.id_number),
+        "phone_index": phone_index,
+        "id_number_index": id_number_index,
     }
 
 
-def _indexes(keys: Keys, phone: str | None, id_number: str | None) -> dict[str, bytes | None]:
-    return {
-        "phone_index": None if phone is None else ciphers.digest(keys, "phone", phone),
-        "id_number_index": None if id_number is None else ciphers.digest(keys, "id_number", id_number),
-    }
+def _indexes(keys: Keys, identity: Identity) -> tuple[bytes | None, bytes | None]:
+    """The blind indexes of phone and identity number."""
+    phone, number = identity.phone, identity.id_number
+    return (
+        None if phone is None else ciphers.digest(keys, "phone", phone),
+        None if number is None else ciphers.digest(keys, "id_number", number),
+    )
 
 
 async def find_by_phone(tx: AsyncConnection, keys: Keys, book: int, phone: str) -> list[str]:
@@ -237,49 +241,49 @@ async def rekey(tx: AsyncConnection, keys: Keys, book: int, after: str, most: in
     if changes:
         try:
             async with tx.begin_nested():
-                await tx.execute(_REKEY, changes)
+                await tx.execute(_rekeying(book, changes))
         except IntegrityError:  # one of them has another's identity number: find out which
             for change in changes:
                 try:
                     async with tx.begin_nested():
-                        await tx.execute(_REKEY, change)
+                        await tx.execute(_rekeying(book, [change]))
                 except IntegrityError as error:
                     if connect.violation(error)[0] != "23505":
                         raise
-                    taken.append(change["of_volunteer_no"])
+                    taken.append(change.volunteer_no)
     return Batch(rows[-1].volunteer_no, len(rows), len(changes) - len(taken), tuple(taken))
 
 
-_REKEY = (
-    update(persons)
-    .where(
-        persons.c.book_id == bindparam("of_book_id"),
-        persons.c.volunteer_no == bindparam("of_volunteer_no"),
-    )
-    .values(
-        data_key=bindparam("new_data_key"),
-        phone_index=bindparam("new_phone_index"),
-        id_number_index=bindparam("new_id_number_index"),
-    )
-)
+class _Change(NamedTuple):
+    """The columns of a person that depend on the service's keys."""
+
+    volunteer_no: str
+    data_key: bytes
+    phone_index: bytes | None
+    id_number_index: bytes | None
 
 
-def _rekeyed(keys: Keys, row: Row[Any]) -> dict[str, Any] | None:
-    """What has to be changed for this person to stand under the first keys; None if she does."""
-    book, volunteer_no = row.book_id, row.volunteer_no
+def _rekeyed(keys: Keys, row: Row[Any]) -> _Change | None:
+    """This person under the first keys; None if she is."""
+    before = _Change(row.volunteer_no, row.data_key, row.phone_index, row.id_number_index)
     data_key = _data_key(keys, row)
     identity = _opened(data_key, row)
-    indexes = _indexes(keys, identity.phone, identity.id_number)
-    right_key = ciphers.is_sealed_with(keys.identity[0], row.data_key)
-    if right_key and (row.phone_index, row.id_number_index) == tuple(indexes.values()):
-        return None
-    return {
-        "of_book_id": book,
-        "of_volunteer_no": volunteer_no,
-        "new_data_key": row.data_key if right_key else ciphers.seal_data_key(keys, data_key, book, volunteer_no),
-        "new_phone_index": indexes["phone_index"],
-        "new_id_number_index": indexes["id_number_index"],
-    }
+    phone_index, id_number_index = _indexes(keys, identity)
+    after = before._replace(phone_index=phone_index, id_number_index=id_number_index)
+    if not ciphers.is_sealed_with(keys.identity[0], row.data_key):
+        after = after._replace(data_key=ciphers.seal_data_key(keys, data_key, row.book_id, row.volunteer_no))
+    return None if after == before else after
+
+
+def _rekeying(book: int, changes: Sequence[_Change]) -> Update:
+    """One statement for all of them."""
+    columns = [persons.c[name] for name in _Change._fields]
+    new = rows_within(columns, changes)
+    return (
+        update(persons)
+        .where(persons.c.book_id == book, persons.c.volunteer_no == new.c.volunteer_no)
+        .values({each: new.c[each.name] for each in columns[1:]})
+    )
 
 
 def _is(book: int, volunteer_no: str) -> ColumnElement[bool]:
