@@ -25,7 +25,7 @@ from api import VERSION, journal_files, keys, memory, problems, reach, settings
 from api.journal_files import NotThisFormat
 from api.problems import Language
 from api.settings import Settings
-from ledger.access import rights, sessions, tokens, users
+from ledger.access import rekeying, rights, sessions, tokens, users
 from ledger.access.rights import Grant
 from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
@@ -538,6 +538,50 @@ def check(book: str | None, as_json: bool) -> None:
             click.echo(f"{code or 'the database'}: {finding}")
         click.echo(f"{books} books checked, {len(found)} findings" + ("" if found else ": everything adds up"))
     if found:
+        sys.exit(1)
+
+
+@cli.command("rekey")
+@as_json
+def run_rekey(as_json: bool) -> None:
+    """Put all personal data under the first of MEIDE_IDENTITY_KEYS and of MEIDE_INDEX_KEY, while the service runs.
+
+    First put the new key in front of the old one, separated by a comma, and start the service anew; when this has run,
+    the old key can be taken out. It can be interrupted and run again at any time. Exit 1 if somebody is left.
+    """
+    personal = keys.personal(keys.of(settings.read(os.environ)))
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
+    bar.disable = as_json or not sys.stderr.isatty()
+    task = bar.add_task("Persons and cards", total=None)
+
+    async def work(database: AsyncEngine) -> tuple[rekeying.Rekeyed, list[dict[str, str]]]:
+        done = await rekeying.rekey(database, personal, lambda row, total: bar.update(task, completed=row, total=total))
+        async with database.connect() as tx:
+            codes = {each.book_id: each.code for each in await directory.all_books(tx)}
+        return done, [{"book": codes[book], "volunteer": volunteer_no} for book, volunteer_no in done.taken]
+
+    with bar:
+        done, taken = _with_database(work)
+    if as_json:
+        counts = {
+            "persons": done.persons,
+            "persons_changed": done.persons_changed,
+            "cards": done.cards,
+            "cards_changed": done.cards_changed,
+        }
+        _print_json({**counts, "taken": taken})
+    else:
+        for each in taken:
+            click.echo(
+                f"{each['book']}, volunteer {each['volunteer']}: another volunteer has the same identity number."
+                " Correct one of them, then run this again.",
+                err=True,
+            )
+        click.echo(
+            f"Put under the first keys: {done.persons_changed} of {done.persons} persons,"
+            f" {done.cards_changed} of {done.cards} cards"
+        )
+    if taken:
         sys.exit(1)
 
 

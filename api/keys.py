@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from api.settings import Settings
+from ledger.access import ciphers
 from ledger.database import embedded
 from ledger.errors import SettingInvalid
 
@@ -35,6 +36,11 @@ class Keys:
 def of(settings: Settings) -> Keys:
     """All keys of a service or a command; SettingInvalid names the one that is missing."""
     return Keys(*(of_kind(settings, kind) for kind in SETTINGS))
+
+
+def personal(keys: Keys) -> ciphers.Keys:
+    """The keys of personal data."""
+    return ciphers.Keys.of(keys.identity, keys.index)
 
 
 def of_kind(settings: Settings, kind: Kind) -> tuple[str, ...]:
