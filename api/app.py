@@ -17,9 +17,9 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Message
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, auth, pages
+from api import VERSION, answers, auth, keys, pages
 from api.requests import BadJson, NotJson, StrictRequest
-from api.routes import approvals, books, holds, operations, people, periods, postings, sessions
+from api.routes import approvals, books, holds, operations, own, people, periods, postings, sessions, volunteers
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -86,6 +86,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         principal: Principal = request.user
         return principal
 
+    personal = keys.personal(settings)
+
     async def dispose() -> None:
         await database.dispose()
 
@@ -93,7 +95,9 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         path="/api/v1",
         route_handlers=[
             sessions.router,
+            own.router,
             people.router,
+            volunteers.router,
             books.router,
             postings.router,
             approvals.router,
@@ -113,6 +117,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
     return Service(
         route_handlers=[rest, operations.router, pages.router(settings)],
         dependencies={
+            "keys": Provide(lambda: personal, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),
         },

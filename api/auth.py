@@ -17,8 +17,9 @@ from uuid import UUID
 from litestar import Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from api import keys
 from api.settings import Settings
-from ledger.access import attempts, rights, sessions, tokens, users
+from ledger.access import attempts, cards, rights, sessions, tokens, users
 from ledger.access.rights import Principal, Right
 from ledger.access.tokens import Token
 from ledger.books import approvals, directory
@@ -26,6 +27,7 @@ from ledger.database.gather import Gathered
 from ledger.days import day_of
 from ledger.earning import organisations
 from ledger.earning.organisations import Belonging
+from ledger.earning.volunteers import Volunteer
 from ledger.errors import ChangeNeeded, NotAllowed, SessionEnded, UnknownBook
 
 
@@ -108,6 +110,17 @@ def within(me: Principal, right: Right, line: Sequence[str]) -> None:
     rights.require(me, right, today(), line)
 
 
+async def line_of(tx: AsyncConnection, me: Principal, organisation: str | None) -> tuple[str, ...]:
+    """The line of an organisation of the caller's book; empty for the book's own. UnknownOrganisation."""
+    return () if organisation is None else (await organisations.find(tx, me.book_id, organisation)).line
+
+
+async def reaches_volunteer(tx: AsyncConnection, me: Principal, right: Right, her: Volunteer) -> bool:
+    """Whether the right reaches this volunteer: through the organisation that registered her."""
+    held = rights.reach(me, right, today())
+    return held.book or held.includes(await line_of(tx, me, her.organisation))
+
+
 async def reaches(
     tx: AsyncConnection, me: Principal, right: Right, codes: Iterable[str], *, some: bool = False
 ) -> bool:
@@ -176,7 +189,7 @@ async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> t
     attempt = await _begin_attempt(database, settings, given.login, given.address)
     async with database.connect() as tx:
         book_id = await _book_id(tx, given.book)
-        candidates = await users.find(tx, given.login, book_id)
+        candidates = await _candidates(tx, settings, given.login, book_id)
     found = await users.verify(candidates, given.secret)
     assert found.user is not None, "verified"
     async with database.begin() as tx:
@@ -194,6 +207,18 @@ async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> t
             raise NotAllowed
         me = sessions.principal(user, grants, chosen, await directory.book_code(tx, chosen))
         return await sessions.begin(tx, me, given.label, now(), browser=given.browser)
+
+
+async def _candidates(
+    tx: AsyncConnection, settings: Settings, name: str, book_id: int | None
+) -> Sequence[users.Candidate]:
+    """Whom a name may stand for: a login, a volunteer number, or the digits of a card."""
+    found = await users.find(tx, name, book_id)
+    if found[0].user is None:
+        for book, volunteer_no in await cards.holder_of_card(tx, keys.personal(settings), name):
+            if book_id in (None, book):
+                found = await users.find_volunteer(tx, volunteer_no, book)
+    return found
 
 
 async def refresh(database: AsyncEngine, token: str, book: str | None = None) -> tuple[Principal, str]:

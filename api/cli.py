@@ -163,7 +163,7 @@ def serve_demo(port: int) -> None:
         raise DemoNeedsOwnServer
 
     def ready(url: str, address: str) -> None:
-        demo.welcome(asyncio.run(demo.fill(url, given.data, _say)), address, given.data)
+        demo.welcome(asyncio.run(demo.fill(url, given.data, keys.personal(given), _say)), address, given.data)
 
     serving.serve(given, "127.0.0.1", port, 1, _say, ready, quiet=True)
 
@@ -549,7 +549,7 @@ def run_rekey(as_json: bool) -> None:
     First put the new key in front of the old one, separated by a comma, and start the service anew; when this has run,
     the old key can be taken out. It can be interrupted and run again at any time. Exit 1 if somebody is left.
     """
-    personal = keys.personal(keys.of(settings.read(os.environ)))
+    personal = keys.personal(settings.read(os.environ))
     bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
     bar.disable = as_json or not sys.stderr.isatty()
     task = bar.add_task("Persons and cards", total=None)

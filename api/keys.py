@@ -5,6 +5,7 @@ They come from the settings, or lie in the data folder of the embedded database:
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,9 +39,12 @@ def of(settings: Settings) -> Keys:
     return Keys(*(of_kind(settings, kind) for kind in SETTINGS))
 
 
-def personal(keys: Keys) -> ciphers.Keys:
-    """The keys of personal data."""
-    return ciphers.Keys.of(keys.identity, keys.index)
+def personal(settings: Settings) -> ciphers.Keys:
+    """The keys of personal data. SettingInvalid."""
+    return _derived(of_kind(settings, "identity"), of_kind(settings, "index"))
+
+
+_derived = functools.lru_cache(ciphers.Keys.of)
 
 
 def of_kind(settings: Settings, kind: Kind) -> tuple[str, ...]:

@@ -236,11 +236,11 @@ def _grant(data: NewRole) -> Grant:
 
 
 async def _line(tx: AsyncConnection, me: Principal, grant: Grant) -> tuple[str, ...]:
-    """The line of organisations that a role is given for; empty for the whole book. UnknownVolunteer …"""
+    """The line of the organisation that a role is given for. UnknownOrganisation, UnknownVolunteer."""
     code = grant.organisation
     if grant.volunteer_no is not None:
         code = (await volunteers.find(tx, me.book_id, grant.volunteer_no)).organisation
-    return (await organisations.find(tx, me.book_id, code)).line if code is not None else ()
+    return await auth.line_of(tx, me, code)
 
 
 def _role_view(each: GivenRole) -> GivenRoleView:
@@ -374,8 +374,7 @@ async def add_organisation(
 ) -> OrganisationView:
     """Adds an organisation below one of the caller's, or at the top for whom the whole book is."""
     async with database.begin() as tx:
-        above = (await organisations.find(tx, me.book_id, data.parent)).line if data.parent is not None else ()
-        auth.within(me, Right.MANAGE_ORGANISATIONS, above)
+        auth.within(me, Right.MANAGE_ORGANISATIONS, await auth.line_of(tx, me, data.parent))
         made = await organisations.add(tx, me.book_id, data.code, data.name, data.parent)
     return OrganisationView(made.code, made.name, made.parent, list(made.line))
 
