@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
@@ -17,7 +19,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Message
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, auth, keys, pages
+from api import VERSION, answers, auth, housekeeping, keys, pages
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import approvals, books, holds, operations, own, people, periods, postings, sessions, volunteers
 from api.settings import Settings
@@ -88,8 +90,13 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
 
     personal = keys.personal(settings)
 
-    async def dispose() -> None:
-        await database.dispose()
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncIterator[None]:
+        try:
+            async with housekeeping.running(database):
+                yield
+        finally:
+            await database.dispose()
 
     rest = Router(
         path="/api/v1",
@@ -125,7 +132,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         request_class=StrictRequest,
         template_config=pages.TEMPLATES,
         request_max_body_size=MOST_BODY,
-        on_shutdown=[dispose],
+        lifespan=[running],
         state=State({"settings": settings, "doors": auth.Doors(database)}),
         openapi_config=OpenAPIConfig(
             title="Meide Ledger 美德账本",
