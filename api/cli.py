@@ -90,7 +90,7 @@ def cli() -> None:
 @on_port
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that serve.")
 def serve(host: str, port: int, workers: int) -> None:
-    """Serve until told to stop (Ctrl-C)."""
+    """Serve until told to stop (Ctrl-C). SIGHUP makes it read its settings and keys anew, without a pause."""
     from api import serving  # the web framework takes half a second to import, which the other commands do not need
 
     def ready(_: str, address: str) -> None:
@@ -141,7 +141,7 @@ def serve_demo(port: int) -> None:
     def ready(url: str, address: str) -> None:
         demo.welcome(asyncio.run(demo.fill(url, given.data, _say)), address, given.data)
 
-    serving.serve(given, "127.0.0.1", port, 1, _say, ready, quiet=True)
+    serving.serve(given, "127.0.0.1", port, 1, _say, ready, reloads=False, quiet=True)
 
 
 @cli.group()

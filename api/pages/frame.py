@@ -161,7 +161,11 @@ class GuardedForms(ASGIMiddleware):
             if request.method == "POST" and request.content_type[0] != RequestEncodingType.URL_ENCODED:
                 raise PermissionDeniedException("none of our forms is sent like this")
             await CSRFMiddleware(next_app, self.config)(scope, receive, send)
-        except (HTTPException, TypeError):  # TypeError: a token that is not ASCII
+        except (HTTPException, TypeError) as fault:  # TypeError: a token that is not ASCII
+            if isinstance(fault, HTTPException) and fault.status_code == HTTPStatus.REQUEST_TIMEOUT:
+                answer = on_http_exception(request, fault)
+                await answer.to_asgi_response(app=None, request=request)(scope, receive, send)
+                return
             answer = page(
                 request,
                 "error.html",

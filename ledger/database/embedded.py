@@ -123,6 +123,24 @@ def running(folder: Path, *, say: Say = _silent) -> Iterator[Server]:
                     raise
 
 
+def is_gone(folder: Path) -> bool:
+    """Whether no process of the server of `folder` lives; to be asked by one of its users, since others stop it."""
+    with _as_faults_of(folder), _file(_made(folder) / "server.lock") as lock:
+        return _locked(lock)
+
+
+def bring_back(folder: Path, *, say: Say = _silent) -> None:
+    """Starts the server of `folder` if it is gone, for one of its users, and returns when it is ready.
+
+    Raises DataFolderUnusable, OtherMajorVersion, ServerWouldNotStart.
+    """
+    folder = Path(os.path.realpath(folder))
+    with _as_faults_of(folder), _turn(folder, say):
+        if child := _started.get(folder):
+            child.poll()  # so that no zombie of it is left
+        _joined_or_started(folder, say)
+
+
 @contextmanager
 def only_service(folder: Path) -> Iterator[None]:
     """Makes sure that one `serve` or `demo` works on `folder`. Raises DataFolderInUse, DataFolderUnusable."""
