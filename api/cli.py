@@ -8,6 +8,7 @@ import datetime
 import json
 import os
 import secrets
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -126,6 +127,18 @@ def migrate(distribute: bool, as_json: bool) -> None:
         click.echo(f"The schema is up to date: {done['before'] or 'empty'} → {done['after']}")
         if distribute:
             click.echo(f"The books are spread over the nodes; new: {', '.join(done['distributed']) or 'nothing'}")
+
+
+@cli.command("pg", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("program", type=click.Choice(["pg_dump", "pg_restore", "psql"]))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run_program(program: str, arguments: tuple[str, ...]) -> None:
+    """Run a program of PostgreSQL on the embedded database, as its owner: for backups."""
+    given = settings.read(os.environ)
+    if given.database_url is not None:
+        raise click.UsageError("This is for the embedded database. Run your own PostgreSQL's programs on your own.")
+    with embedded.running(given.data, say=_say) as server:
+        sys.exit(subprocess.run([server.bin / program, *arguments], env=server.for_owner(), check=False).returncode)
 
 
 @cli.command("demo")

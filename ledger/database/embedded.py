@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import psutil  # type: ignore[import-untyped] # it ships no types
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from ledger.database import programs
 from ledger.errors import DataFolderInUse, DataFolderUnusable, OtherMajorVersion, ServerWouldNotStart
@@ -84,6 +84,10 @@ class Server:
     owner_url: str = field(repr=False)
     admin_url: str = field(repr=False)
     bin: Path
+
+    def for_owner(self) -> dict[str, str]:
+        """Our environment, with what PostgreSQL's own programs need to work on the books as their owner."""
+        return programs.client_environment(make_url(self.owner_url))
 
 
 def _silent(sentence: str) -> None:
