@@ -15,7 +15,7 @@ from litestar.types import Receive, Scope, Send
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from api import problems
+from api import figures, problems
 from api.problems import MEDIA_TYPE, REFUSALS, Language, Row
 from api.requests import BadJson, NotJson
 from ledger import errors
@@ -33,9 +33,16 @@ STATUSES: Final[dict[int, Row]] = {
     403: REFUSALS[errors.NotAllowed],
     404: Row(404, "not_found", "没有这个地址。", "There is nothing at this address."),
     405: Row(405, "method_not_allowed", "这个地址不支持这种请求。", "This address does not take this method."),
+    408: Row(
+        408,
+        "request_timeout",
+        "请求太慢，已中断。请重试。",
+        "The request took too long. Please send it again.",
+    ),
     413: Row(413, "body_too_large", "内容太大。", "The body is too large."),
     415: Row(415, "unsupported_media_type", "内容须为 application/json。", "The body must be application/json."),
     429: Row(429, "too_many_requests", "请求太多，请稍后再试。", "Too many requests, please try again later."),
+    431: Row(431, "head_too_large", "请求的头部太大。", "The head of the request is too large."),
     500: Row(
         500,
         "internal_error",
@@ -137,6 +144,11 @@ def on_exception(request: Request[Any, Any, Any], fault: Exception) -> Response[
     return _fault(request, 500)
 
 
+def bad_request(request: Request[Any, Any, Any]) -> ASGIResponse:
+    """The answer to what does not get as far as the framework."""
+    return _fault(request, 400).to_asgi_response(app=None, request=request)
+
+
 def _fault(request: Request[Any, Any, Any], status: int, faults: list[dict[str, str]] | None = None) -> Response[Any]:
     row = STATUSES.get(status) or STATUSES[400 if status < 500 else 500]
     template = row.zh if language_of(request) == "zh" else row.en
@@ -146,4 +158,5 @@ def _fault(request: Request[Any, Any, Any], status: int, faults: list[dict[str, 
 
 
 def _answer(content: dict[str, Any], headers: dict[str, str]) -> Response[Any]:
+    figures.problem(content["code"])
     return Response(content, status_code=content["status"], media_type=MEDIA_TYPE, headers=headers)

@@ -8,6 +8,7 @@ import datetime
 import json
 import os
 import secrets
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -114,7 +115,7 @@ def cli() -> None:
 @on_port
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that serve.")
 def serve(host: str, port: int, workers: int) -> None:
-    """Serve until told to stop (Ctrl-C)."""
+    """Serve until told to stop (Ctrl-C). SIGHUP makes it read its settings and keys anew, without a pause."""
     from api import serving  # the web framework takes half a second to import, which the other commands do not need
 
     def ready(_: str, address: str) -> None:
@@ -152,6 +153,18 @@ def migrate(distribute: bool, as_json: bool) -> None:
             click.echo(f"The books are spread over the nodes; new: {', '.join(done['distributed']) or 'nothing'}")
 
 
+@cli.command("pg", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("program", type=click.Choice(["pg_dump", "pg_restore", "psql"]))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run_program(program: str, arguments: tuple[str, ...]) -> None:
+    """Run a program of PostgreSQL on the embedded database, as its owner: for backups."""
+    given = settings.read(os.environ)
+    if given.database_url is not None:
+        raise click.UsageError("This is for the embedded database. Run your own PostgreSQL's programs on your own.")
+    with embedded.running(given.data, say=_say) as server:
+        sys.exit(subprocess.run([server.bin / program, *arguments], env=server.for_owner(), check=False).returncode)
+
+
 @cli.command("demo")
 @on_port
 def serve_demo(port: int) -> None:
@@ -165,7 +178,7 @@ def serve_demo(port: int) -> None:
     def ready(url: str, address: str) -> None:
         demo.welcome(asyncio.run(demo.fill(url, given.data, keys.personal(given), _say)), address, given.data)
 
-    serving.serve(given, "127.0.0.1", port, 1, _say, ready, quiet=True)
+    serving.serve(given, "127.0.0.1", port, 1, _say, ready, reloads=False, quiet=True)
 
 
 @cli.group()

@@ -366,9 +366,11 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
     ),
     errors.OtherMajorVersion: (
         "数据目录 {folder} 是 PostgreSQL {found} 的，本程序带的是 {needed}。"
-        "请用原来的版本 pg_dump 导出，再用本版本在新目录里 pg_restore 导入。",
+        "请用原来的版本导出（meide pg pg_dump -Fc），再用本版本在新目录里导入（meide pg pg_restore），"
+        "并带上原目录 secrets 里的密钥。",
         "The data folder {folder} was made by PostgreSQL {found}, this version brings {needed}."
-        " Dump it with the version that made it (pg_dump) and restore it into a new folder (pg_restore).",
+        " Dump it with the version that made it (meide pg pg_dump -Fc), restore it with this version into a new folder"
+        " (meide pg pg_restore), and take the keys in secrets/ along.",
     ),
     errors.ServerWouldNotStart: (
         "自带的 PostgreSQL 启动不了：{reason}（详见 {log}）。",

@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import psutil  # type: ignore[import-untyped] # it ships no types
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from ledger.database import programs
 from ledger.errors import DataFolderInUse, DataFolderUnusable, OtherMajorVersion, ServerWouldNotStart
@@ -85,6 +85,10 @@ class Server:
     admin_url: str = field(repr=False)
     bin: Path
 
+    def for_owner(self) -> dict[str, str]:
+        """Our environment, with what PostgreSQL's own programs need to work on the books as their owner."""
+        return programs.client_environment(make_url(self.owner_url))
+
 
 def _silent(sentence: str) -> None:
     """Says nothing."""
@@ -121,6 +125,24 @@ def running(folder: Path, *, say: Say = _silent) -> Iterator[Server]:
                 except BaseException:  # a second signal: PostgreSQL is told to stop before we obey it
                     _leave(folder, users, say)
                     raise
+
+
+def is_gone(folder: Path) -> bool:
+    """Whether no process of the server of `folder` lives; to be asked by one of its users, since others stop it."""
+    with _as_faults_of(folder), _file(_made(folder) / "server.lock") as lock:
+        return _locked(lock)
+
+
+def bring_back(folder: Path, *, say: Say = _silent) -> None:
+    """Starts the server of `folder` if it is gone, for one of its users, and returns when it is ready.
+
+    Raises DataFolderUnusable, OtherMajorVersion, ServerWouldNotStart.
+    """
+    folder = Path(os.path.realpath(folder))
+    with _as_faults_of(folder), _turn(folder, say):
+        if child := _started.get(folder):
+            child.poll()  # so that no zombie of it is left
+        _joined_or_started(folder, say)
 
 
 @contextmanager
