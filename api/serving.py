@@ -247,12 +247,15 @@ def _told_to_stop() -> Iterator[None]:
 
     While workers run, their supervisor hears these signals instead.
     """
+    stopping = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` makes us ignore it
+        stopping.append(signal.SIGHUP)
 
     def stop(number: int, frame: object) -> NoReturn:
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for each in stopping:
             signal.signal(each, signal.SIG_IGN)
         raise SystemExit(0)
 
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in stopping:
         signal.signal(each, stop)
     yield

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +63,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         identity_keys=_keys(environment, "MEIDE_IDENTITY_KEYS"),
         index_keys=_keys(environment, "MEIDE_INDEX_KEY"),
         public_url=public_url,
-        trusted_proxies=environment.get("MEIDE_TRUSTED_PROXIES", ""),
+        trusted_proxies=_addresses(environment, "MEIDE_TRUSTED_PROXIES"),
     )
 
 
@@ -87,6 +88,17 @@ def _keys(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     if any(len(key) < SHORTEST_KEY for key in keys):
         raise SettingInvalid(name, "a key has fewer than 32 characters")
     return keys
+
+
+def _addresses(environment: Mapping[str, str], name: str) -> str:
+    """Addresses and networks with commas between. `*` is none: then anybody could say who he is."""
+    given = [part.strip() for part in environment.get(name, "").split(",") if part.strip()]
+    for each in given:
+        try:
+            ip_network(each)
+        except ValueError:
+            raise SettingInvalid(name, "it must be addresses or networks, as in 192.0.2.7,10.0.0.0/8") from None
+    return ",".join(given)
 
 
 def _postgresql(environment: Mapping[str, str], name: str) -> str | None:

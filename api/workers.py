@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import threading
@@ -23,6 +24,8 @@ from ledger.errors import Fault
 
 SLOWEST: Final = 60
 """Seconds that a worker may take to say that it lives: on a busy machine the 5 of uvicorn replace healthy ones."""
+MOST_FILES: Final = 65_536
+"""What a worker may have open: mostly connections. Many systems begin with 1,024."""
 RETIRE: Final = signal.SIGUSR1
 """Tells a worker that another one takes its place."""
 
@@ -71,7 +74,8 @@ class Workers(Multiprocess):
                 process.kill()
                 process.join()
                 self._ended(process)
-            log.error("reload_refused", reason="the new workers did not start")
+            if not self._is_told_to_end():
+                log.error("reload_refused", reason="the new workers did not start")
             return
         old, self.processes = self.processes, fresh
         for process in old:
@@ -84,12 +88,15 @@ class Workers(Multiprocess):
         """Waits until it serves; False if it has ended, takes too long, or we are told to end."""
         deadline = time.monotonic() + SLOWEST
         while process.process.is_alive() and time.monotonic() < deadline:
-            if {signal.SIGINT, signal.SIGTERM} & set(self.signal_queue):
+            if self._is_told_to_end():
                 return False
             if process.is_ready(timeout=1):
                 return True
             self.should_exit.wait(0.05)
         return False
+
+    def _is_told_to_end(self) -> bool:
+        return bool({signal.SIGINT, signal.SIGTERM} & set(self.signal_queue))
 
     def keep_subprocess_alive(self) -> None:
         """Replaces workers that have died, and takes leave of those that have retired."""
@@ -126,12 +133,15 @@ def _at_a_terminal() -> bool:
 
 
 def attend() -> None:
-    """In a worker: retires when told to, and ends with its supervisor even if that is killed."""
+    """In a worker: takes many connections, retires when told to, ends with its supervisor even if that is killed."""
 
     def retire(*_: object) -> None:
         Protocol.retiring = True
         signal.raise_signal(signal.SIGTERM)
 
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < (most := MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     signal.signal(RETIRE, retire)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal's; our supervisor hears it too
     threading.Thread(target=_end_with_supervisor, daemon=True).start()

@@ -26,7 +26,7 @@ from ledger.database import connect, embedded, pipeline
 from ledger.database.pipeline import Statement
 from tests.api.conftest import Caller, transfer
 from tests.api.processes import KEYS, LONGEST, Service, bare, free_port, meide, serving, until
-from tests.api.test_serving import book_with_wallets, locked_account, posted, signed_in
+from tests.api.test_serving import accepts, book_with_wallets, locked_account, posted, signed_in
 from tests.conftest import Server
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -314,26 +314,42 @@ def test_told_to_stop_during_a_reload_it_stops(external: dict[str, str]) -> None
         assert psutil.wait_procs(workers, timeout=60)[1] == []
 
 
-def test_a_closed_terminal_ends_the_service(external: dict[str, str], tmp_path: Path) -> None:
-    at_the_terminal = "import os, sys; os.login_tty(0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+@contextmanager
+def at_a_terminal(external: dict[str, str], preparation: str) -> Iterator[tuple[Service, Callable[[], None]]]:
+    """A service started in a terminal, after `preparation`; and what closes the terminal."""
+    become = "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    begin = f"import os, signal, sys; os.login_tty(0); {preparation}; {become}"
     terminal, inner = os.openpty()
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-c", at_the_terminal, "-m", "api.cli", "serve", "--port", str(port)],
-        env=bare(external),
-        stdin=inner,
-    )
+    command = [sys.executable, "-c", begin, "-m", "api.cli", "serve", "--port", str(port)]
+    process = subprocess.Popen(command, env=bare(external), stdin=inner, text=True)
     os.close(inner)
+    service = Service(process, f"http://127.0.0.1:{port}", None)
+    try:
+        until(lambda: process.poll() is not None or accepts(service), "the service")
+        assert process.poll() is None
+        yield service, lambda: os.close(terminal)
+    finally:
+        if process.poll() is None:
+            service.stop()
 
-    def ready() -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).status_code == 200
-        except httpx.TransportError:
-            return False
 
-    until(ready, "the service")
-    os.close(terminal)
-    assert process.wait(LONGEST) == 0
+def test_a_closed_terminal_ends_the_service(external: dict[str, str]) -> None:
+    with at_a_terminal(external, "pass") as (service, close):
+        close()
+        assert service.process.wait(LONGEST) == 0
+
+
+def test_a_service_started_by_nohup_outlives_its_terminal(external: dict[str, str]) -> None:
+    nohup = (
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN); [os.dup2(os.open(os.devnull, os.O_RDWR), to) for to in (1, 2)]"
+    )
+    with at_a_terminal(external, nohup) as (service, close):
+        before = service.workers()
+        close()
+        until(lambda: not service.workers() & before and service.workers(), "new workers: it hears a reload")
+        assert accepts(service)
+        assert service.stop() == 0
 
 
 # --- the embedded database -------------------------------------------------------------------------------------------

@@ -282,6 +282,7 @@ def test_the_owner_and_a_superuser_may_not_serve(server: Server, service_url: st
             "MEIDE_DATABASE_URL cannot be used: it must be",
         ),
         ({"MEIDE_DATABASE_URL": "postgresql:///db"}, "MEIDE_DATABASE_URL cannot be used: it names no user"),
+        ({"MEIDE_TRUSTED_PROXIES": "127.0.0.1,*"}, "MEIDE_TRUSTED_PROXIES cannot be used: it must be addresses"),
         ({"MEIDE_PUBLIC_URL": "x"}, "MEIDE_PUBLIC_URL cannot be used"),
     ],
 )
@@ -320,14 +321,14 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], words: str) -> N
 
 def test_the_demo_tells_everybody_his_login_and_finds_its_data_again(folder: Path) -> None:
     first = demo_until_ready(folder)
-    second = demo_until_ready(folder)
+    second = demo_until_ready(folder, signal.SIGHUP)
     assert first == second
     assert set(first) == {"wang", "li", "staff"}
     check = meide("check", MEIDE_DATA=str(folder))
     assert check.stdout == "1 books checked, 0 findings: everything adds up\n"
 
 
-def demo_until_ready(folder: Path) -> dict[str, str]:
+def demo_until_ready(folder: Path, how: signal.Signals = signal.SIGINT) -> dict[str, str]:
     """Starts the demo, signs everybody in as it says, stops it; answers the logins and passwords it printed."""
     port = free_port()
     process = subprocess.Popen(
@@ -351,7 +352,7 @@ def demo_until_ready(folder: Path) -> dict[str, str]:
             f"http://127.0.0.1:{port}/api/v1/sessions", json={"login": login, "password": password}, timeout=60
         )
         assert answer.status_code == 200
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     assert process.wait(60) == 0
     process.stdout.close()
     return logins
