@@ -47,10 +47,10 @@ class Doors:
 
     def __init__(self, database: AsyncEngine) -> None:
         self._books: dict[int, str] = {}
-        self.devices: Gathered[UUID, bool] = Gathered(database, self._alive)
+        self.devices: Gathered[UUID, int] = Gathered(database, self._alive)
         self.tokens: Gathered[bytes, Principal] = Gathered(database, self._holders)
 
-    async def _alive(self, tx: AsyncConnection, asked: Sequence[UUID]) -> Mapping[UUID, bool]:
+    async def _alive(self, tx: AsyncConnection, asked: Sequence[UUID]) -> Mapping[UUID, int]:
         return await sessions.alive(tx, asked, now())
 
     async def _holders(self, tx: AsyncConnection, digests: Sequence[bytes]) -> Mapping[bytes, Principal]:
@@ -89,7 +89,8 @@ async def _caller(request: Request[Any, Any, Any]) -> Principal:
             raise SessionEnded
         return holder
     me, ends = _recognised(token, request.app.state.settings.session_keys)
-    if now() >= ends or me.device is None or not await doors.devices(me.device):
+    # A device that went on in another book has ended for this one: whoever ends a role there would not find it.
+    if now() >= ends or me.device is None or await doors.devices(me.device) != me.book_id:
         raise SessionEnded
     return me
 

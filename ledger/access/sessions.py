@@ -255,14 +255,14 @@ async def devices_of(tx: AsyncConnection, user_id: int, now: datetime) -> list[D
     return [Device(*row) for row in rows]
 
 
-async def alive(tx: AsyncConnection, wanted: Collection[uuid.UUID], now: datetime) -> dict[uuid.UUID, bool]:
-    """Which of these devices have not ended."""
+async def alive(tx: AsyncConnection, wanted: Collection[uuid.UUID], now: datetime) -> dict[uuid.UUID, int]:
+    """Which of these devices have not ended, and for which book each is."""
     rows = await tx.execute(
-        select(devices.c.device_id).where(
+        select(devices.c.device_id, devices.c.book_id).where(
             devices.c.device_id.in_(wanted), devices.c.ended_at.is_(None), devices.c.expires_at > now
         )
     )
-    return dict.fromkeys(rows.scalars(), True)
+    return {row.device_id: row.book_id for row in rows}
 
 
 async def forget_ended(tx: AsyncConnection, before: datetime) -> int:
