@@ -21,12 +21,13 @@ from api.settings import Settings
 from ledger.access import attempts, rights, sessions, tokens, users
 from ledger.access.rights import Principal, Right
 from ledger.access.tokens import Token
+from ledger.access.users import Candidate
 from ledger.books import approvals, directory
 from ledger.database.gather import Gathered
 from ledger.days import day_of
 from ledger.earning import organisations
 from ledger.earning.organisations import Belonging
-from ledger.errors import ChangeNeeded, NotAllowed, SessionEnded, UnknownBook
+from ledger.errors import ChangeNeeded, InvalidField, NotAllowed, SessionEnded, UnknownBook, WrongPassword
 
 
 def now() -> datetime:
@@ -184,7 +185,10 @@ async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> t
         await attempts.succeeded(tx, attempt)
     if found.user.must_change and given.new_secret is None and not given.browser:
         raise ChangeNeeded
+    if given.new_secret == given.secret:
+        raise InvalidField("new_password", "same_as_before")
     async with database.begin() as tx:
+        await _unchanged(tx, found)
         if given.new_secret is not None:
             await users.change_secret(tx, found.user.user_id, given.new_secret)
             await sessions.end_all(tx, found.user.user_id, now(), "password_changed")
@@ -233,10 +237,24 @@ async def change_secret(
     async with database.connect() as tx:
         mine = await users.candidate(tx, me.number)
     await users.verify([mine], current)
+    if new == current:
+        raise InvalidField("new", "same_as_before")
     async with database.begin() as tx:
+        await _unchanged(tx, mine)
         await attempts.succeeded(tx, attempt)
         await users.change_secret(tx, me.number, new)
         await sessions.end_all(tx, me.number, now(), "password_changed", but=me.device)
+
+
+async def _unchanged(tx: AsyncConnection, verified: Candidate) -> None:
+    """WrongPassword where the password was changed since it was looked at; holds the user until the transaction ends.
+
+    Whoever changes it signs out what is signed in, which this sign-in is not yet.
+    """
+    assert verified.user is not None
+    now_is = await users.candidate(tx, verified.user.user_id, held=True)
+    if (now_is.password_hash, now_is.pin_hash) != (verified.password_hash, verified.pin_hash):
+        raise WrongPassword
 
 
 async def _begin_attempt(database: AsyncEngine, settings: Settings, name: str, address: str) -> bytes:
