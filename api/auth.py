@@ -27,7 +27,15 @@ from ledger.database.gather import Gathered
 from ledger.days import day_of
 from ledger.earning import organisations
 from ledger.earning.organisations import Belonging
-from ledger.errors import ChangeNeeded, InvalidField, NotAllowed, SessionEnded, UnknownBook, WrongPassword
+from ledger.errors import (
+    ChangeNeeded,
+    InvalidField,
+    NotAllowed,
+    SessionEnded,
+    TooManyAttempts,
+    UnknownBook,
+    WrongPassword,
+)
 
 
 def now() -> datetime:
@@ -175,14 +183,14 @@ async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> t
     TooManyAttempts, WrongPassword, ChangeNeeded (a program without a new password), InvalidField (of the new one),
     NotAllowed (no role in that book). No connection is held while the password is looked at.
     """
-    attempt = await _begin_attempt(database, settings, given.login, given.address)
-    async with database.connect() as tx:
+    async with database.begin() as tx:
         book_id = await _book_id(tx, given.book)
-        candidates = await users.find(tx, given.login, book_id)
+        named = await users.find(tx, given.login, book_id)
+        candidates = await _attempted(tx, settings, named, given.login, given.address)
     found = await users.verify(candidates, given.secret)
     assert found.user is not None, "verified"
     async with database.begin() as tx:
-        await attempts.succeeded(tx, attempt)
+        await attempts.succeeded(tx, _attempt(settings, found, given.login, given.address))
     if found.user.must_change and given.new_secret is None and not given.browser:
         raise ChangeNeeded
     if given.new_secret == given.secret:
@@ -233,15 +241,14 @@ async def change_secret(
 
     TooManyAttempts, WrongPassword, InvalidField.
     """
-    attempt = await _begin_attempt(database, settings, me.name, address)
-    async with database.connect() as tx:
-        mine = await users.candidate(tx, me.number)
+    async with database.begin() as tx:
+        [mine] = await _attempted(tx, settings, [await users.candidate(tx, me.number)], me.name, address)
     await users.verify([mine], current)
     if new == current:
         raise InvalidField("new", "same_as_before")
     async with database.begin() as tx:
         await _unchanged(tx, mine)
-        await attempts.succeeded(tx, attempt)
+        await attempts.succeeded(tx, _attempt(settings, mine, me.name, address))
         await users.change_secret(tx, me.number, new)
         await sessions.end_all(tx, me.number, now(), "password_changed", but=me.device)
 
@@ -257,11 +264,26 @@ async def _unchanged(tx: AsyncConnection, verified: Candidate) -> None:
         raise WrongPassword
 
 
-async def _begin_attempt(database: AsyncEngine, settings: Settings, name: str, address: str) -> bytes:
-    attempt = attempts.digest(settings.session_keys[0], name, address)
-    async with database.begin() as tx:
-        await attempts.begin(tx, attempt, now())
-    return attempt
+async def _attempted(
+    tx: AsyncConnection, settings: Settings, named: Sequence[Candidate], name: str, address: str
+) -> list[Candidate]:
+    """Those of the candidates whose secret may be looked at now, which counts as an attempt; else TooManyAttempts."""
+    counted = {_attempt(settings, each, name, address): each for each in named}
+    waits = []
+    for attempt in sorted(counted):  # in one order, whoever else is named at the same time
+        try:
+            await attempts.begin(tx, attempt, now())
+        except TooManyAttempts as refusal:
+            waits.append(refusal)
+            del counted[attempt]
+    if not counted:
+        raise min(waits, key=lambda each: each.seconds)
+    return [each for each in named if each in counted.values()]
+
+
+def _attempt(settings: Settings, of: Candidate, name: str, address: str) -> bytes:
+    whose = of.user.user_id if of.user is not None else None
+    return attempts.digest(settings.session_keys[0], whose, name, address)
 
 
 async def _book_id(tx: AsyncConnection, code: str | None) -> int | None:

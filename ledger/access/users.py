@@ -153,23 +153,30 @@ def _is_weak(pin: str) -> bool:
 
 
 async def find(tx: AsyncConnection, name: str, book_id: int | None = None) -> list[Candidate]:
-    """Who has this login, else whose volunteer number it is (in `book_id`, or in any book); `verify` decides who it is.
+    """Who has this login, and whose volunteer number it is (in `book_id`, or in any book); `verify` decides who it is.
 
-    A number may be of different people in different books, hence a list; it is never empty.
+    A number may be of different people in different books, and somebody's login, hence a list; it is never empty.
     """
-    login = folded(name)
-    if not one_line(login, least=1, most=LOGIN_LENGTH):
-        return [NOBODY]
-    columns = (users.c.user_id, users.c.login, users.c.must_change, users.c.password_hash, users.c.pin_hash)
-    row = (await tx.execute(select(*columns).where(users.c.login == login))).one_or_none()
-    if row is not None:
-        return [Candidate(User(row.user_id, row.login, row.must_change), None, row.password_hash, row.pin_hash)]
-    return await find_volunteer(tx, name, book_id)
+    found: dict[int, Candidate] = {}
+    for each in (await _with_login(tx, name), *await find_volunteer(tx, name, book_id)):
+        if each.user is not None:
+            found.setdefault(each.user.user_id, each)
+    return list(found.values()) or [NOBODY]
 
 
 async def with_login(tx: AsyncConnection, login: str) -> User | None:
     """Who has this login."""
-    return (await find(tx, login, 0))[0].user
+    return (await _with_login(tx, login)).user
+
+
+async def _with_login(tx: AsyncConnection, name: str) -> Candidate:
+    login = folded(name)
+    if not one_line(login, least=1, most=LOGIN_LENGTH):
+        return NOBODY
+    row = (await tx.execute(select(users).where(users.c.login == login))).one_or_none()
+    if row is None:
+        return NOBODY
+    return Candidate(User(row.user_id, row.login, row.must_change), None, row.password_hash, row.pin_hash)
 
 
 async def candidate(tx: AsyncConnection, user_id: int, *, held: bool = False) -> Candidate:
@@ -185,7 +192,8 @@ async def candidate(tx: AsyncConnection, user_id: int, *, held: bool = False) ->
 
 
 async def find_volunteer(tx: AsyncConnection, volunteer_no: str, book_id: int | None = None) -> list[Candidate]:
-    """Whose volunteer number it is; never empty."""
+    """Whose volunteer number it is, be it typed full-width; never empty."""
+    volunteer_no = unicodedata.normalize("NFKC", volunteer_no)
     if not CODE.fullmatch(volunteer_no):
         return [NOBODY]
     rows = await tx.execute(
