@@ -210,13 +210,18 @@ async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> t
 
 
 async def refresh(database: AsyncEngine, token: str, book: str | None = None) -> tuple[Principal, str]:
-    """The principal of a program that goes on, as her roles are now, and its next refresh token; SessionEnded."""
+    """The principal of a program that goes on, as her roles are now, and its next refresh token.
+
+    SessionEnded; NotAllowed where she has no role in the book that she names.
+    """
     async with database.begin() as tx:
         renewed = await sessions.refresh(tx, token, now())
         if renewed is not None:
             user = await users.user(tx, renewed.user_id)
             grants = await users.grants_of(tx, renewed.user_id, today())
             chosen = renewed.book_id if book is None else await _book_id(tx, book)
+            if book is not None and chosen not in grants:
+                raise NotAllowed  # within the block: a wrong name of a book does not cost her this token
             if chosen in grants and chosen is not None:
                 if chosen != renewed.book_id:
                     await sessions.move(tx, renewed.device_id, chosen)
