@@ -22,7 +22,7 @@ from ledger.access import attempts, rights, sessions, tokens, users
 from ledger.access.rights import Principal, Right
 from ledger.access.tokens import Token
 from ledger.access.users import Candidate
-from ledger.books import approvals, directory
+from ledger.books import approvals, chart, directory
 from ledger.database.gather import Gathered
 from ledger.days import day_of
 from ledger.earning import organisations
@@ -155,7 +155,8 @@ async def may_post(database: AsyncEngine, me: Principal, codes: Iterable[str]) -
     held = rights.reach(me, Right.POST, today())
     if not all(held.book or (code in found and held.includes(found[code].line)) for code in wanted):
         raise NotAllowed
-    approvals.alone({code: each.kind for code, each in found.items()})
+    # Of an account that is not there its code decides: it may be opened before the posting comes.
+    approvals.alone({code: found[code].kind if code in found else chart.kind_by_code(code) for code in wanted})
 
 
 # --- signing in ------------------------------------------------------------------------------------------------------
