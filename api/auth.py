@@ -78,6 +78,8 @@ async def admitted(request: Request[Any, Any, Any]) -> None:
     me = await _caller(request)
     request.scope["user"] = me
     asked = request.route_handler.opt
+    if "right" not in asked:
+        raise NotAllowed
     if me.must_change and not asked.get("unchanged"):
         raise ChangeNeeded
     held = rights.reach(me, asked["right"], today())

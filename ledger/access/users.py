@@ -339,6 +339,11 @@ async def roles_in(
     return [_given(row) for row in await tx.execute(wanted.order_by(roles.c.role_id).limit(limit))]
 
 
+async def all_roles_of(tx: AsyncConnection, user_id: int) -> list[GivenRole]:
+    """A user's roles in all books, those too whose last day is over."""
+    return [_given(row) for row in await tx.execute(_GIVEN.where(roles.c.user_id == user_id))]
+
+
 async def role(tx: AsyncConnection, book_id: int, role_id: int) -> GivenRole:
     """One role that has not ended; UnknownRole."""
     wanted = _GIVEN.where(roles.c.book_id == book_id, roles.c.role_id == role_id)
