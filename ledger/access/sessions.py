@@ -12,7 +12,7 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -106,7 +106,7 @@ class Renewed:
     book_id: int
     device_id: uuid.UUID
     signed_in_at: datetime
-    refresh_token: str
+    refresh_token: str = field(repr=False)
 
 
 async def refresh(tx: AsyncConnection, token: str, now: datetime) -> Renewed | None:
