@@ -405,6 +405,7 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "not_a_whole_number": ("须是整数，没有则写 0", "a whole number is needed, 0 for none"),
     "not_a_code": ("只能用字母、数字和 . _ -", "letters, digits and . _ - only"),
     "not_an_account_code": ("只能用字母、数字和 . _ -", "letters, digits and . _ - only"),
+    "same_as_before": ("不能和原来的一样", "it must differ from the one before"),
     "out_of_range": ("超出范围", "out of range"),
     "too_recent": ("须在 30 秒以前", "at least 30 seconds ago"),
     "not_a_name": ("须是一行，1 到 64 个字", "one line of 1 to 64 characters"),

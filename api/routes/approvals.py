@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -89,7 +90,7 @@ async def propose(
     call = calls.identity("POST", "/proposals", data)
     async with database.begin() as tx:
         wanted = await _wanted(tx, me, data, key, call)
-        await auth.within_accounts(tx, me, Right.PROPOSE, [line.account for line in wanted.lines])
+        await auth.within_accounts(tx, me, Right.PROPOSE, _accounts(wanted.lines))
         draft, new = await approvals.propose(tx, me.book_id, wanted, await connect.now(tx))
     return Response(_view(draft), status_code=201 if new else 200)
 
@@ -103,7 +104,7 @@ async def list_proposals(database: NamedDependency[AsyncEngine], me: NamedDepend
         items = [
             _view(draft)
             for draft in await approvals.waiting(tx, me.book_id)
-            if await auth.reaches(tx, me, Right.READ_BOOKS, [line.account for line in draft.lines])
+            if await auth.reaches(tx, me, Right.READ_BOOKS, _accounts(draft.lines))
         ]
     return Proposals(items, None)
 
@@ -197,8 +198,13 @@ async def _wanted(tx: AsyncConnection, me: Principal, data: NewProposal, key: st
 async def _draft(tx: AsyncConnection, me: Principal, right: Right, draft_id: UUID) -> Draft:
     """A proposal on whose accounts the caller has this right."""
     draft = await approvals.read(tx, me.book_id, draft_id)
-    await auth.within_accounts(tx, me, right, [line.account for line in draft.lines])
+    await auth.within_accounts(tx, me, right, _accounts(draft.lines))
     return draft
+
+
+def _accounts(lines: Sequence[Line]) -> set[str]:
+    """The accounts that these lines may move something on."""
+    return {line.account for line in lines} | {line.overflow for line in lines if line.overflow is not None}
 
 
 def _view(draft: Draft) -> ProposalView:
