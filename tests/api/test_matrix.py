@@ -31,7 +31,7 @@ from litestar.routes import HTTPRoute
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth
-from ledger.access import tokens, users
+from ledger.access import renewals, tokens, users
 from ledger.access.rights import SCOPES, STAFF, Grant, Role
 from ledger.books import integrity
 from ledger.books.directory import Book
@@ -62,12 +62,15 @@ class Row:
 
 READERS: Final = "reviewer+ operator+ auditor+ owner+ books:read"
 ALL_READERS: Final = "reviewer* operator* auditor* owner* books:read"
+MASKED: Final = "recorder+ reviewer+ operator+ auditor+ owner+"
+RENEWERS: Final = "recorder+ reviewer+ operator+"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
 
 ROWS: Final = [
     # operations
     Row("health", "public"),
     Row("readiness", "public"),
+    Row("figures", "public"),
     # sessions
     Row("signIn", "public", lambda w, n: {}, works=False),
     Row("refreshSession", "public", lambda w, n: {}, works=False),
@@ -77,6 +80,30 @@ ROWS: Final = [
     Row("listDevices", "user"),
     Row("endDevice", "user", path=lambda w: {"device_id": w.nothing}, works=False),
     Row("endAllDevices", "user", fresh=True),
+    # what is her own
+    Row("listConsents", "volunteer**"),
+    Row("giveConsent", "volunteer**", lambda w, n: {"purpose": "public_name", "text_version": "2026-11"}),
+    Row("withdrawConsent", "volunteer**", path=lambda w: {"purpose": "public_name"}),
+    Row("exportMe", "volunteer**"),
+    # volunteers as persons
+    Row("registerVolunteer", "recorder+ operator+", lambda w, n: {"volunteer": n, "organisation": "street"}),
+    Row("registerVolunteer", "recorder operator", lambda w, n: {"volunteer": n}),
+    Row("readVolunteer", MASKED, path=lambda w: {"volunteer": "V-1"}),
+    Row("searchVolunteers", MASKED.replace("+", "*"), lambda w, n: {"phone": "13800138000"}),
+    Row("recordIdentity", "recorder+ operator+", lambda w, n: {"name": "某人"}, lambda w: {"volunteer": "V-1"}),
+    Row(
+        *("revealIdentity", "reviewer+ operator+ auditor+ owner+"),
+        lambda w, n: {"fields": ["name"], "reason": "核对领奖人"},
+        lambda w: {"volunteer": "V-1"},
+    ),
+    Row("issueCard", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
+    Row("endCard", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
+    Row("askForPin", RENEWERS, path=lambda w: {"volunteer": "V-1"}),
+    Row("listPinRenewals", RENEWERS.replace("+", "*")),
+    Row("confirmPinRenewal", RENEWERS, path=lambda w: {"renewal_id": w.renewals[0]}),
+    Row("declinePinRenewal", RENEWERS, path=lambda w: {"renewal_id": w.renewals[1]}),
+    Row("eraseVolunteer", "owner+", path=lambda w: {"volunteer": "V-4"}),
+    Row("readAccessLog", "auditor owner"),
     # people
     Row("listRoles", "owner*"),
     Row("addUser", "owner+", lambda w, n: {"login": n, "role": "recorder", "organisation": "street"}),
@@ -179,6 +206,7 @@ class World:
     reward_posted: str = ""
     proposals: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
+    renewals: list[str] = field(default_factory=list)
     nothing: str = "00000000-0000-4000-8000-000000000000"
 
     def reward(self) -> dict[str, Any]:
@@ -193,6 +221,8 @@ class World:
         found = {("nobody", "book"): Caller(self.http, self.book.code, "")}
         for place, book in (("book", self.book), ("elsewhere", self.other)):
             number = f"W{secrets.token_hex(4)}"
+            async with self.database.begin() as tx:
+                await volunteers.register(tx, book.book_id, number)
             found["volunteer", place] = await self._user(book, Grant("volunteer", volunteer_no=number))
             found["merchant", place] = await self._user(book, Grant("merchant", outlet="shop"))
             for scope in SCOPES:
@@ -229,6 +259,16 @@ class World:
                 await organisations.add(tx, book.book_id, code, code, "district")
             her = await volunteers.register(tx, book.book_id, "V-1", "street")
             await volunteers.register(tx, book.book_id, self.unknown_to_doors, "street")
+            for number_of_hers in ("V-3", "V-4"):
+                await volunteers.register(tx, book.book_id, number_of_hers, "street")
+            for number_of_hers in ("V-1", "V-3", "V-4"):
+                user = await users.create(tx, None)
+                await users.give(
+                    tx, user.user_id, book.book_id, Grant("volunteer", volunteer_no=number_of_hers), "room:test"
+                )
+            for number_of_hers in ("V-3", "V-4"):
+                asked = await renewals.ask(tx, book.book_id, number_of_hers, "room:test", auth.now())
+                self.renewals.append(str(asked.renewal_id))
             for number in (0, 1):
                 user = await users.create(tx, f"m{number}-{book.code}")
                 grant = Grant("recorder", "street" if number == 0 else None)
