@@ -81,8 +81,10 @@ def language_of(request: Request[Any, Any, Any]) -> Language:
 def refused(request: Request[Any, Any, Any], refusal: Refusal, *, replayed: bool = False) -> Response[Any]:
     """The answer to a refused call."""
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
-    if isinstance(refusal, errors.SessionEnded):
+    if problems.REFUSALS[type(refusal)].status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(refusal, errors.TooManyAttempts):
+        headers["Retry-After"] = str(refusal.seconds)
     return _answer(problems.document(refusal, language_of(request)), headers)
 
 

@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, views
-from api.bodies import Body, Limit, day
+from api.bodies import After, Body, Limit, Number, day
 from ledger.access import rights, sessions, tokens, users
 from ledger.access.rights import Grant, Principal, Right, Role, Scope
 from ledger.access.tokens import Token
@@ -157,7 +157,7 @@ async def list_roles(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
     limit: FromQuery[Limit] = 50,
-    after: FromQuery[int] = 0,
+    after: FromQuery[After] = 0,
 ) -> Roles:
     """The roles that the caller may give and take back: of her organisations, or all of the book."""
     held = rights.reach(me, Right.MANAGE_USERS, auth.today())
@@ -215,10 +215,10 @@ async def give_role(
     opt=MANAGE_USERS,
     operation_id="endRole",
     summary="Take a role back",
-    responses=views.refusals(404),
+    responses=views.refusals(400, 404),
 )
 async def end_role(
-    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], role_id: FromPath[int]
+    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], role_id: FromPath[Number]
 ) -> None:
     """Takes a role back and signs its holder out of this book, at once. Nobody takes back his own."""
     async with database.begin() as tx:
@@ -273,7 +273,7 @@ async def list_tokens(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
     limit: FromQuery[Limit] = 50,
-    after: FromQuery[int] = 0,
+    after: FromQuery[After] = 0,
 ) -> Tokens:
     """The keys of this book, the revoked ones too."""
     async with database.connect() as tx:
@@ -313,10 +313,10 @@ async def make_token(
     opt=MANAGE_TOKENS,
     operation_id="revokeToken",
     summary="Revoke a key",
-    responses=views.refusals(404),
+    responses=views.refusals(400, 404),
 )
 async def revoke_token(
-    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], token_id: FromPath[int]
+    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], token_id: FromPath[Number]
 ) -> TokenView:
     """Ends a key at once."""
     async with database.begin() as tx:
