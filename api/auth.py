@@ -272,7 +272,7 @@ async def change_secret(
 ) -> None:
     """Changes her password or PIN and signs her out on all other devices.
 
-    TooManyAttempts, WrongPassword, InvalidField.
+    TooManyAttempts, WrongPassword, InvalidField (the new one is no good, or is the old one).
     """
     async with database.begin() as tx:
         [mine] = await _attempted(tx, settings, [await users.candidate(tx, me.number)], me.name, address)
@@ -317,6 +317,15 @@ async def _attempted(
 def _attempt(settings: Settings, of: Candidate, name: str, address: str) -> bytes:
     whose = of.user.user_id if of.user is not None else None
     return attempts.digest(settings.session_keys[0], whose, name, address)
+
+
+async def move(tx: AsyncConnection, me: Principal, book: str) -> None:
+    """From now on this device of hers is for another book in which she has a role; NotAllowed."""
+    assert me.device is not None, "a user's"
+    book_id = await _book_id(tx, book)
+    if book_id is None or book_id not in await users.grants_of(tx, me.number, today()):
+        raise NotAllowed
+    await sessions.move(tx, me.device, book_id)
 
 
 async def _book_id(tx: AsyncConnection, code: str | None) -> int | None:

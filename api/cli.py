@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import dataclasses
 import datetime
 import json
 import os
@@ -178,7 +179,8 @@ def serve_demo(port: int) -> None:
     def ready(url: str, address: str) -> None:
         demo.welcome(asyncio.run(demo.fill(url, given.data, keys.personal(given), _say)), address, given.data)
 
-    serving.serve(given, "127.0.0.1", port, 1, _say, ready, reloads=False, quiet=True)
+    shown = dataclasses.replace(given, help_phone=given.help_phone or demo.HELP_PHONE)
+    serving.serve(shown, "127.0.0.1", port, 1, _say, ready, reloads=False, quiet=True)
 
 
 @cli.group()

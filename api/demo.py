@@ -41,6 +41,8 @@ NAME: Final = "示例区时间银行"
 VOLUNTEERS: Final = 40
 POINTS_AN_HOUR: Final = 10
 DAYS_OF_NOTICE: Final = 7
+HELP_PHONE: Final = "0531-0000-0000"
+"""Nobody's: it shows where the district's own number stands."""
 
 FAMILY_NAMES: Final = "王李张刘陈杨赵黄周吴徐孙马"
 GIVEN_NAMES: Final = ("建国", "秀兰", "桂英", "志强", "淑珍", "玉梅", "国庆", "春花", "德福", "美玲")

@@ -5,6 +5,7 @@ A secret may stand in a file instead, which `MEIDE_…_FILE` names, as Docker an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -25,6 +26,8 @@ SECRETS: Final = (
 )
 """What may stand in a file instead."""
 
+PHONE: Final = re.compile(r"\+?[0-9][0-9 -]{1,30}[0-9]", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -43,6 +46,7 @@ class Settings:
     trusted_proxies: str
     identity_keys: tuple[str, ...] = field(default=(), repr=False)
     index_keys: tuple[str, ...] = field(default=(), repr=False)
+    help_phone: str | None = None
 
     @property
     def https(self) -> bool:
@@ -64,6 +68,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         index_keys=_keys(environment, "MEIDE_INDEX_KEY"),
         public_url=public_url,
         trusted_proxies=_addresses(environment, "MEIDE_TRUSTED_PROXIES"),
+        help_phone=_phone(environment),
     )
 
 
@@ -99,6 +104,13 @@ def _addresses(environment: Mapping[str, str], name: str) -> str:
         except ValueError:
             raise SettingInvalid(name, "it must be addresses or networks, as in 192.0.2.7,10.0.0.0/8") from None
     return ",".join(given)
+
+
+def _phone(environment: Mapping[str, str]) -> str | None:
+    phone = environment.get("MEIDE_HELP_PHONE") or None
+    if phone is not None and not PHONE.fullmatch(phone):
+        raise SettingInvalid("MEIDE_HELP_PHONE", "a phone number has digits, spaces and hyphens, and + in front")
+    return phone
 
 
 def _postgresql(environment: Mapping[str, str], name: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Router
 from litestar.exceptions import HTTPException
 
-from api.pages import doors, frame, volunteer
+from api.pages import account, approvals, doors, frame, people, renewals, staff, volunteer
 from api.pages.frame import TEMPLATES, on_unknown_address
 from api.settings import Settings
 from ledger.errors import Fault, Refusal
@@ -22,7 +22,14 @@ def router(settings: Settings) -> Router:
             volunteer.passbook,
             doors.sign_in_form,
             doors.sign_in,
+            doors.sign_out_form,
             doors.sign_out,
+            doors.in_english,
+            *account.HANDLERS,
+            *staff.HANDLERS,
+            *approvals.HANDLERS,
+            *renewals.HANDLERS,
+            *people.HANDLERS,
             frame.static_file,
         ],
         middleware=[frame.GuardedForms(settings)],

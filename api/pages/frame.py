@@ -32,8 +32,9 @@ from api import answers, problems
 from api.pages import texts
 from api.problems import Language
 from api.settings import Settings
-from ledger.errors import ChangeNeeded, Fault, NotAllowed, Refusal, SessionEnded
+from ledger.errors import ChangeNeeded, Fault, InvalidField, NotAllowed, Refusal, SessionEnded
 
+SESSION_COOKIE: Final = "meide_session"
 LANGUAGE_COOKIE: Final = "meide_language"
 SIZE_COOKIE: Final = "meide_size"
 CSRF_COOKIE: Final = "meide_csrf"
@@ -71,8 +72,12 @@ def page(
     headers: Mapping[str, str] | None = None,
     **facts: object,
 ) -> Template:
-    """A page in the reader's language and size. `path` and `query`: where its own links lead back to."""
+    """A page in the reader's language and size; what its address asks for of these is kept for a year.
+
+    `path` and `query`: where its own links lead back to.
+    """
     view = view_of(request)
+    settings: Settings = request.app.state.settings
     own = path or (request.url.path if request.method == "GET" else "/")
 
     def with_(**change: str) -> str:
@@ -82,6 +87,8 @@ def page(
         return texts.t(view.language, key, **about)
 
     context = {
+        "notice": None,
+        "wrong": None,
         **facts,
         "t": t,
         "view": view,
@@ -89,14 +96,12 @@ def page(
         "sizes": [(size, with_(size=size)) for size in SIZES],
         "in_chinese": with_(lang="zh"),
         "in_english": with_(lang="en"),
+        "phone": settings.help_phone,
+        "signed_in": cookie_name(SESSION_COOKIE, settings) in request.cookies,
     }
-    return Template(
+    answer = Template(
         template, context=context, status_code=status, media_type=MediaType.HTML, headers=dict(headers or {})
     )
-
-
-def remember(request: Request[Any, Any, Any], answer: Template, settings: Settings) -> Template:
-    """The page, with the preferences that its address named kept for a year."""
     for cookie, name, known in ((LANGUAGE_COOKIE, "lang", texts.LANGUAGES), (SIZE_COOKIE, "size", SIZES)):
         asked = request.query_params.get(name)
         if asked in known:
@@ -144,6 +149,27 @@ def cookie_name(name: str, settings: Settings) -> str:
     over https only, and from this host only, so that nobody can plant one from elsewhere.
     """
     return f"__Host-{name}" if settings.https else name
+
+
+async def fields(request: Request[Any, Any, Any], *names: str, bare: bool = True) -> list[str]:
+    """What was typed into these fields of a form, empty where nothing came; `bare`: without the spaces around it."""
+    form = await request.form()
+    typed = [value if isinstance(value := form.get(name), str) else "" for name in names]
+    return [value.strip() for value in typed] if bare else typed
+
+
+def told(request: Request[Any, Any, Any], refusal: Refusal) -> str:
+    """What was refused and what to do, in the reader's language."""
+    language = view_of(request).language
+    if isinstance(refusal, InvalidField):
+        return texts.wrong(language, refusal.field, refusal.problem)
+    return problems.sentence(refusal, language)
+
+
+def notice(request: Request[Any, Any, Any], *known: str) -> str | None:
+    """What has just been done, which the address says; nothing for words that are not among the `known`."""
+    done = request.query_params.get("done", "")
+    return done if done in known else None
 
 
 def forget(answer: Response[Any], name: str, settings: Settings) -> None:
@@ -220,13 +246,12 @@ def on_refusal(request: Request[Any, Any, Any], refusal: Refusal) -> Response[An
         return Redirect("/account/password", status_code=303)
     if isinstance(refusal, NotAllowed):
         return _error_page(request, 403)
-    language = view_of(request).language
     return page(
         request,
         "error.html",
         status=problems.REFUSALS[type(refusal)].status,
         heading="sorry",
-        sentence=problems.sentence(refusal, language),
+        sentence=told(request, refusal),
     )
 
 
@@ -254,7 +279,8 @@ def on_unknown_address(request: Request[Any, Any, Any], fault: HTTPException) ->
 def _error_page(request: Request[Any, Any, Any], status: int) -> Response[Any]:
     heading = _ERRORS.get(status) or ("bad_request" if status < 500 else "broken")
     request_id = request.scope["state"].get("request_id", "")
-    sentence = texts.t(view_of(request).language, f"{heading}_do", request_id=request_id)
+    told = "not_staff" if status == HTTPStatus.FORBIDDEN and request.url.path.startswith("/staff") else heading
+    sentence = texts.t(view_of(request).language, f"{told}_do", request_id=request_id)
     headers = {"Retry-After": answers.RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return page(request, "error.html", status=status, headers=headers, heading=heading, sentence=sentence)
 

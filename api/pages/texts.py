@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import re
+import unicodedata
 from typing import Final
 
 from api.problems import Language
+from ledger.days import BEIJING
 
 LANGUAGES: Final[dict[str, Language]] = {"zh": "zh", "en": "en"}
 TAGS: Final[dict[Language, str]] = {"zh": "zh-CN", "en": "en"}
@@ -23,7 +26,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "看不懂、不会用？请找服务站的工作人员，他们会帮您。",
         "Is something unclear? Ask the staff of your service station, they will help you.",
     ),
+    "help_call": ("打电话问：{phone}", "Call for help: {phone}"),
+    "ways": ("去别处", "Other pages"),
     "go_home": ("回首页", "Back to my page"),
+    "go_account": ("我的账号", "My account"),
+    "go_staff": ("工作人员首页", "Staff page"),
     "go_passbook": ("看存折", "See my passbook"),
     "sign_out": ("退出登录", "Sign out"),
     # --- signing in
@@ -103,18 +110,270 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "按记账先后排列；年份是记账的年份。",
         "In the order of booking; the year is the year of booking.",
     ),
-    # --- staff
-    "staff": ("工作人员", "Staff"),
-    "staff_greeting": ("{login}，您好！", "Hello, {login}!"),
-    "staff_later": (
-        "工作人员的网页还在准备，以后会出现在这里。",
-        "The pages for staff are being prepared and will appear here.",
+    # --- leaving
+    "leave": ("退出登录", "Sign out"),
+    "leave_ask": (
+        "退出以后，别人用这部手机或电脑就看不到您的账本。",
+        "When you have signed out, nobody else who uses this device can see your books.",
     ),
-    "staff_api": (
-        "现在可以通过接口 /api/v1 办理业务，接口说明见下面的链接。",
-        "For now the work is done through the API at /api/v1; the link below describes it.",
+    # --- her account
+    "account": ("我的账号", "My account"),
+    "login_is": ("登录名", "Login"),
+    "number_is": ("志愿者编号", "Volunteer number"),
+    "book_is": ("账本", "Book"),
+    "roles_are": ("身份", "Roles"),
+    "other_books": ("换一个账本", "Another book"),
+    "go_to_book": ("看“{book}”", "Go to {book}"),
+    "change_password": ("换密码", "Change password or PIN"),
+    "devices": ("我在哪里登录着", "Where I am signed in"),
+    "devices_about": (
+        "有不认识的，请点“退出这台”，再换密码。",
+        "If you do not know one of them, sign it out and change your password.",
+    ),
+    "device_this": ("就是这一台", "this one"),
+    "device_in": ("登录：{moment}", "Signed in: {moment}"),
+    "device_seen": ("最近使用：{moment}", "Last used: {moment}"),
+    "device_end": ("退出这台", "Sign this one out"),
+    "devices_end": ("全部退出（这台也退出）", "Sign out everywhere, here too"),
+    "password_changed": (
+        "密码换好了。别的手机和电脑都已退出，请用新密码登录。",
+        "Your new password or PIN is in use. All other devices were signed out.",
+    ),
+    "device_ended": ("那台已经退出。", "That device is signed out."),
+    "book_changed": ("账本换好了。", "You now see another book."),
+    # --- a new password
+    "password_page": ("换密码", "Change password or PIN"),
+    "password_why": (
+        "您现在的密码是别人给的，别人看见过。请换成只有您自己知道的新密码，换好就能继续。",
+        "Somebody else gave you this password and has seen it. Please choose a new one that only you know; then "
+        "you can go on.",
+    ),
+    "password_rules": (
+        "新密码可以是 6 位数字，好记；也可以是 8 个以上的字母、数字。不要用生日、电话、123456。",
+        "Choose a PIN of six digits, which is easy to remember, or a password of 8 or more characters. Not your "
+        "birthday, not your phone number, not 123456.",
+    ),
+    "password_current": ("现在的密码", "Password or PIN of now"),
+    "password_new": ("新密码", "New password or PIN"),
+    "password_again": ("新密码再写一次", "The new one again"),
+    "password_save": ("换成新密码", "Use the new one"),
+    "show_passwords": ("显示密码", "Show what I type"),
+    "wrong_current": (
+        "现在的密码不对，没有换。请再写一次；忘记了，请找服务站。",
+        "The password or PIN of now is wrong, so nothing was changed. Please try again, or ask your service station.",
+    ),
+    # --- shops
+    "shop": ("商家", "Shop"),
+    "shop_later": (
+        "收银的网页还在准备，以后会出现在这里。现在兑换请照原来的办法。",
+        "The till is being prepared and will appear here. Until then please redeem points as before.",
+    ),
+    # --- staff
+    "staff": ("工作人员首页", "Staff page"),
+    "staff_greeting": ("{login}，您好！", "Hello, {login}!"),
+    "staff_roles": ("{book}。您的身份：{roles}", "{book}. Your roles: {roles}"),
+    "staff_work": ("您可以在这里办的事", "What you can do here"),
+    "staff_none": (
+        "您的身份在网页上还没有要办的事，查账请用接口。",
+        "There is nothing for your role on these pages yet; use the API to read the books.",
     ),
     "staff_schema": ("接口说明（OpenAPI）", "Description of the API (OpenAPI)"),
+    "tile_propose": ("加分、扣分", "Add or take off points"),
+    "tile_propose_about": (
+        "给一位志愿者，写明原因，由同事批准",
+        "For one volunteer, with a reason; a colleague approves",
+    ),
+    "tile_approvals": ("待批的账", "Proposals that wait"),
+    "tile_approvals_about": ("同事提出的，看一看，批准或不批准", "What colleagues propose: look, approve or decline"),
+    "tile_renewals": ("忘记密码", "Forgotten PINs"),
+    "tile_renewals_about": ("为志愿者换密码，两个人办", "A new PIN for a volunteer, by two people"),
+    "tile_users": ("用户和角色", "Users and roles"),
+    "tile_users_about": ("谁可以登录，能办什么", "Who may sign in, and do what"),
+    "tile_tokens": ("机器的钥匙", "Keys of machines"),
+    "tile_tokens_about": ("别的系统和收银机用的令牌", "Tokens for other systems and tills"),
+    "role_volunteer": ("志愿者", "volunteer"),
+    "role_merchant": ("商家", "shop"),
+    "role_recorder": ("记录员", "recorder"),
+    "role_reviewer": ("复核员", "reviewer"),
+    "role_operator": ("经办员", "operator"),
+    "role_auditor": ("审计员", "auditor"),
+    "role_owner": ("负责人", "owner"),
+    "role_of": ("{role}，{organisation}", "{role}, {organisation}"),
+    "role_until": ("{role}，到 {day}", "{role}, until {day}"),
+    "no_such_volunteer": (
+        "没有这位志愿者，或者不归您的组织管。请核对编号。",
+        "There is no such volunteer, or she belongs to another organisation. Please check the number.",
+    ),
+    "next_page": ("后面的", "More"),
+    "first_page": ("从头看", "From the beginning"),
+    # --- what waits for approval
+    "approvals": ("待批的账", "Proposals that wait"),
+    "approvals_none": ("现在没有待批的账。", "Nothing waits for approval."),
+    "approvals_open": ("打开看", "Open"),
+    "proposed_by_me": ("您自己提出的，要由同事批准。", "Your own proposal: a colleague has to approve it."),
+    "account_of": ("志愿者 {number}，{account}", "Volunteer {number}, {account}"),
+    "debit": ("借方", "Debit"),
+    "credit": ("贷方", "Credit"),
+    "proposed_by": ("提出", "Proposed by"),
+    "by_at": ("{who}，{moment}", "{who}, {moment}"),
+    "proposal": ("一笔待批的账", "A proposal"),
+    "proposal_waits": ("还没有入账，等同事批准。", "It is not in the books yet: it waits for approval."),
+    "proposal_posted": ("已经批准，入账了。", "It was approved and is in the books."),
+    "proposal_declined": ("没有批准，没有入账。", "It was declined and is not in the books."),
+    "decided_by": ("决定", "Decided by"),
+    "decided_why": ("不批准的原因", "Why it was declined"),
+    "proposal_mine": (
+        "这是您提出的，自己不能批准，请一位同事来办。不要了，可以在下面撤回。",
+        "You proposed it, so you cannot approve it yourself: please ask a colleague. You may withdraw it below.",
+    ),
+    "proposal_only_read": ("您可以看，批准要由复核员来办。", "You may read it; a reviewer has to approve it."),
+    "approve": ("批准，入账", "Approve and post"),
+    "decline": ("不批准", "Decline"),
+    "withdraw": ("撤回", "Withdraw it"),
+    "decline_reason": ("不批准的原因", "Why it is declined"),
+    "withdraw_reason": ("撤回的原因", "Why you withdraw it"),
+    "go_approvals": ("看全部待批的账", "All that waits"),
+    # --- points for somebody, or off
+    "propose": ("加分、扣分", "Add or take off points"),
+    "propose_about": (
+        "提出以后不会马上入账，要由一位同事批准。",
+        "Nothing is booked at once: a colleague has to approve it.",
+    ),
+    "volunteer_number": ("志愿者编号", "Volunteer number"),
+    "direction": ("加分还是扣分", "Add or take off"),
+    "direction_plus": ("加分", "Add points"),
+    "direction_minus": ("扣分", "Take points off"),
+    "amount": ("多少分", "How many points"),
+    "reason": ("原因", "Reason"),
+    "reason_about": ("本人会在存折上看到。", "She will read it in her passbook."),
+    "propose_do": ("提出，请同事批准", "Propose it"),
+    "proposed_before": (
+        "上一张表已经提出过了。如果这是另外一笔，请再按一次。",
+        "The form was sent before with other contents. If this is another proposal, please press the button again.",
+    ),
+    # --- forgotten PINs
+    "renewals": ("忘记密码", "Forgotten PINs"),
+    "renewals_about": (
+        "志愿者忘了密码，两位工作人员一起帮她换：一位在这里申请，另一位确认，把新密码交给她。请先看她的身份证件。",
+        "When a volunteer has forgotten her PIN, two members of staff give her a new one: one asks for it here, "
+        "another confirms and hands it over. Look at her identity card first.",
+    ),
+    "renewal_ask": ("申请换密码", "Ask for a new PIN"),
+    "renewals_waiting": ("等另一位确认的", "Waiting for a second person"),
+    "renewals_none": ("现在没有要确认的。", "Nothing waits for confirmation."),
+    "renewal_number": ("志愿者 {number}", "Volunteer {number}"),
+    "asked_by": ("申请", "Asked for by"),
+    "renewal_mine": (
+        "您申请的，要由另一位同事确认。",
+        "You asked for it, so a colleague has to confirm it.",
+    ),
+    "renewal_confirm": ("确认，给新密码", "Confirm and show the new PIN"),
+    "renewal_decline": ("不换了", "Do not renew it"),
+    "renewal_asked": ("申请好了。请另一位同事来确认。", "It is asked for. Please let a colleague confirm it."),
+    "renewal_declined": ("好，不换，原来的密码照旧。", "Nothing was changed: the old PIN stands."),
+    "renewal_decided": (
+        "这个申请已经办过了，或者等得太久作废了。如果没有看到新密码，请重新申请。",
+        "This has been decided already, or has waited for too long. If you have not seen the new PIN, please ask for "
+        "another one.",
+    ),
+    "new_pin": ("新密码", "The new PIN"),
+    "new_pin_of": ("志愿者 {number} 的新密码：", "New PIN of volunteer {number}:"),
+    "shown_once": ("只显示这一次，请现在抄下来。", "It is shown this once only: write it down now."),
+    "new_pin_say": ("请对她说：", "Please tell her:"),
+    "new_pin_say_1": (
+        "“这是您的新密码，原来的不能用了。”",
+        "“This is your new PIN; the old one does not work any more.”",
+    ),
+    "new_pin_say_2": (
+        "“登录时填您的编号和这个密码，然后换一个只有您知道的。”",
+        "“Sign in with your number and this PIN, then choose one that only you know.”",
+    ),
+    "new_pin_say_3": (
+        "“谁来要您的密码，都不要给，我们也不会要。”",
+        "“Never tell your PIN to anybody. We will not ask for it either.”",
+    ),
+    "go_renewals": ("好了，回到列表", "Done, back to the list"),
+    # --- users and roles
+    "users": ("用户和角色", "Users and roles"),
+    "users_find": ("找登录名", "Find a login"),
+    "users_search": ("找", "Find"),
+    "users_none": ("没有找到。", "Nobody was found."),
+    "user_new": ("让一位新用户登录", "Let somebody in"),
+    "user_volunteer": ("志愿者 {number}", "Volunteer {number}"),
+    "user_outlet": ("网点 {outlet}", "Outlet {outlet}"),
+    "given_by": ("授予", "Given by"),
+    "role_me": ("这是您自己的角色，要收回请找别的负责人。", "Your own role: only another owner can take it back."),
+    "role_end": ("收回这个角色", "Take this role back"),
+    "role_ended": ("角色已收回，本人已退出登录。", "The role is taken back, and its holder is signed out."),
+    "user": ("新用户", "A new user"),
+    "role": ("角色", "Role"),
+    "choose": ("请选择", "Please choose"),
+    "user_login": ("登录名", "Login"),
+    "user_login_about": ("志愿者不用填，用编号登录。", "Leave it empty for a volunteer: she signs in with her number."),
+    "user_volunteer_about": ("只有志愿者要填。", "Only for volunteers."),
+    "user_organisation": ("组织编号", "Code of the organisation"),
+    "user_organisation_about": (
+        "只管一个组织和它下面的，填它；管全部的，不填。志愿者和商家不填。",
+        "For one organisation and those below it; leave it empty for the whole book, and for volunteers and shops.",
+    ),
+    "user_outlet_code": ("网点编号", "Code of the outlet"),
+    "user_outlet_about": ("只有商家要填。", "Only for shops."),
+    "user_until": ("到哪一天为止", "Last day"),
+    "user_until_about": (
+        "写成 2027-12-31；审计员必须填，别人可以不填。",
+        "Written as 2027-12-31. An auditor needs one, others may have none.",
+    ),
+    "user_do": ("建好，给第一个密码", "Let in, and show the first password"),
+    "new_user": ("第一个密码", "The first password"),
+    "new_user_of": ("{login} 的第一个密码：", "First password of {login}:"),
+    "new_user_say": (
+        "请当面交给本人。第一次登录时，必须换成自己的密码。",
+        "Hand it over in person. At the first sign-in it must be changed.",
+    ),
+    "go_users": ("好了，回到列表", "Done, back to the list"),
+    # --- keys of machines
+    "tokens": ("机器的钥匙", "Keys of machines"),
+    "tokens_about": (
+        "别的系统和收银机凭令牌记账，不用人的密码。",
+        "Other systems and tills come with a token, not with somebody's password.",
+    ),
+    "tokens_none": ("还没有令牌。", "There are no tokens yet."),
+    "token_new": ("做一个新令牌", "Make a new token"),
+    "token_machine": ("别的系统", "another system"),
+    "token_till": ("收银机，网点 {outlet}", "a till of outlet {outlet}"),
+    "token_kind": ("给谁用", "For"),
+    "token_scopes": ("可以做", "May"),
+    "token_prefixes_are": ("可以记的账户", "Accounts it posts to"),
+    "token_made": ("做好", "Made by"),
+    "token_days": ("有效到", "Good until"),
+    "token_used": ("最近使用", "Last used"),
+    "token_never": ("还没有用过", "never"),
+    "token_revoked": ("已经作废。", "It is revoked."),
+    "token_revoke": ("作废这个令牌", "Revoke this token"),
+    "token": ("新令牌", "A new token"),
+    "token_name": ("名称", "Name"),
+    "token_name_about": ("写清楚谁用，比如“区志愿服务平台”。", "Who uses it, e.g. the district's volunteer platform."),
+    "token_may": ("可以做什么", "What it may do"),
+    "scope_books_read": ("看账", "Read the books"),
+    "scope_books_post": ("记账", "Post"),
+    "scope_books_accounts": ("开户、冻结", "Keep accounts"),
+    "scope_books_periods": ("结账", "Close months"),
+    "token_prefixes": ("账户编号的开头", "What account codes begin with"),
+    "token_prefixes_about": (
+        "只有要记账的才填，几个之间空一格，比如 9110 9200；全部写 *。",
+        "Only where it posts; several with spaces between, e.g. 9110 9200, or * for all.",
+    ),
+    "token_outlet": ("网点编号", "Code of the outlet"),
+    "token_outlet_about": ("只有收银机要填。", "Only for a till."),
+    "token_for": ("用多少天", "Good for how many days"),
+    "token_do": ("做令牌", "Make the token"),
+    "new_token": ("新令牌", "The new token"),
+    "new_token_of": ("“{name}”的令牌：", "Token of {name}:"),
+    "new_token_say": (
+        "请放进那个系统的设置里，不要发给别人。丢了就作废，再做一个。",
+        "Put it into that system's settings and send it to nobody. If it is lost, revoke it and make another one.",
+    ),
+    "go_tokens": ("好了，回到列表", "Done, back to the list"),
     # --- what went wrong
     "sorry": ("出了点问题", "Something is not right"),
     "not_found": ("没有这个网页", "There is no such page"),
@@ -137,6 +396,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "这个网页只给志愿者本人看。请回首页。",
         "Only the volunteer herself can see this page. Please go back.",
     ),
+    "not_staff_do": (
+        "这里是工作人员办事的地方：您没有这项权限，或者这件事归别的组织管。请回首页；要办这件事，请找服务站。",
+        "This is where staff work: it is not among your rights, or it belongs to another organisation. Please go back "
+        "to your page; if you need it done, ask your service station.",
+    ),
     "bad_request": ("没有看懂这个请求", "We did not understand this request"),
     "bad_request_do": ("请回首页，再试一次。", "Please go back and try again."),
     "busy": ("系统忙", "The service is busy"),
@@ -151,6 +415,65 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
 }
+
+WRONG: Final[dict[str, tuple[str, str]]] = {
+    "missing": ("请填写“{field}”。", "Please fill in: {field}."),
+    "too_short": (
+        "新密码太短。请用 6 位数字，或者至少 8 个字符。",
+        "The new password is too short. Please use six digits, or at least 8 characters.",
+    ),
+    "too_long": ("新密码太长，最多 200 个字符。", "The new password is too long: at most 200 characters."),
+    "too_easy": (
+        "新密码太容易被猜到（比如 123456、111111）。请换一个别人想不到的。",
+        "The new password is too easy to guess, like 123456 or 111111. Please choose another one.",
+    ),
+    "not_a_text": ("新密码里有不能用的字符。请换一个。", "The new password has characters that cannot be used."),
+    "not_the_same": (
+        "两次写的新密码不一样，没有换。请再写一次。",
+        "The two new ones differ, so nothing was changed. Please write them again.",
+    ),
+    "same_as_before": (
+        "新密码和现在的一样。请换一个新的。",
+        "The new one is the one of now. Please choose another one.",
+    ),
+    "not_one_line": ("“{field}”请写成一行，不超过 500 个字。", "{field}: one line of at most 500 characters, please."),
+    "not_a_whole_number": ("“{field}”请写整数，比如 10。", "{field}: a whole number, please, e.g. 10."),
+    "out_of_range": ("“{field}”太小或者太大。请核对。", "{field}: too small or too large. Please check it."),
+    "not_a_code": ("“{field}”只能用字母、数字和 . _ -。请核对。", "{field}: letters, digits and . _ - only, please."),
+    "not_a_date": ("“{field}”请写成 2027-12-31 这样。", "{field}: written like 2027-12-31, please."),
+    "not_for_this_role": (
+        "这个角色不用填“{field}”。请清空再试。",
+        "{field} is not for this role. Please leave it empty.",
+    ),
+    "not_a_login": ("这个登录名不能用。请写 1 到 64 个字。", "This login cannot be used: 1 to 64 characters, please."),
+    "not_a_name": ("“{field}”请写 1 到 64 个字。", "{field}: 1 to 64 characters, please."),
+    "not_prefixes_of_account_codes": (
+        "“{field}”请写账户编号的开头，几个之间空一格。",
+        "{field}: beginnings of account codes, please, with spaces between them.",
+    ),
+    "only_for_books:post": ("不记账的令牌不用填“{field}”。请清空再试。", "{field} is only for tokens that post."),
+    "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
+}
+"""What a person is told about a field, by the word for what is wrong with it."""
+
+FIELDS: Final[dict[str, tuple[str, str]]] = {
+    "volunteer": ("志愿者编号", "Volunteer number"),
+    "amount": ("多少分", "How many points"),
+    "lines[0].amount": ("多少分", "How many points"),
+    "direction": ("加分还是扣分", "Add or take off"),
+    "reason": ("原因", "Reason"),
+    "description": ("原因", "Reason"),
+    "role": ("角色", "Role"),
+    "login": ("登录名", "Login"),
+    "organisation": ("组织编号", "Code of the organisation"),
+    "outlet": ("网点编号", "Code of the outlet"),
+    "until": ("到哪一天为止", "Last day"),
+    "name": ("名称", "Name"),
+    "scopes": ("可以做什么", "What it may do"),
+    "prefixes": ("账户编号的开头", "What account codes begin with"),
+    "days": ("用多少天", "Good for how many days"),
+}
+"""What fields of forms are called, as on their labels."""
 
 KINDS: Final[dict[str, tuple[str, str]]] = {
     "opening": ("期初转入", "Carried over"),
@@ -172,6 +495,8 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "books.expiry": ("积分过期", "Points expired"),
     "reversal": ("冲正", "Reversal"),
     "clawback": ("追回", "Taken back"),
+    "item": ("加分", "Bonus points"),
+    "minus": ("扣分", "Points taken off"),
     "gift": ("转赠", "Gift"),
     "donation": ("捐赠", "Donation"),
 }
@@ -180,12 +505,22 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
 ENTRY: Final = ("记账", "Entry")
 """What an entry of unknown kind is called when it has no description either."""
 
+UNKNOWN_DEVICE: Final = ("不认识的设备", "An unknown device")
+
+WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def t(language: Language, key: str, **facts: object) -> str:
     """The sentence `key` with its facts filled in."""
     return _in(language, TEXTS[key]).format(**facts)
+
+
+def wrong(language: Language, field: str, problem: str) -> str:
+    """What is wrong with a field of a form, and what to do."""
+    called = _in(language, FIELDS[field]) if field in FIELDS else field
+    return _in(language, WRONG.get(problem, WRONG["other"])).format(field=called)
 
 
 def summary(language: Language, kind: str, description: str) -> str:
@@ -213,6 +548,47 @@ def hours(language: Language, minutes: int) -> str:
     if not whole and rest:
         return f"{rest} 分钟"  # 45 分 alone would read as 45 points
     return f"{whole:,} 小时 {rest} 分" if rest else f"{whole:,} 小时"
+
+
+def amount(language: Language, unit: str, smallest: int) -> str:
+    """An amount in a unit, which is given in the unit's smallest part."""
+    if unit == "PT":
+        return points(language, smallest)
+    if unit == "HR":
+        return hours(language, smallest)
+    if unit == "CNY":
+        return f"¥{smallest // 100:,}.{smallest % 100:02d}"
+    return f"{smallest:,} {unit}"
+
+
+def role(language: Language, name: str, organisation: str | None = None, until: str | None = None) -> str:
+    """A role in words: what it is called, for which organisation, until when."""
+    said = t(language, f"role_{name}")
+    if organisation is not None:
+        said = t(language, "role_of", role=said, organisation=organisation)
+    return said if until is None else t(language, "role_until", role=said, day=until)
+
+
+def label(language: Language, kept: str) -> str:
+    """What a device is called."""
+    return kept if kept != "?" else _in(language, UNKNOWN_DEVICE)
+
+
+def moment(language: Language, time: datetime.datetime) -> str:
+    """2026年11月21日 14:05, 21 Nov 2026 14:05: in Beijing."""
+    there = time.astimezone(BEIJING)
+    return f"{day(language, there.date())} {there:%H:%M}"
+
+
+def typed(text: str) -> str:
+    """A number or code as it was meant: an input method for Chinese writes digits and letters full-width."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def whole_number(text: str) -> int | None:
+    """What was typed as a number from 0; None if it is none."""
+    digits = typed(text).replace(",", "")
+    return int(digits) if WHOLE_NUMBER.fullmatch(digits) else None
 
 
 def day(language: Language, date: datetime.date) -> str:

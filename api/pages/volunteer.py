@@ -9,13 +9,15 @@ from typing import Final, Literal
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.response import Template
+from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from api import auth
 from api.pages import doors, frame, texts
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
+from ledger.access import rights
 from ledger.access.rights import Principal
 from ledger.books import balances, chart, directory, statements
 from ledger.books.statements import StatementLine
@@ -93,11 +95,12 @@ class Year:
 @get("/")
 async def home(
     request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
-) -> Template:
-    """Her figures and her last entries; staff learn where their work is done for now."""
+) -> Template | Redirect:
+    """Her figures and her last entries. Staff are led to their work, and a shop is told what comes."""
     me = await doors.visitor(request, database, settings)
+    is_staff = not rights.STAFF.isdisjoint(me.roles(auth.today()))
     if me.volunteer_no is None:
-        return frame.remember(request, frame.page(request, "staff.html", login=me.login), settings)
+        return Redirect("/staff", status_code=303) if is_staff else frame.page(request, "shop.html", login=me.login)
     async with database.connect() as tx:
         book = await directory.find_book(tx, me.book)
         her = await _volunteer(tx, me)
@@ -115,10 +118,11 @@ async def home(
     language = frame.view_of(request).language
     told = {line.transaction_id: (passbook, line) for passbook, line in reversed(lines)}  # the first account wins
     newest = sorted(told.values(), key=lambda pair: (pair[1].recorded_at, pair[1].number), reverse=True)[:LATEST]
-    answer = frame.page(
+    return frame.page(
         request,
         "home.html",
         book=book.name,
+        is_staff=is_staff,
         digits=her.volunteer_no[-4:],
         figures={
             passbook.name: passbook.amount(language, kept.get(account, 0)) for account, passbook in accounts.items()
@@ -130,7 +134,6 @@ async def home(
             for passbook, line in newest
         ],
     )
-    return frame.remember(request, answer, settings)
 
 
 @get("/passbook")
@@ -145,14 +148,14 @@ async def passbook(
         today = day_of(await connect.now(tx))
         chosen = PASSBOOKS.get(asked)
         if chosen is None or (wanted is not None and not _is_year(wanted, today)):
-            return frame.remember(request, _no_such_passbook(request), settings)
+            return _no_such_passbook(request)
         book = await directory.find_book(tx, me.book)
         account = her.account(chosen.code)
         years = await statements.passbook_years(tx, me.book_id, account)
         year = int(wanted) if wanted is not None else next(iter(years), today.year)
         shown = await _year(tx, me.book_id, account, year, years)
     language = frame.view_of(request).language
-    answer = frame.page(
+    return frame.page(
         request,
         "passbook.html",
         query={"account": chosen.name, "year": str(year)},
@@ -171,7 +174,6 @@ async def passbook(
             chosen.amount(language, shown.closing),
         ),
     )
-    return frame.remember(request, answer, settings)
 
 
 async def _volunteer(tx: AsyncConnection, me: Principal) -> Volunteer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -13,17 +12,16 @@ from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, calls, requests, views
+from api import auth, calls, requests, staff, views
 from api.bodies import Body, moment
 from api.calls import NewLine, NewTransaction, Nothing
 from api.requests import StrictRequest
 from api.views import TransactionView
 from ledger.access.rights import Principal, Right
-from ledger.books import approvals, journal
+from ledger.books import journal
 from ledger.books.approvals import Draft
 from ledger.books.evaluate import Refused
 from ledger.books.proposals import DESCRIPTION_LENGTH, Line, Proposal, room_of
-from ledger.database import connect
 from ledger.errors import InvalidField, ReservedKind
 from ledger.text import one_line
 
@@ -90,8 +88,7 @@ async def propose(
     call = calls.identity("POST", "/proposals", data)
     async with database.begin() as tx:
         wanted = await _wanted(tx, me, data, key, call)
-        await auth.within_accounts(tx, me, Right.PROPOSE, _accounts(wanted.lines))
-        draft, new = await approvals.propose(tx, me.book_id, wanted, await connect.now(tx))
+        draft, new = await staff.propose(tx, me, wanted)
     return Response(_view(draft), status_code=201 if new else 200)
 
 
@@ -101,11 +98,7 @@ async def propose(
 async def list_proposals(database: NamedDependency[AsyncEngine], me: NamedDependency[Principal]) -> Proposals:
     """The proposals that wait, of the caller's organisations or of the whole book."""
     async with database.connect() as tx:
-        items = [
-            _view(draft)
-            for draft in await approvals.waiting(tx, me.book_id)
-            if await auth.reaches(tx, me, Right.READ_BOOKS, _accounts(draft.lines))
-        ]
+        items = [_view(draft) for draft in await staff.drafts(tx, me)]
     return Proposals(items, None)
 
 
@@ -121,7 +114,7 @@ async def read_proposal(
 ) -> ProposalView:
     """A proposal as it stands."""
     async with database.connect() as tx:
-        return _view(await _draft(tx, me, Right.READ_BOOKS, draft_id))
+        return _view(await staff.draft(tx, me, draft_id))
 
 
 @post(
@@ -140,10 +133,7 @@ async def approve_proposal(
 ) -> ASGIResponse:
     """Posts what another person proposed. What the books refuse now goes on waiting. No body needed."""
     async with database.begin() as tx:
-        await _draft(tx, me, Right.APPROVE, draft_id)
-        outcome = await approvals.approve(
-            tx, me.book_id, draft_id, me.name, await connect.now(tx), request.scope["state"]["request_id"]
-        )
+        outcome = await staff.approve(tx, me, draft_id, request.scope["state"]["request_id"])
         if isinstance(outcome, Refused):
             raise outcome.refusal
     return views.answer(request, outcome)
@@ -165,10 +155,7 @@ async def decline_proposal(
 ) -> ProposalView:
     """Does not post it: by who may approve it, or by the one who proposed it."""
     async with database.begin() as tx:
-        draft = await _draft(tx, me, Right.READ_BOOKS, draft_id)
-        if draft.proposed_by != me.name:
-            await _draft(tx, me, Right.APPROVE, draft_id)
-        return _view(await approvals.decline(tx, me.book_id, draft_id, me.name, await connect.now(tx), data.reason))
+        return _view(await staff.decline(tx, me, draft_id, data.reason))
 
 
 async def _wanted(tx: AsyncConnection, me: Principal, data: NewProposal, key: str, call: str) -> Proposal:
@@ -193,18 +180,6 @@ async def _wanted(tx: AsyncConnection, me: Principal, data: NewProposal, key: st
         lines=tuple(Line(line.account, line.side, line.amount, None, line.overflow) for line in body.lines),
         actor=me.name,
     )
-
-
-async def _draft(tx: AsyncConnection, me: Principal, right: Right, draft_id: UUID) -> Draft:
-    """A proposal on whose accounts the caller has this right."""
-    draft = await approvals.read(tx, me.book_id, draft_id)
-    await auth.within_accounts(tx, me, right, _accounts(draft.lines))
-    return draft
-
-
-def _accounts(lines: Sequence[Line]) -> set[str]:
-    """The accounts that these lines may move something on."""
-    return {line.account for line in lines} | {line.overflow for line in lines if line.overflow is not None}
 
 
 def _view(draft: Draft) -> ProposalView:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import datetime
-import secrets
 from typing import Annotated
 
 import msgspec
 from litestar import Router, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth, views
+from api import auth, staff, views
 from api.bodies import After, Body, Limit, Number, day
-from ledger.access import rights, sessions, tokens, users
+from ledger.access import tokens, users
 from ledger.access.rights import Grant, Principal, Right, Role, Scope
 from ledger.access.tokens import Token
 from ledger.access.users import GivenRole
-from ledger.earning import organisations, volunteers
-from ledger.errors import SecondPersonNeeded, UnknownUser
+from ledger.earning import organisations
+from ledger.errors import UnknownUser
 
 MANAGE_USERS = {"right": Right.MANAGE_USERS, "scoped": True}
 MANAGE_TOKENS = {"right": Right.MANAGE_TOKENS}
@@ -160,12 +159,9 @@ async def list_roles(
     after: FromQuery[After] = 0,
 ) -> Roles:
     """The roles that the caller may give and take back: of her organisations, or all of the book."""
-    held = rights.reach(me, Right.MANAGE_USERS, auth.today())
     async with database.connect() as tx:
-        page = await users.roles_in(tx, me.book_id, after=after, limit=limit)
-        lines = {each.role_id: await _line(tx, me, each.grant) for each in page} if not held.book else {}
-    shown = [_role_view(each) for each in page if held.book or held.includes(lines[each.role_id])]
-    return Roles(shown, page[-1].role_id if len(page) == limit else None)
+        page, following = await staff.roles(tx, me, after=after, limit=limit)
+    return Roles([_role_view(each) for each in page], following)
 
 
 @post(
@@ -179,14 +175,9 @@ async def add_user(
     database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], data: JSONBody[NewUser]
 ) -> NewUserView:
     """Makes a user with a first role. The password (of who has no login, the PIN) is for the first sign-in only."""
-    grant = _grant(data)
-    pin = users.new_pin() if data.login is None else None
-    password = secrets.token_urlsafe(12) if pin is None else None
     async with database.begin() as tx:
-        auth.within(me, Right.MANAGE_USERS, await _line(tx, me, grant))
-        made = await users.create(tx, data.login, password=password, pin=pin, seen=True)
-        role = await users.give(tx, made.user_id, me.book_id, grant, me.name)
-    return NewUserView(made.user_id, role, made.login, password or pin or "")
+        made = await staff.let_in(tx, me, data.login, _grant(data))
+    return NewUserView(made.user_id, made.role_id, made.login, made.secret)
 
 
 @post(
@@ -202,7 +193,7 @@ async def give_role(
     """Gives a role to somebody who can sign in; it counts from the next sign-in or refresh."""
     grant = _grant(data)
     async with database.begin() as tx:
-        auth.within(me, Right.MANAGE_USERS, await _line(tx, me, grant))
+        await staff.may_give(tx, me, grant)
         whose = await users.with_login(tx, data.login)
         if whose is None:
             raise UnknownUser(data.login)
@@ -222,25 +213,12 @@ async def end_role(
 ) -> None:
     """Takes a role back and signs its holder out of this book, at once. Nobody takes back his own."""
     async with database.begin() as tx:
-        given = await users.role(tx, me.book_id, role_id)
-        auth.within(me, Right.MANAGE_USERS, await _line(tx, me, given.grant))
-        if given.user_id == me.number:
-            raise SecondPersonNeeded
-        await users.end_role(tx, me.book_id, role_id, me.name, auth.now())
-        await sessions.end_all(tx, given.user_id, auth.now(), "role_ended", book_id=me.book_id)
+        await staff.take_back(tx, me, role_id)
 
 
 def _grant(data: NewRole) -> Grant:
     until = day(data.until, "until") if data.until is not None else None
     return Grant(data.role, data.organisation, data.volunteer, data.outlet, until)
-
-
-async def _line(tx: AsyncConnection, me: Principal, grant: Grant) -> tuple[str, ...]:
-    """The line of the organisation that a role is given for. UnknownOrganisation, UnknownVolunteer."""
-    code = grant.organisation
-    if grant.volunteer_no is not None:
-        code = (await volunteers.find(tx, me.book_id, grant.volunteer_no)).organisation
-    return await auth.line_of(tx, me, code)
 
 
 def _role_view(each: GivenRole) -> GivenRoleView:

@@ -15,7 +15,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, views
+from api import auth, staff, views
 from api.bodies import Body, Limit, day
 from api.calls import Nothing
 from ledger.access import cards, log, persons, renewals, sessions, users
@@ -390,8 +390,7 @@ async def ask_for_pin(
 ) -> RenewalView:
     """Asks for a new PIN, which a second member of staff has to confirm within a day. No body needed."""
     async with database.begin() as tx:
-        await _within(tx, me, Right.RENEW_PIN, volunteer)
-        return _renewal(await renewals.ask(tx, me.book_id, volunteer, me.name, auth.now()))
+        return _renewal(await staff.ask_for_pin(tx, me, volunteer))
 
 
 @get(
@@ -404,14 +403,7 @@ async def ask_for_pin(
 async def list_renewals(database: NamedDependency[AsyncEngine], me: NamedDependency[Principal]) -> Renewals:
     """The renewals within the caller's reach that wait for a second person."""
     async with database.connect() as tx:
-        waiting = await renewals.waiting(tx, me.book_id, auth.now())
-        hers = {each.volunteer_no: await volunteers.find(tx, me.book_id, each.volunteer_no) for each in waiting}
-        items = [
-            _renewal(each)
-            for each in waiting
-            if await auth.reaches_volunteer(tx, me, Right.RENEW_PIN, hers[each.volunteer_no])
-        ]
-    return Renewals(items, None)
+        return Renewals([_renewal(each) for each in await staff.waiting_renewals(tx, me)], None)
 
 
 @post(
@@ -430,9 +422,7 @@ async def confirm_renewal(
 ) -> NewPinView:
     """Gives her a new PIN and signs her out everywhere; not by the one who asked for it. No body needed."""
     async with database.begin() as tx:
-        asked = await renewals.read(tx, me.book_id, renewal_id)
-        await _within(tx, me, Right.RENEW_PIN, asked.volunteer_no)
-        pin = await renewals.confirm(tx, me.book_id, renewal_id, me.name, auth.now())
+        asked, pin = await staff.confirm_pin(tx, me, renewal_id)
     return NewPinView(asked.volunteer_no, pin)
 
 
@@ -452,9 +442,7 @@ async def decline_renewal(
 ) -> RenewalView:
     """Lets the old PIN stand. No body needed."""
     async with database.begin() as tx:
-        asked = await renewals.read(tx, me.book_id, renewal_id)
-        await _within(tx, me, Right.RENEW_PIN, asked.volunteer_no)
-        await renewals.decline(tx, me.book_id, renewal_id, me.name, auth.now())
+        await staff.decline_pin(tx, me, renewal_id)
         return _renewal(await renewals.read(tx, me.book_id, renewal_id))
 
 

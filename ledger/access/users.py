@@ -33,6 +33,19 @@ from ledger.text import one_line
 LOGIN_LENGTH: Final = 64
 PASSWORD_LENGTHS: Final = (8, 200)
 """NIST SP 800-63B: at least 8 characters, and long ones are welcome."""
+FEWEST_CHARACTERS: Final = 4
+"""So many different ones a password has at least."""
+COMMON: Final = frozenset(
+    (
+        *("password", "password1", "passw0rd", "12345678", "123456789", "1234567890", "87654321", "987654321"),
+        *("0987654321", "01234567", "12341234", "12344321", "11223344", "1122334455", "123123123"),
+        *("147258369", "135792468", "qwertyui", "qwertyuiop", "asdfghjk", "asdfghjkl", "zxcvbnm1", "1qaz2wsx"),
+        *("1q2w3e4r", "1q2w3e4r5t", "qwer1234", "asdf1234", "abcd1234", "1234abcd", "abc12345", "a1234567"),
+        *("a12345678", "aa123456", "a123456789", "abcdefgh", "iloveyou", "woaini123", "woaini520"),
+        *("woaini1314", "5201314a", "52013140", "admin123", "admin1234", "mima1234"),
+    )
+)
+"""What a thief tries first (NIST SP 800-63B, 5.1.1.2, wants them refused)."""
 PIN: Final = re.compile(r"[0-9]{6}", re.ASCII)
 CODE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 """Of organisations, outlets and volunteers, as far as access looks at them."""
@@ -132,6 +145,8 @@ async def _password_hash(password: str) -> str:
         raise InvalidField("password", "too_short" if len(password) < PASSWORD_LENGTHS[0] else "too_long")
     if not _is_text(password):
         raise InvalidField("password", "not_a_text")
+    if len(set(password)) < FEWEST_CHARACTERS or folded(password) in COMMON:
+        raise InvalidField("password", "too_easy")
     return await asyncio.to_thread(_HASHER.hash, password)
 
 

@@ -171,6 +171,11 @@ async def account(tx: AsyncConnection, book: int, code: str) -> Account:
     return found[code]
 
 
+async def find_accounts(tx: AsyncConnection, book: int, codes: Iterable[str]) -> dict[str, Account]:
+    """The accounts with these codes; those that are not there are left out."""
+    return await _accounts(tx, book, codes)
+
+
 async def open_accounts(
     tx: AsyncConnection, book: int, wanted: Sequence[NewAccount]
 ) -> list[tuple[Account, bool] | Refusal]:

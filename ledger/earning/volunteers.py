@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -114,3 +115,13 @@ async def forget(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer
     if row is None:
         raise UnknownVolunteer(volunteer_no)
     return Volunteer(*row)
+
+
+async def numbers_of(tx: AsyncConnection, book: int, holders: Iterable[str]) -> dict[str, str]:
+    """Whose these holder numbers of account codes are: the volunteer number of each that is a volunteer's."""
+    rows = await tx.execute(
+        select(volunteers.c.holder, volunteers.c.volunteer_no).where(
+            volunteers.c.book_id == book, volunteers.c.holder.in_(list(holders))
+        )
+    )
+    return {row.holder: row.volunteer_no for row in rows}

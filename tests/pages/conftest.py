@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from playwright.async_api import Browser, async_playwright
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
+from api.pages.doors import COOKIE
 from api.settings import Settings
 from ledger.books import directory, integrity
 from ledger.books.directory import Book
@@ -33,6 +35,7 @@ SETTINGS = Settings(
     trusted_proxies="",
     identity_keys=("an identity key for tests, of more than 32 characters",),
     index_keys=("an index key for tests, of more than 32 characters",),
+    help_phone="0531-0000-0000",
 )
 
 FLAGS = [
@@ -53,6 +56,25 @@ async def site(database: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app)
     async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://books.test") as client:
         yield client
+
+
+Enters = Callable[[Person | None], Awaitable[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="module")
+async def enters(database: AsyncEngine) -> AsyncIterator[Enters]:
+    """Opens a browser of somebody's in which she is signed in; of None, in which nobody is."""
+    app = create_app(SETTINGS, connect.to(people.url_of(database)))
+    async with app.lifespan(), contextlib.AsyncExitStack() as clients:
+
+        async def entering(person: Person | None) -> httpx.AsyncClient:
+            client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://books.test")
+            await clients.enter_async_context(client)
+            if person is not None:
+                client.cookies.set(COOKIE, await people.a_session(database, person), "books.test")
+            return client
+
+        yield entering
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from html.parser import HTMLParser
 import httpx
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.access import users
+from api import auth
+from ledger.access import sessions, users
 from ledger.access.rights import Grant
 from ledger.books import batching, chart
 from ledger.books.chart import NewAccount
@@ -21,7 +22,7 @@ from ledger.books.directory import Book
 from ledger.books.evaluate import Posted, Transaction
 from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
-from ledger.earning import volunteers
+from ledger.earning import organisations, volunteers
 from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET, Volunteer
 
 PASSWORD = "open, sesame!"
@@ -44,10 +45,12 @@ class Person:
         return self.volunteer.account(code)
 
 
-async def a_volunteer(database: AsyncEngine, book: Book, number: str = "V20260012") -> Person:
+async def a_volunteer(
+    database: AsyncEngine, book: Book, number: str = "V20260012", organisation: str | None = None
+) -> Person:
     login = f"v{secrets.token_hex(4)}"
     async with database.begin() as tx:
-        volunteer = await volunteers.register(tx, book.book_id, number)
+        volunteer = await volunteers.register(tx, book.book_id, number, organisation)
         await _user(tx, book, login, Grant("volunteer", volunteer_no=number))
         await chart.open_accounts(
             tx,
@@ -180,3 +183,66 @@ def words_of(page: str) -> str:
     reader = _Words()
     reader.feed(page)
     return " ".join(" ".join(reader.words).split())
+
+
+# --- a district with staff --------------------------------------------------------------------------------------------
+
+NORTH, SOUTH = "37N", "37S"
+
+
+@dataclass(frozen=True)
+class District:
+    """A book with two organisations below one, a volunteer in each, and what awards and deductions need."""
+
+    book: Book
+    northern: Person
+    southern: Person
+
+
+async def a_district(database: AsyncEngine, book: Book) -> District:
+    async with database.begin() as tx:
+        await organisations.add(tx, book.book_id, "37", "County")
+        await organisations.add(tx, book.book_id, NORTH, "North lake", "37")
+        await organisations.add(tx, book.book_id, SOUTH, "South lake", "37")
+        await chart.open_accounts(
+            tx,
+            book.book_id,
+            [
+                NewAccount(f"5120.{NORTH}", "Awards", "expense", "PT"),
+                NewAccount(f"5120.{SOUTH}", "Awards", "expense", "PT"),
+                NewAccount("4200", "Forfeited", "income", "PT"),
+            ],
+        )
+    northern = await a_volunteer(database, book, "N0001", NORTH)
+    southern = await a_volunteer(database, book, "S0001", SOUTH)
+    return District(book, northern, southern)
+
+
+async def somebody(database: AsyncEngine, book: Book, *grants: Grant, must_change: bool = False) -> Person:
+    """Somebody with these roles; her password is that of all."""
+    login = f"s{secrets.token_hex(4)}"
+    async with database.begin() as tx:
+        made = await users.create(tx, login, password=PASSWORD, seen=must_change)
+        for grant in grants:
+            await users.give(tx, made.user_id, book.book_id, grant, "room:test")
+    return Person(book, login, None)
+
+
+async def a_session(database: AsyncEngine, person: Person, label: str = "Chrome, Linux") -> str:
+    """What the cookie of a browser holds in which she has just signed in."""
+    async with database.begin() as tx:
+        user = await users.with_login(tx, person.login)
+        assert user is not None
+        now = auth.now()
+        grants = await users.grants_of(tx, user.user_id, auth.today())
+        me = sessions.principal(user, grants, person.book.book_id, person.book.code)
+        _me, secret = await sessions.begin(tx, me, label, now, browser=True)
+    return secret
+
+
+async def send(client: httpx.AsyncClient, page: str, action: str, **fields: str) -> httpx.Response:
+    """Opens a page and sends a form of it with these fields."""
+    opened = await client.get(page)
+    assert opened.status_code == 200, opened.text
+    assert f'action="{action}"' in opened.text, f"{page} has no form to {action}"
+    return await client.post(action, data={**fields, "_csrf_token": token_of(opened.text)})

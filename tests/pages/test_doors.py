@@ -22,7 +22,7 @@ from ledger.books.directory import Book
 from ledger.database import connect
 from tests.pages import people
 from tests.pages.conftest import SETTINGS
-from tests.pages.people import PASSWORD, Person, sign_in, token_of, words_of
+from tests.pages.people import PASSWORD, Person, sign_in, token_of
 
 
 def cookies_of(answer: httpx.Response) -> SimpleCookie:
@@ -268,18 +268,3 @@ async def test_the_api_needs_no_form_token(site: httpx.AsyncClient, her: Person)
 async def test_the_cookie_opens_pages_and_not_the_api(site: httpx.AsyncClient, her: Person) -> None:
     await sign_in(site, her)
     assert (await site.get("/api/v1/me")).status_code == 401
-
-
-async def test_staff_find_a_friendly_page_and_a_way_out(
-    site: httpx.AsyncClient, database: AsyncEngine, book: Book
-) -> None:
-    staff = await people.an_operator(database, book)
-    await sign_in(site, staff)
-    page = await site.get("/")
-    assert page.status_code == 200
-    assert "/api/v1" in words_of(page.text)
-    refused = await site.get("/passbook")
-    assert refused.status_code == 403
-    assert "只给志愿者本人看" in refused.text
-    answer = await site.post("/sign-out", data={"_csrf_token": token_of(page.text)})
-    assert answer.status_code == 303

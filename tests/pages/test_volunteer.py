@@ -341,7 +341,7 @@ async def test_an_unknown_address_is_a_page_for_a_browser_and_a_problem_for_a_pr
     for answer in (await site.get("/nowhere"), await site.get("/api/v1/nowhere", headers=browser)):
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
-    method = await site.post("/passbook", headers=browser)
+    method = await site.post("/passbook?lang=zh", headers=browser)
     assert method.status_code == 405
     assert "没有看懂" in method.text
 

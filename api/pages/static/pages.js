@@ -11,11 +11,25 @@ for (const button of document.querySelectorAll('[data-prints]')) {
 }
 
 for (const button of document.querySelectorAll('[data-shows]')) {
-  const field = document.getElementById(button.dataset.shows);
+  const fields = button.dataset.shows.split(' ').map((id) => document.getElementById(id));
   button.hidden = false;
   button.addEventListener('click', () => {
-    const shown = field.type === 'password';
-    field.type = shown ? 'text' : 'password';
+    const shown = fields[0].type === 'password';
+    for (const field of fields) {
+      field.type = shown ? 'text' : 'password';
+    }
     button.setAttribute('aria-pressed', String(shown));
   });
 }
+
+// Old hands press twice: a form is sent once. Whoever comes back to the page may send it again.
+let sent = false;
+document.addEventListener('submit', (event) => {
+  if (sent) {
+    event.preventDefault();
+  }
+  sent = true;
+});
+window.addEventListener('pageshow', () => {
+  sent = false;
+});

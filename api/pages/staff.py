@@ -1,0 +1,59 @@
+"""Where staff begin: what each of them can do here, by her rights."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.response import Template
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api import auth
+from api.pages import doors, frame, texts
+from api.requests import StrictRequest
+from api.settings import Settings
+from ledger.access import rights
+from ledger.access.rights import Right
+from ledger.books import directory
+from ledger.errors import NotAllowed
+
+TILES: Final = (
+    ("propose", "/staff/propose", Right.PROPOSE, False),
+    ("approvals", "/staff/approvals", Right.READ_BOOKS, False),
+    ("renewals", "/staff/renewals", Right.RENEW_PIN, False),
+    ("users", "/staff/users", Right.MANAGE_USERS, False),
+    ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),
+)
+"""What can be done: its name in texts, its address, the right it takes, and whether for the whole book."""
+
+
+@get("/staff")
+async def staff(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template:
+    """A tile for each thing that she may do here."""
+    me = await doors.visitor(request, database, settings)
+    today = auth.today()
+    roles = [role for role in rights.ROLES if role in me.roles(today) & rights.STAFF]
+    if not roles:
+        raise NotAllowed
+    reaches = {right: rights.reach(me, right, today) for _name, _address, right, _everywhere in TILES}
+    async with database.connect() as tx:
+        book = await directory.find_book(tx, me.book)
+    language = frame.view_of(request).language
+    return frame.page(
+        request,
+        "staff.html",
+        login=me.login,
+        book=book.name,
+        roles=[texts.role(language, role) for role in roles],
+        tiles=[
+            (name, address)
+            for name, address, right, everywhere in TILES
+            if reaches[right] and (reaches[right].book or not everywhere)
+        ],
+    )
+
+
+HANDLERS = [staff]

@@ -1,0 +1,158 @@
+"""Every page of the service, as whom and at which address it is looked at, and the small time bank behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api import auth, staff
+from api.staff import PointsChange
+from ledger.access import renewals, sessions, tokens, users
+from ledger.access.rights import Grant, Principal
+from ledger.books.directory import Book
+from ledger.earning import volunteers
+from tests.pages import people
+from tests.pages.people import NORTH, District, Person
+
+PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "/": (("resident", "/"), ("both", "/"), ("shop", "/")),
+    "/passbook": (
+        ("resident", "/passbook"),
+        ("resident", "/passbook?account=notice"),
+        ("resident", "/passbook?account=hours"),
+        ("resident", "/passbook?account=honour"),
+        ("resident", "/passbook?year=1999"),
+        ("resident", "/passbook?year=never"),
+        ("chief", "/passbook"),
+    ),
+    "/sign-in": (("nobody", "/sign-in"), ("nobody", "/sign-in?left=1")),
+    "/sign-out": (("resident", "/sign-out"),),
+    "/account": (("resident", "/account"), ("both", "/account?done=password_changed")),
+    "/account/password": (("resident", "/account/password"), ("newcomer", "/account/password")),
+    "/staff": (("chief", "/staff"), ("auditor", "/staff"), ("resident", "/staff"), ("shop", "/staff")),
+    "/staff/approvals": (("chief", "/staff/approvals"), ("clerk", "/staff/approvals")),
+    "/staff/approvals/{draft_id}": (
+        ("chief", "/staff/approvals/{mine}"),
+        ("chief", "/staff/approvals/{theirs}"),
+        ("chief", "/staff/approvals/{posted}"),
+        ("chief", "/staff/approvals/{declined}"),
+        ("auditor", "/staff/approvals/{mine}"),
+    ),
+    "/staff/propose": (("chief", "/staff/propose"),),
+    "/staff/renewals": (("chief", "/staff/renewals"), ("chief", "/staff/renewals?done=renewal_asked")),
+    "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
+    "/staff/users/new": (("chief", "/staff/users/new"),),
+    "/staff/tokens": (("chief", "/staff/tokens"),),
+    "/staff/tokens/new": (("chief", "/staff/tokens/new"),),
+    "": (("resident", "/nowhere"), ("nobody", "/nowhere")),
+}
+"""Each address of the application that is a page → as whom it is opened, and where. A page that is not here fails."""
+
+LEAD_ON: Final = {"/en", "/en/{rest}"}
+"""Addresses that lead to pages and are none."""
+
+FORMS: Final[dict[str, str]] = {
+    "/sign-in": "nobody",
+    "/sign-out": "resident",
+    "/account/book": "resident",
+    "/account/password": "resident",
+    "/account/devices/end": "resident",
+    "/account/devices/{device_id}/end": "resident",
+    "/staff/propose": "chief",
+    "/staff/approvals/{draft_id}/approve": "chief",
+    "/staff/approvals/{draft_id}/decline": "chief",
+    "/staff/renewals": "chief",
+    "/staff/renewals/{renewal_id}/confirm": "chief",
+    "/staff/renewals/{renewal_id}/decline": "chief",
+    "/staff/users/new": "chief",
+    "/staff/users/roles/{role_id}/end": "chief",
+    "/staff/tokens/new": "chief",
+    "/staff/tokens/{token_id}/revoke": "chief",
+}
+"""Each address to which a page sends a form → who may."""
+
+ELSEWHERE: Final = ("/api/", "/schema", "/static/", "/healthz", "/readyz", "/metrics")
+
+
+def addresses(app: Litestar, method: str) -> set[str]:
+    """The addresses of pages that take this method."""
+    return {
+        route.path_format
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and method in route.methods and not route.path.startswith(ELSEWHERE)
+    }
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who looks at the pages, and what the addresses name."""
+
+    people: dict[str, Person | None]
+    ids: dict[str, str]
+    district: District
+
+
+async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
+    """Everybody and everything that the pages show, all of its data in English."""
+    district = await people.a_district(database, book)
+    chief = await people.somebody(database, book, Grant("operator"), Grant("reviewer"), Grant("owner"))
+    clerk = await people.somebody(database, book, Grant("operator", NORTH))
+    both = await people.somebody(database, book, Grant("operator"), Grant("volunteer", volunteer_no="N0002"))
+    cast: dict[str, Person | None] = {
+        "nobody": None,
+        "resident": resident,
+        "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
+        "newcomer": await people.somebody(database, book, Grant("operator"), must_change=True),
+        "chief": chief,
+        "clerk": clerk,
+        "both": both,
+        "auditor": await people.somebody(database, book, Grant("auditor", until=auth.today())),
+    }
+    async with database.begin() as tx:
+        await volunteers.register(tx, book.book_id, "N0002", NORTH)
+    await people.a_session(database, resident, "Safari, iPhone")
+    me, colleague = await principal(database, chief), await principal(database, clerk)
+    now = auth.now()
+    async with database.begin() as tx:
+        ids = {
+            name: str((await staff.change_points(tx, by, PointsChange("N0001", True, 10, why), name))[0].draft_id)
+            for name, by, why in (
+                ("mine", me, "a talk at the school"),
+                ("theirs", colleague, "helped <b>neighbours</b> & friends through a long winter"),
+                ("posted", colleague, "flood watch"),
+                ("declined", colleague, "flood watch, again"),
+            )
+        }
+    async with database.begin() as tx:
+        await staff.approve(tx, me, UUID(ids["posted"]), "request")
+        await staff.decline(tx, me, UUID(ids["declined"]), "entered twice")
+        for number, by in (("S0001", "user:0"), ("N0001", me.name), ("N0002", "user:0")):
+            await renewals.ask(tx, book.book_id, number, by, now)
+        for name, outlet in (("District platform", None), ("Till of the village shop", "X0001")):
+            made, _secret = await tokens.make(
+                tx,
+                book.book_id,
+                name,
+                scopes=("books:read", "books:post"),
+                prefixes=("9110", "9200"),
+                outlet=outlet,
+                by=me.name,
+                now=now,
+                lifetime=tokens.LONGEST,
+            )
+        await tokens.revoke(tx, book.book_id, made.token_id, me.name, now)
+    return Cast(cast, ids, district)
+
+
+async def principal(database: AsyncEngine, person: Person) -> Principal:
+    """Somebody as she is in her book."""
+    async with database.connect() as tx:
+        user = await users.with_login(tx, person.login)
+        assert user is not None
+        grants = await users.grants_of(tx, user.user_id, auth.today())
+    return sessions.principal(user, grants, person.book.book_id, person.book.code)
