@@ -384,7 +384,17 @@ async def test_a_session_that_was_good_a_moment_ago_still_ends(
     assert (answer.status_code, answer.json()["code"]) == (401, "session_ended")
 
 
-PUBLIC = {"/healthz", "/readyz", "/api/v1/sessions", "/sign-in", "/sign-out", "/static/{name:str}", "/", "/passbook"}
+PUBLIC = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/v1/sessions",
+    "/sign-in",
+    "/sign-out",
+    "/static/{name:str}",
+    "/",
+    "/passbook",
+}
 """Addresses that anybody may call: what anybody may see, and pages, which ask for the cookie by themselves."""
 
 
