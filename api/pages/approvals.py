@@ -230,7 +230,7 @@ def _change(form: dict[str, str]) -> PointsChange:
     if form["direction"] not in ("plus", "minus"):
         raise InvalidField("direction", "missing")
     if not requests.is_key(form["key"]):
-        raise InvalidField("key", "missing")
+        raise InvalidField("key", "page_too_old")
     amount = texts.whole_number(form["amount"])
     if amount is None:
         raise InvalidField("amount", "not_a_whole_number")
@@ -251,12 +251,13 @@ async def _propose_form(
         wrong = texts.t(frame.view_of(request).language, said)
     else:
         wrong = "" if refusal is None else frame.told(request, refusal)
+    key = form.get("key", "")
     return frame.page(
         request,
         "propose.html",
         status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
         path=PROPOSE,
-        key=form.get("key") or secrets.token_urlsafe(16),
+        key=key if requests.is_key(key) else secrets.token_urlsafe(16),
         form={name: form.get(name, "") for name in ("volunteer", "direction", "amount", "reason")},
         both_ways=both_ways,
         wrong=wrong,

@@ -69,6 +69,7 @@ async def list_users(
         query={"login": login} if login else {"after": str(after)},
         notice=frame.notice(request, "role_ended"),
         login=login[: users.LOGIN_LENGTH],
+        first=not (login or after),
         following=following,
         roles=[
             (each, role(each.grant), givers[each.given_by], texts.day(language, day_of(each.given_at)))
@@ -177,6 +178,7 @@ async def list_tokens(
         "tokens.html",
         query={"after": str(after)},
         notice=frame.notice(request, "token_revoked"),
+        first=not after,
         following=found[-1].token_id if len(found) == MOST else None,
         tokens=[
             (each, makers[each.made_by], day(each.made_at), day(each.expires_at), day(each.used_at)) for each in found

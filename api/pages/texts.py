@@ -452,6 +452,10 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "{field}: beginnings of account codes, please, with spaces between them.",
     ),
     "only_for_books:post": ("不记账的令牌不用填“{field}”。请清空再试。", "{field} is only for tokens that post."),
+    "page_too_old": (
+        "网页打开得太久，还没有提出。请再按一次。",
+        "The page was open for too long, so nothing was proposed. Please press the button again.",
+    ),
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
 }
 """What a person is told about a field, by the word for what is wrong with it."""

@@ -218,11 +218,13 @@ async def a_district(database: AsyncEngine, book: Book) -> District:
     return District(book, northern, southern)
 
 
-async def somebody(database: AsyncEngine, book: Book, *grants: Grant, must_change: bool = False) -> Person:
-    """Somebody with these roles; her password is that of all."""
+async def somebody(
+    database: AsyncEngine, book: Book, *grants: Grant, password: str | None = None, must_change: bool = False
+) -> Person:
+    """Somebody with these roles. Most need no password, which would take its time: `a_session` signs them in."""
     login = f"s{secrets.token_hex(4)}"
     async with database.begin() as tx:
-        made = await users.create(tx, login, password=PASSWORD, seen=must_change)
+        made = await users.create(tx, login, password=password, seen=must_change)
         for grant in grants:
             await users.give(tx, made.user_id, book.book_id, grant, "room:test")
     return Person(book, login, None)

@@ -48,7 +48,7 @@ async def test_one_asks_another_confirms_and_the_pin_opens_its_own_change_only(
         assert said in shown.text
     assert shown.headers["cache-control"] == "no-store"
     assert (await hers.get("/")).status_code == 303, "signed out everywhere"
-    answer = await sign_in(site, district.northern, login="N0001", password=found[1])
+    answer = await sign_in(site, district.northern, password=found[1])
     assert answer.headers["location"] == "/account/password"
     again = await colleague.post(confirm, data={"_csrf_token": token_of(shown.text)})
     assert again.status_code == 409
