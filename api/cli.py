@@ -37,6 +37,7 @@ from ledger.errors import (
     DatabaseRefused,
     DemoNeedsOwnServer,
     Fault,
+    InvalidField,
     Refusal,
     SettingInvalid,
     UnknownUser,
@@ -317,6 +318,9 @@ async def _user(tx: AsyncConnection, login: str) -> users.User:
 async def _give(tx: AsyncConnection, user_id: int, book_id: int, role: dict[str, Any]) -> list[str]:
     """Gives the roles of the command line; answers the accounts of a volunteer."""
     volunteer, until = role["volunteer"], role["until"].date() if role["until"] else None
+    for option, of in (("volunteer", "volunteer"), ("outlet", "merchant")):
+        if role[option] is not None and of not in role["role"]:
+            raise InvalidField(option, "not_for_this_role")
     if role["organisation"] is not None:
         await organisations.find(tx, book_id, role["organisation"])
     for name in role["role"]:

@@ -98,9 +98,9 @@ def test_a_user_gets_a_password_once_and_a_volunteer_her_accounts(here: dict[str
     )  # fmt: skip
     assert given.stdout == f"o-{code} can sign in to {code} as operator.\n"
     for arguments, message in (
-        ((f"o-{code}", "--role", "operator"), f"The login o-{code} is taken.\n"),
+        ((f"o-{code}", "--role", "operator"), f"The login o-{code.lower()} is taken.\n"),
         (("x", "--role", "volunteer"), "The field volunteer cannot be used (missing). Please correct it"),
-        (("x", "--role", "operator", "--volunteer", "1"), "The field volunteer cannot be used (only_for_volunteers)"),
+        (("x", "--role", "operator", "--volunteer", "1"), "The field volunteer cannot be used (not_for_this_role)"),
     ):
         refused = meide("user", "create", *arguments, "--book", code, **here)
         assert refused.returncode == 1

@@ -20,6 +20,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from ledger.access import rights
 from ledger.database import embedded
 from tests.api.conftest import transfer
 from tests.api.processes import KEYS, Service, bare, free_port, meide, serving, until
@@ -38,20 +39,20 @@ def external(service_url: str) -> dict[str, str]:
 
 
 def book_with_wallets(**environment: str) -> tuple[str, str]:
-    """A new book and the password of its operator `op-BOOK`, made on the command line."""
+    """A new book and the key of a machine that may do everything in it, made on the command line."""
     book = f"S{secrets.token_hex(4)}"
     assert meide("book", "create", book, "x", **environment).returncode == 0
-    made = meide("user", "create", f"op-{book}", "--book", book, "--role", "operator", "--json", **environment)
-    return book, json.loads(made.stdout)["password"]
+    scopes = [option for scope in rights.SCOPES for option in ("--scope", scope)]
+    made = meide("token", "create", "desk", "--book", book, *scopes, "--prefix", "*", "--json", **environment)
+    return book, json.loads(made.stdout)["token"]
 
 
 @contextmanager
-def signed_in(service: Service, book: str, password: str) -> Iterator[httpx.Client]:
+def signed_in(service: Service, book: str, token: str) -> Iterator[httpx.Client]:
     """A client of the book, whose paths begin after it."""
-    session = httpx.post(f"{service.address}/api/v1/sessions", json={"login": f"op-{book}", "password": password})
     with httpx.Client(
         base_url=f"{service.address}/api/v1/books/{book}",
-        headers={"Authorization": f"Bearer {session.json()['access_token']}"},
+        headers={"Authorization": f"Bearer {token}"},
         timeout=60,
     ) as client:
         for code, kind in (("5100", "expense"), ("2100.a", "liability"), ("2100.b", "liability")):
