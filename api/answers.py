@@ -15,7 +15,7 @@ from litestar.types import Receive, Scope, Send
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from api import problems
+from api import figures, problems
 from api.problems import MEDIA_TYPE, REFUSALS, Language, Row
 from api.requests import BadJson, NotJson
 from ledger import errors
@@ -33,9 +33,16 @@ STATUSES: Final[dict[int, Row]] = {
     403: REFUSALS[errors.NotAllowed],
     404: Row(404, "not_found", "没有这个地址。", "There is nothing at this address."),
     405: Row(405, "method_not_allowed", "这个地址不支持这种请求。", "This address does not take this method."),
+    408: Row(
+        408,
+        "request_timeout",
+        "请求太慢，已中断。请重试。",
+        "The request took too long. Please send it again.",
+    ),
     413: Row(413, "body_too_large", "内容太大。", "The body is too large."),
     415: Row(415, "unsupported_media_type", "内容须为 application/json。", "The body must be application/json."),
     429: Row(429, "too_many_requests", "请求太多，请稍后再试。", "Too many requests, please try again later."),
+    431: Row(431, "head_too_large", "请求的头部太大。", "The head of the request is too large."),
     500: Row(
         500,
         "internal_error",
@@ -74,8 +81,10 @@ def language_of(request: Request[Any, Any, Any]) -> Language:
 def refused(request: Request[Any, Any, Any], refusal: Refusal, *, replayed: bool = False) -> Response[Any]:
     """The answer to a refused call."""
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
-    if isinstance(refusal, errors.SessionEnded):
+    if problems.REFUSALS[type(refusal)].status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(refusal, errors.TooManyAttempts):
+        headers["Retry-After"] = str(refusal.seconds)
     return _answer(problems.document(refusal, language_of(request)), headers)
 
 
@@ -106,6 +115,9 @@ def on_http_exception(request: Request[Any, Any, Any], fault: HTTPException) -> 
 
 def on_fault(request: Request[Any, Any, Any], fault: Fault) -> Response[Any]:
     """Handler of surroundings that are not as they must be, e.g. a database that cannot be reached."""
+    if isinstance(fault, errors.CannotDecrypt):  # no waiting helps: a key is missing, or somebody has changed the data
+        log.error("cannot_decrypt", request_id=request.scope["state"].get("request_id", ""), facts=str(fault))
+        return _fault(request, 500)
     if not isinstance(fault, errors.TooBusy):  # then the line of the request says enough: there will be many
         log.warning("not_ready", fault=type(fault).__name__, facts=str(fault))
     return _fault(request, 503)
@@ -134,6 +146,11 @@ def on_exception(request: Request[Any, Any, Any], fault: Exception) -> Response[
     return _fault(request, 500)
 
 
+def bad_request(request: Request[Any, Any, Any]) -> ASGIResponse:
+    """The answer to what does not get as far as the framework."""
+    return _fault(request, 400).to_asgi_response(app=None, request=request)
+
+
 def _fault(request: Request[Any, Any, Any], status: int, faults: list[dict[str, str]] | None = None) -> Response[Any]:
     row = STATUSES.get(status) or STATUSES[400 if status < 500 else 500]
     template = row.zh if language_of(request) == "zh" else row.en
@@ -143,4 +160,5 @@ def _fault(request: Request[Any, Any, Any], status: int, faults: list[dict[str, 
 
 
 def _answer(content: dict[str, Any], headers: dict[str, str]) -> Response[Any]:
+    figures.problem(content["code"])
     return Response(content, status_code=content["status"], media_type=MEDIA_TYPE, headers=headers)

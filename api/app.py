@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import structlog
-from litestar import Litestar, Router
+from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.types import Message
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, auth, pages
+from api import VERSION, answers, auth, figures, housekeeping, keys, pages
+from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
-from api.routes import approvals, books, holds, operations, people, periods, postings, sessions
+from api.routes import approvals, books, holds, operations, own, people, periods, postings, sessions, volunteers
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -36,16 +41,22 @@ SECURITY_HEADERS: Final = (
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
 """What every answer says unless it says otherwise. Names in lower case, as the framework writes them."""
+ONLY_HTTPS: Final = (b"strict-transport-security", b"max-age=31536000")
+"""Where people come by https: for a year they shall not come otherwise."""
+
+_HOST: Final = re.compile(rb"([0-9A-Za-z._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
 
 
 class Service(Litestar):
-    """Gives every request a number, its answer the security headers, and the log a line.
+    """Gives every request a number, its answer the security headers, and the log and the figures their line.
 
-    Not a middleware: those do not see requests for addresses that nobody serves.
+    HEAD is answered as GET, without the body. Not a middleware: those do not see requests for addresses that nobody
+    serves.
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -54,28 +65,73 @@ class Service(Litestar):
             await super().__call__(scope, receive, send)
             return
         request_id = secrets.token_hex(16)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        method = scope["method"]
+        if only_head := method == "HEAD":
+            scope = {**scope, "method": "GET"}  # a copy, since the server needs to know what it was asked
         begun = time.perf_counter()
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        body_is_here = False
 
-        async def answer(message: Message) -> None:
+        async def read() -> Any:
+            nonlocal body_is_here
+            message = await receive()
+            if not body_is_here:
+                if state.get(OVERDUE) or message["type"] == "http.disconnect":
+                    raise HTTPException(status_code=408)
+                body_is_here = not message.get("more_body", False)
+            return message
+
+        async def answer(message: Any) -> None:
             if message["type"] == "http.response.start":
                 said = {name for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
-                    *(header for header in SECURITY_HEADERS if header[0] not in said),
+                    *(header for header in self.state.security_headers if header[0] not in said),
                 ]
+                took = time.perf_counter() - begun
+                route = scope.get("path_template", "")
+                figures.request(method, route, message["status"], took)
                 log.info(
                     "request",
                     request_id=request_id,
-                    method=scope["method"],
-                    route=scope.get("path_template", ""),
+                    method=method,
+                    route=route,
                     status=message["status"],
-                    milliseconds=round((time.perf_counter() - begun) * 1000, 1),
+                    milliseconds=round(took * 1000, 1),
+                    client=_client_kind(scope),
                 )
+            elif only_head:
+                message["body"] = b""
             await send(message)
 
-        await super().__call__(scope, receive, answer)
+        if (len(hosts) == 1 and _is_host(hosts[0])) or (not hosts and scope["http_version"] == "1.0"):
+            await super().__call__(scope, read, answer)
+        else:  # RFC 9112, 3.2; the framework builds addresses of it
+            await answers.bad_request(Request(scope))(scope, read, answer)
+
+
+@lru_cache(maxsize=256)
+def _is_host(value: bytes) -> bool:
+    """Whether it is a name or an address, perhaps with a port."""
+    try:
+        return _HOST.fullmatch(value) is not None and urlsplit(b"//" + value).port != 0
+    except ValueError:
+        return False
+
+
+def _client_kind(scope: Any) -> str:
+    """What kind of client calls (user, token, till), not which; empty where nobody has signed in."""
+    kind, _, _ = getattr(scope.get("user"), "name", "").partition(":")
+    return kind
+
+
+async def _only_the_description(request: Request[Any, Any, Any]) -> None:
+    """Beside the description there is nothing at /schema; the framework would say so with a page of its own."""
+    if "{" in request.scope["path_template"]:
+        raise NotFoundException
 
 
 def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
@@ -86,14 +142,23 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         principal: Principal = request.user
         return principal
 
-    async def dispose() -> None:
-        await database.dispose()
+    personal = keys.personal(settings)
+
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncIterator[None]:
+        try:
+            async with figures.sampled(database), housekeeping.running(database):
+                yield
+        finally:
+            await database.dispose()
 
     rest = Router(
         path="/api/v1",
         route_handlers=[
             sessions.router,
+            own.router,
             people.router,
+            volunteers.router,
             books.router,
             postings.router,
             approvals.router,
@@ -102,6 +167,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
+    headers = (*SECURITY_HEADERS, ONLY_HTTPS) if settings.https else SECURITY_HEADERS
+    figures.watch(database)
     handlers: Any = {
         Refusal: answers.on_refusal,
         BadJson: answers.on_bad_json,
@@ -113,6 +180,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
     return Service(
         route_handlers=[rest, operations.router, pages.router(settings)],
         dependencies={
+            "keys": Provide(lambda: personal, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),
         },
@@ -120,12 +188,14 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         request_class=StrictRequest,
         template_config=pages.TEMPLATES,
         request_max_body_size=MOST_BODY,
-        on_shutdown=[dispose],
-        state=State({"settings": settings, "doors": auth.Doors(database)}),
+        lifespan=[running],
+        state=State({"settings": settings, "security_headers": headers, "doors": auth.Doors(database)}),
         openapi_config=OpenAPIConfig(
             title="Meide Ledger 美德账本",
             version=VERSION,
-            path="/schema",
+            openapi_router=Router(
+                "/schema", route_handlers=[], include_in_schema=False, before_request=_only_the_description
+            ),
             use_handler_docstrings=True,
             components=Components(
                 security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}

@@ -17,16 +17,27 @@ from uuid import UUID
 from litestar import Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from api import keys
 from api.settings import Settings
-from ledger.access import attempts, rights, sessions, tokens, users
+from ledger.access import attempts, cards, rights, sessions, tokens, users
 from ledger.access.rights import Principal, Right
 from ledger.access.tokens import Token
-from ledger.books import approvals, directory
+from ledger.access.users import Candidate
+from ledger.books import approvals, chart, directory
 from ledger.database.gather import Gathered
 from ledger.days import day_of
 from ledger.earning import organisations
 from ledger.earning.organisations import Belonging
-from ledger.errors import ChangeNeeded, InvalidField, NotAllowed, SessionEnded, UnknownBook
+from ledger.earning.volunteers import Volunteer
+from ledger.errors import (
+    ChangeNeeded,
+    InvalidField,
+    NotAllowed,
+    SessionEnded,
+    TooManyAttempts,
+    UnknownBook,
+    WrongPassword,
+)
 
 
 def now() -> datetime:
@@ -47,10 +58,10 @@ class Doors:
 
     def __init__(self, database: AsyncEngine) -> None:
         self._books: dict[int, str] = {}
-        self.devices: Gathered[UUID, bool] = Gathered(database, self._alive)
+        self.devices: Gathered[UUID, int] = Gathered(database, self._alive)
         self.tokens: Gathered[bytes, Principal] = Gathered(database, self._holders)
 
-    async def _alive(self, tx: AsyncConnection, asked: Sequence[UUID]) -> Mapping[UUID, bool]:
+    async def _alive(self, tx: AsyncConnection, asked: Sequence[UUID]) -> Mapping[UUID, int]:
         return await sessions.alive(tx, asked, now())
 
     async def _holders(self, tx: AsyncConnection, digests: Sequence[bytes]) -> Mapping[bytes, Principal]:
@@ -69,6 +80,8 @@ async def admitted(request: Request[Any, Any, Any]) -> None:
     me = await _caller(request)
     request.scope["user"] = me
     asked = request.route_handler.opt
+    if "right" not in asked:
+        raise NotAllowed
     if me.must_change and not asked.get("unchanged"):
         raise ChangeNeeded
     held = rights.reach(me, asked["right"], today())
@@ -89,7 +102,8 @@ async def _caller(request: Request[Any, Any, Any]) -> Principal:
             raise SessionEnded
         return holder
     me, ends = _recognised(token, request.app.state.settings.session_keys)
-    if now() >= ends or me.device is None or not await doors.devices(me.device):
+    # A device that went on in another book has ended for this one: whoever ends a role there would not find it.
+    if now() >= ends or me.device is None or await doors.devices(me.device) != me.book_id:
         raise SessionEnded
     return me
 
@@ -106,6 +120,17 @@ def _recognised(token: str, keys: tuple[str, ...]) -> tuple[Principal, datetime]
 def within(me: Principal, right: Right, line: Sequence[str]) -> None:
     """NotAllowed unless the right reaches what belongs to this line of organisations."""
     rights.require(me, right, today(), line)
+
+
+async def line_of(tx: AsyncConnection, me: Principal, organisation: str | None) -> tuple[str, ...]:
+    """The line of an organisation of the caller's book; empty for the book's own. UnknownOrganisation."""
+    return () if organisation is None else (await organisations.find(tx, me.book_id, organisation)).line
+
+
+async def reaches_volunteer(tx: AsyncConnection, me: Principal, right: Right, her: Volunteer) -> bool:
+    """Whether the right reaches this volunteer: through the organisation that registered her."""
+    held = rights.reach(me, right, today())
+    return held.book or held.includes(await line_of(tx, me, her.organisation))
 
 
 async def reaches(
@@ -145,7 +170,8 @@ async def may_post(database: AsyncEngine, me: Principal, codes: Iterable[str]) -
     held = rights.reach(me, Right.POST, today())
     if not all(held.book or (code in found and held.includes(found[code].line)) for code in wanted):
         raise NotAllowed
-    approvals.alone({code: each.kind for code, each in found.items()})
+    # Of an account that is not there its code decides: it may be opened before the posting comes.
+    approvals.alone({code: found[code].kind if code in found else chart.kind_by_code(code) for code in wanted})
 
 
 # --- signing in ------------------------------------------------------------------------------------------------------
@@ -173,17 +199,20 @@ async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> t
     TooManyAttempts, WrongPassword, ChangeNeeded (a program without a new password), InvalidField (of the new one),
     NotAllowed (no role in that book). No connection is held while the password is looked at.
     """
-    attempt = await _begin_attempt(database, settings, given.login, given.address)
-    async with database.connect() as tx:
+    async with database.begin() as tx:
         book_id = await _book_id(tx, given.book)
-        candidates = await users.find(tx, given.login, book_id)
+        named = await _candidates(tx, settings, given.login, book_id)
+        candidates = await _attempted(tx, settings, named, given.login, given.address)
     found = await users.verify(candidates, given.secret)
     assert found.user is not None, "verified"
     async with database.begin() as tx:
-        await attempts.succeeded(tx, attempt)
+        await attempts.succeeded(tx, _attempt(settings, found, given.login, given.address))
     if found.user.must_change and given.new_secret is None and not given.browser:
         raise ChangeNeeded
+    if given.new_secret == given.secret:
+        raise InvalidField("new_password", "same_as_before")
     async with database.begin() as tx:
+        await _unchanged(tx, found)
         if given.new_secret is not None:
             await users.change_secret(tx, found.user.user_id, given.new_secret)
             await sessions.end_all(tx, found.user.user_id, now(), "password_changed")
@@ -196,14 +225,31 @@ async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> t
         return await sessions.begin(tx, me, given.label, now(), browser=given.browser)
 
 
+async def _candidates(
+    tx: AsyncConnection, settings: Settings, name: str, book_id: int | None
+) -> Sequence[users.Candidate]:
+    """Whom a name may stand for: a login, a volunteer number, or the digits of a card."""
+    found = await users.find(tx, name, book_id)
+    if found[0].user is None:
+        for book, volunteer_no in await cards.holder_of_card(tx, keys.personal(settings), name):
+            if book_id in (None, book):
+                found = await users.find_volunteer(tx, volunteer_no, book)
+    return found
+
+
 async def refresh(database: AsyncEngine, token: str, book: str | None = None) -> tuple[Principal, str]:
-    """The principal of a program that goes on, as her roles are now, and its next refresh token; SessionEnded."""
+    """The principal of a program that goes on, as her roles are now, and its next refresh token.
+
+    SessionEnded; NotAllowed where she has no role in the book that she names.
+    """
     async with database.begin() as tx:
         renewed = await sessions.refresh(tx, token, now())
         if renewed is not None:
             user = await users.user(tx, renewed.user_id)
             grants = await users.grants_of(tx, renewed.user_id, today())
             chosen = renewed.book_id if book is None else await _book_id(tx, book)
+            if book is not None and chosen not in grants:
+                raise NotAllowed  # within the block: a wrong name of a book does not cost her this token
             if chosen in grants and chosen is not None:
                 if chosen != renewed.book_id:
                     await sessions.move(tx, renewed.device_id, chosen)
@@ -228,16 +274,49 @@ async def change_secret(
 
     TooManyAttempts, WrongPassword, InvalidField (the new one is no good, or is the old one).
     """
-    if new == current:
-        raise InvalidField("password", "same_as_before")
-    attempt = await _begin_attempt(database, settings, me.name, address)
-    async with database.connect() as tx:
-        mine = await users.candidate(tx, me.number)
-    await users.verify([mine], current)
     async with database.begin() as tx:
-        await attempts.succeeded(tx, attempt)
+        [mine] = await _attempted(tx, settings, [await users.candidate(tx, me.number)], me.name, address)
+    await users.verify([mine], current)
+    if new == current:
+        raise InvalidField("new", "same_as_before")
+    async with database.begin() as tx:
+        await _unchanged(tx, mine)
+        await attempts.succeeded(tx, _attempt(settings, mine, me.name, address))
         await users.change_secret(tx, me.number, new)
         await sessions.end_all(tx, me.number, now(), "password_changed", but=me.device)
+
+
+async def _unchanged(tx: AsyncConnection, verified: Candidate) -> None:
+    """WrongPassword where the password was changed since it was looked at; holds the user until the transaction ends.
+
+    Whoever changes it signs out what is signed in, which this sign-in is not yet.
+    """
+    assert verified.user is not None
+    now_is = await users.candidate(tx, verified.user.user_id, held=True)
+    if (now_is.password_hash, now_is.pin_hash) != (verified.password_hash, verified.pin_hash):
+        raise WrongPassword
+
+
+async def _attempted(
+    tx: AsyncConnection, settings: Settings, named: Sequence[Candidate], name: str, address: str
+) -> list[Candidate]:
+    """Those of the candidates whose secret may be looked at now, which counts as an attempt; else TooManyAttempts."""
+    counted = {_attempt(settings, each, name, address): each for each in named}
+    waits = []
+    for attempt in sorted(counted):  # in one order, whoever else is named at the same time
+        try:
+            await attempts.begin(tx, attempt, now())
+        except TooManyAttempts as refusal:
+            waits.append(refusal)
+            del counted[attempt]
+    if not counted:
+        raise min(waits, key=lambda each: each.seconds)
+    return [each for each in named if each in counted.values()]
+
+
+def _attempt(settings: Settings, of: Candidate, name: str, address: str) -> bytes:
+    whose = of.user.user_id if of.user is not None else None
+    return attempts.digest(settings.session_keys[0], whose, name, address)
 
 
 async def move(tx: AsyncConnection, me: Principal, book: str) -> None:
@@ -247,13 +326,6 @@ async def move(tx: AsyncConnection, me: Principal, book: str) -> None:
     if book_id is None or book_id not in await users.grants_of(tx, me.number, today()):
         raise NotAllowed
     await sessions.move(tx, me.device, book_id)
-
-
-async def _begin_attempt(database: AsyncEngine, settings: Settings, name: str, address: str) -> bytes:
-    attempt = attempts.digest(settings.session_keys[0], name, address)
-    async with database.begin() as tx:
-        await attempts.begin(tx, attempt, now())
-    return attempt
 
 
 async def _book_id(tx: AsyncConnection, code: str | None) -> int | None:

@@ -16,6 +16,12 @@ from ledger.errors import InvalidField
 Limit = Annotated[int, Parameter(ge=1, le=200)]
 """How many items a page has at most."""
 
+After = Annotated[int, Parameter(ge=0, le=2**31 - 1)]
+"""The number of the last item of the page before; 0: from the beginning."""
+
+Number = Annotated[int, Parameter(ge=1, le=2**31 - 1)]
+"""The number of a role or a token, as an address holds it."""
+
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A body of a call. Fields at their defaults are left out of its canonical text."""

@@ -8,6 +8,7 @@ import datetime
 import json
 import os
 import secrets
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,11 +22,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import VERSION, journal_files, memory, problems, reach, settings
+from api import VERSION, journal_files, keys, memory, problems, reach, settings
 from api.journal_files import NotThisFormat
 from api.problems import Language
 from api.settings import Settings
-from ledger.access import rights, sessions, tokens, users
+from ledger.access import rekeying, rights, sessions, tokens, users
 from ledger.access.rights import Grant
 from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
@@ -35,6 +36,7 @@ from ledger.errors import (
     DatabaseRefused,
     DemoNeedsOwnServer,
     Fault,
+    InvalidField,
     Refusal,
     SettingInvalid,
     UnknownUser,
@@ -46,6 +48,7 @@ T = TypeVar("T")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 of_book = click.option("--book", required=True, metavar="CODE", help="The book.")
 on_port = click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+a_kind_of_key = click.argument("kind", type=click.Choice(list(keys.SETTINGS)), metavar="{session|identity|index}")
 A_DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -63,6 +66,7 @@ def with_role(command: Callable[..., None]) -> Callable[..., None]:
 
 
 A_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+RELOAD = "A running service reads them when it is reloaded: send it SIGHUP."
 
 
 def main() -> None:
@@ -112,7 +116,7 @@ def cli() -> None:
 @on_port
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that serve.")
 def serve(host: str, port: int, workers: int) -> None:
-    """Serve until told to stop (Ctrl-C)."""
+    """Serve until told to stop (Ctrl-C). SIGHUP makes it read its settings and keys anew, without a pause."""
     from api import serving  # the web framework takes half a second to import, which the other commands do not need
 
     def ready(_: str, address: str) -> None:
@@ -150,6 +154,18 @@ def migrate(distribute: bool, as_json: bool) -> None:
             click.echo(f"The books are spread over the nodes; new: {', '.join(done['distributed']) or 'nothing'}")
 
 
+@cli.command("pg", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("program", type=click.Choice(["pg_dump", "pg_restore", "psql"]))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run_program(program: str, arguments: tuple[str, ...]) -> None:
+    """Run a program of PostgreSQL on the embedded database, as its owner: for backups."""
+    given = settings.read(os.environ)
+    if given.database_url is not None:
+        raise click.UsageError("This is for the embedded database. Run your own PostgreSQL's programs on your own.")
+    with embedded.running(given.data, say=_say) as server:
+        sys.exit(subprocess.run([server.bin / program, *arguments], env=server.for_owner(), check=False).returncode)
+
+
 @cli.command("demo")
 @on_port
 def serve_demo(port: int) -> None:
@@ -161,10 +177,10 @@ def serve_demo(port: int) -> None:
         raise DemoNeedsOwnServer
 
     def ready(url: str, address: str) -> None:
-        demo.welcome(asyncio.run(demo.fill(url, given.data, _say)), address, given.data)
+        demo.welcome(asyncio.run(demo.fill(url, given.data, keys.personal(given), _say)), address, given.data)
 
     os.environ.setdefault("MEIDE_HELP_PHONE", demo.HELP_PHONE)  # from there the workers read it
-    serving.serve(given, "127.0.0.1", port, 1, _say, ready, quiet=True)
+    serving.serve(given, "127.0.0.1", port, 1, _say, ready, reloads=False, quiet=True)
 
 
 @cli.group()
@@ -301,6 +317,9 @@ async def _user(tx: AsyncConnection, login: str) -> users.User:
 async def _give(tx: AsyncConnection, user_id: int, book_id: int, role: dict[str, Any]) -> list[str]:
     """Gives the roles of the command line; answers the accounts of a volunteer."""
     volunteer, until = role["volunteer"], role["until"].date() if role["until"] else None
+    for option, of in (("volunteer", "volunteer"), ("outlet", "merchant")):
+        if role[option] is not None and of not in role["role"]:
+            raise InvalidField(option, "not_for_this_role")
     if role["organisation"] is not None:
         await organisations.find(tx, book_id, role["organisation"])
     for name in role["role"]:
@@ -383,6 +402,35 @@ def revoke_token(number: int, book: str, as_json: bool) -> None:
         _print_json({"id": ended.token_id, "revoked_at": ended.revoked_at})
     else:
         click.echo(f"Token {ended.token_id} ({ended.name}) no longer opens anything.")
+
+
+@cli.group()
+def key() -> None:
+    """Keys of the data folder. Those of MEIDE_… settings are changed where they are set."""
+
+
+@key.command("add")
+@a_kind_of_key
+@as_json
+def add_key(kind: keys.Kind, as_json: bool) -> None:
+    """Make a new key the current one; what the older ones signed or encrypted is still understood."""
+    count = keys.add(settings.read(os.environ), kind)
+    if as_json:
+        _print_json({"kind": kind, "keys": count})
+    else:
+        click.echo(f"There are {count} {kind} keys now, the new one first. {RELOAD}")
+
+
+@key.command("retire")
+@a_kind_of_key
+@as_json
+def retire_keys(kind: keys.Kind, as_json: bool) -> None:
+    """Drop all keys but the current one. What the others signed or encrypted can then not be read any more."""
+    count = keys.retire(settings.read(os.environ), kind)
+    if as_json:
+        _print_json({"kind": kind, "dropped": count})
+    else:
+        click.echo(f"{count} older {kind} keys were dropped. {RELOAD}" if count else f"There is one {kind} key only.")
 
 
 @cli.group()
@@ -508,6 +556,50 @@ def check(book: str | None, as_json: bool) -> None:
             click.echo(f"{code or 'the database'}: {finding}")
         click.echo(f"{books} books checked, {len(found)} findings" + ("" if found else ": everything adds up"))
     if found:
+        sys.exit(1)
+
+
+@cli.command("rekey")
+@as_json
+def run_rekey(as_json: bool) -> None:
+    """Put all personal data under the first of MEIDE_IDENTITY_KEYS and of MEIDE_INDEX_KEY, while the service runs.
+
+    First put the new key in front of the old one, separated by a comma, and start the service anew; when this has run,
+    the old key can be taken out. It can be interrupted and run again at any time. Exit 1 if somebody is left.
+    """
+    personal = keys.personal(settings.read(os.environ))
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
+    bar.disable = as_json or not sys.stderr.isatty()
+    task = bar.add_task("Persons and cards", total=None)
+
+    async def work(database: AsyncEngine) -> tuple[rekeying.Rekeyed, list[dict[str, str]]]:
+        done = await rekeying.rekey(database, personal, lambda row, total: bar.update(task, completed=row, total=total))
+        async with database.connect() as tx:
+            codes = {each.book_id: each.code for each in await directory.all_books(tx)}
+        return done, [{"book": codes[book], "volunteer": volunteer_no} for book, volunteer_no in done.taken]
+
+    with bar:
+        done, taken = _with_database(work)
+    if as_json:
+        counts = {
+            "persons": done.persons,
+            "persons_changed": done.persons_changed,
+            "cards": done.cards,
+            "cards_changed": done.cards_changed,
+        }
+        _print_json({**counts, "taken": taken})
+    else:
+        for each in taken:
+            click.echo(
+                f"{each['book']}, volunteer {each['volunteer']}: another volunteer has the same identity number."
+                " Correct one of them, then run this again.",
+                err=True,
+            )
+        click.echo(
+            f"Put under the first keys: {done.persons_changed} of {done.persons} persons,"
+            f" {done.cards_changed} of {done.cards} cards"
+        )
+    if taken:
         sys.exit(1)
 
 

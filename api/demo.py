@@ -21,7 +21,9 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.access import users
+from ledger.access import consents, persons, users
+from ledger.access.ciphers import Keys
+from ledger.access.identities import Identity, check_digit
 from ledger.access.rights import Grant, Role
 from ledger.books import batching, chart, directory
 from ledger.books.chart import NewAccount
@@ -42,6 +44,8 @@ DAYS_OF_NOTICE: Final = 7
 HELP_PHONE: Final = "0531-0000-0000"
 """Nobody's: it shows where the district's own number stands."""
 
+FAMILY_NAMES: Final = "王李张刘陈杨赵黄周吴徐孙马"
+GIVEN_NAMES: Final = ("建国", "秀兰", "桂英", "志强", "淑珍", "玉梅", "国庆", "春花", "德福", "美玲")
 TEAMS: Final = ("370101T1", "370102T1", "370203T2", "370301T1")
 ORGANISATIONS: Final = (
     *(("37", "示例区"), ("3701", "一街道"), ("3702", "二街道"), ("3703", "三街道")),
@@ -70,7 +74,7 @@ class Kind:
 
 KINDS: Final = (
     Kind("志愿者 volunteer", "wang", ("volunteer",), 0),
-    Kind("志愿者 volunteer", "li", ("volunteer",), 1),
+    Kind("志愿者 volunteer", "370000000002", ("volunteer",), 1),
     Kind("商家 merchant", "shop", ("merchant",)),
     Kind("记录员 recorder", "recorder", ("recorder",), organisation=TEAMS[0]),
     Kind("复核员 reviewer", "reviewer", ("reviewer",)),
@@ -99,7 +103,7 @@ class _Calendar:
         return self.time
 
 
-async def fill(url: str, folder: Path, say: Callable[[str], None]) -> list[Login]:
+async def fill(url: str, folder: Path, keys: Keys, say: Callable[[str], None]) -> list[Login]:
     """Makes the sample district if it is not there yet, and answers who can sign in."""
     logins = _logins(folder)
     calendar = _Calendar()
@@ -117,11 +121,16 @@ async def fill(url: str, folder: Path, say: Callable[[str], None]) -> list[Login
         say("Making the sample district, a year of entries; this takes some seconds …")
         people = await _people(database, book)
         await _year(database, book, people, calendar)
+        await _identities(database, book, people, keys)
         async with database.begin() as tx:  # last, so that a district with users is a whole one
             for login, kind in zip(logins, KINDS, strict=True):
-                if await users.with_login(tx, login.login) is not None:  # an earlier version made this district
+                [found, *_] = await users.find(tx, login.login, book.book_id)
+                if found.user is not None:  # an earlier version made this district
                     continue
-                made = await users.create(tx, login.login, password=login.password)
+                if users.PIN.fullmatch(login.password):
+                    made = await users.create(tx, None, pin=login.password)
+                else:
+                    made = await users.create(tx, login.login, password=login.password)
                 for role in kind.roles:
                     number = people[kind.person].volunteer_no if role == "volunteer" else None
                     outlet = OUTLETS[0][0] if role == "merchant" else None
@@ -149,7 +158,7 @@ def _logins(folder: Path) -> list[Login]:
     kept = folder / "demo-logins.json"
     made: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
     if missing := [kind.login for kind in KINDS if kind.login not in made]:
-        made |= {login: _password() for login in missing}
+        made |= {login: users.new_pin() if login.isdigit() else _password() for login in missing}
         draft = kept.with_suffix(".new")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(made, file)
@@ -194,6 +203,22 @@ async def _people(database: AsyncEngine, book: Book) -> list[Volunteer]:
             except UnknownVolunteer:
                 people.append(await volunteers.register(tx, book.book_id, volunteer_no, TEAMS[number % len(TEAMS)]))
     return people
+
+
+async def _identities(database: AsyncEngine, book: Book, people: list[Volunteer], keys: Keys) -> None:
+    """Who the sample volunteers are: names, phones and identity numbers that are nobody's. The last one is a minor."""
+    for number, her in enumerate(people):
+        born = 1945 + number if her is not people[-1] else 2012
+        first = f"370000{born}{1 + number % 12:02d}{1 + number % 28:02d}{number:03d}"
+        identity = Identity(
+            FAMILY_NAMES[number % len(FAMILY_NAMES)] + GIVEN_NAMES[number % len(GIVEN_NAMES)],
+            f"1990000{number:04d}",
+            first + check_digit(first),
+        )
+        async with database.begin() as tx:
+            now = datetime.now(UTC)
+            await persons.record(tx, keys, book.book_id, her.volunteer_no, her.holder, identity, "room:demo", now)
+            await consents.give(tx, book.book_id, her.holder, "service", consents.OFFERED["service"], "staff:demo", now)
 
 
 async def _open(tx: AsyncConnection, book: Book, *wanted: NewAccount) -> None:

@@ -301,6 +301,25 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "登录已过期。请重新登录。",
         "Your session has ended. Please sign in again.",
     ),
+    errors.UnknownPerson: Row(
+        404,
+        "unknown_person",
+        "志愿者 {volunteer} 还没有登记个人信息。请先登记。",
+        "No identity is recorded of the volunteer {volunteer}. Please record it first.",
+    ),
+    errors.IdentityTaken: Row(
+        409,
+        "identity_taken",
+        "这个身份证号已登记在另一位志愿者名下。请核对号码；若是同一个人，请用原来的志愿者编号，不用 {volunteer}。",
+        "Another volunteer has this identity number. Please check the number; if it is the same person, please use the"
+        " volunteer number that is there already instead of {volunteer}.",
+    ),
+    errors.StillKnown: Row(
+        409,
+        "still_known",
+        "志愿者 {volunteer} 的个人信息还在。请再办理一次注销。",
+        "Personal data of the volunteer {volunteer} are still there. Please erase them once more.",
+    ),
     errors.NotAllowed: Row(403, "not_allowed", "您没有权限做这件事。", "You are not allowed to do this."),
 }
 
@@ -313,6 +332,11 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
     errors.TooBusy: (
         "系统忙，有 {waiting} 行账在等。请稍后原样再试，不会重复记账。",
         "The service is busy: {waiting} lines wait. Please send the same again shortly, nothing is posted twice.",
+    ),
+    errors.CannotDecrypt: (
+        "存着的个人信息（{what}）打不开。请核对 MEIDE_IDENTITY_KEYS 是否包括以前用过的密钥；若都在，请查是谁改了数据。",
+        "Stored personal data ({what}) do not open. Check that MEIDE_IDENTITY_KEYS still names every key that was used;"
+        " if it does, find out who changed the data.",
     ),
     errors.PortTaken: (
         "{host} 的端口 {port} 已被别的程序占用。请换一个，例如 --port {another}（或 make demo PORT={another}）。",
@@ -342,9 +366,11 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
     ),
     errors.OtherMajorVersion: (
         "数据目录 {folder} 是 PostgreSQL {found} 的，本程序带的是 {needed}。"
-        "请用原来的版本 pg_dump 导出，再用本版本在新目录里 pg_restore 导入。",
+        "请用原来的版本导出（meide pg pg_dump -Fc），再用本版本在新目录里导入（meide pg pg_restore），"
+        "并带上原目录 secrets 里的密钥。",
         "The data folder {folder} was made by PostgreSQL {found}, this version brings {needed}."
-        " Dump it with the version that made it (pg_dump) and restore it into a new folder (pg_restore).",
+        " Dump it with the version that made it (meide pg pg_dump -Fc), restore it with this version into a new folder"
+        " (meide pg pg_restore), and take the keys in secrets/ along.",
     ),
     errors.ServerWouldNotStart: (
         "自带的 PostgreSQL 启动不了：{reason}（详见 {log}）。",
@@ -379,8 +405,19 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "not_a_whole_number": ("须是整数，没有则写 0", "a whole number is needed, 0 for none"),
     "not_a_code": ("只能用字母、数字和 . _ -", "letters, digits and . _ - only"),
     "not_an_account_code": ("只能用字母、数字和 . _ -", "letters, digits and . _ - only"),
+    "same_as_before": ("不能和原来的一样", "it must differ from the one before"),
     "out_of_range": ("超出范围", "out of range"),
     "too_recent": ("须在 30 秒以前", "at least 30 seconds ago"),
+    "not_a_name": ("须是一行，1 到 64 个字", "one line of 1 to 64 characters"),
+    "not_a_phone": ("须是 11 位手机号码", "a mobile phone number of 11 digits"),
+    "not_an_id_number": (
+        "须是 18 位居民身份证号码，请核对每一位",
+        "a resident identity number of 18 digits; please check each of them",
+    ),
+    "differs_from_id_number": ("与身份证号码里的出生日期不同", "not the day of birth in the identity number"),
+    "in_the_future": ("不能晚于今天", "not after today"),
+    "not_a_reason": ("须写明理由，4 到 200 个字", "a reason of 4 to 200 characters is needed"),
+    "needs_guardian": ("须由监护人同意", "a guardian has to consent"),
     "not_a_month": ("须写成 2025-03", "written as 2025-03"),
 }
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import logging
-import multiprocessing
 import os
 import signal
 import socket
@@ -14,27 +14,31 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 import structlog
 import uvicorn
 from litestar import Litestar
-from uvicorn.supervisors import Multiprocess
 
-from api import memory
+from api import VERSION, figures, keys, memory, problems
 from api import settings as settings_module
 from api.app import create_app
-from api.one_write import OneWrite
+from api.protocol import Protocol
 from api.reach import Say, reached
 from api.settings import Settings
+from api.workers import SLOWEST, Workers, attend
 from ledger.database import connect, embedded, schema
-from ledger.errors import CannotListen, PortTaken, SettingInvalid
+from ledger.errors import CannotListen, Fault, PortTaken, SettingInvalid
 
-SLOWEST: Final = 60
-"""Seconds that a worker may take to say that it lives: on a busy machine the 5 of uvicorn replace healthy ones."""
+LOOKS_EVERY: Final = 0.5
+"""Seconds between two looks whether the embedded PostgreSQL is there."""
+TRIES_AGAIN_AFTER: Final = 5
+"""Seconds until it is started again when it would not start."""
 GRACE: Final = 10
 """Seconds that requests in flight get to finish when the service is told to stop."""
+
+log = structlog.get_logger()
 
 
 def serve(
@@ -45,45 +49,70 @@ def serve(
     say: Say,
     ready: Callable[[str, str], None],
     *,
+    reloads: bool = True,
     quiet: bool = False,
 ) -> None:
     """Serves until told to stop. `ready` gets the database's URL and the service's address, just before.
 
-    `quiet`: the log has no line for each request. Raises a Fault.
+    `reloads`: SIGHUP makes it read its settings and keys anew, else it ends it. `quiet`: the log has no line for each
+    request. Raises a Fault.
     """
+    configure_log(quiet=quiet)
+    environment = dict(os.environ)
     with (
         _told_to_stop(),
         _only_one(settings),
         _port(host, port) as listener,
         reached(settings, say, migrate=True) as url,
+        _kept_alive(settings),
+        figures.folder() as figures_folder,
     ):
-        keys = _session_keys(settings)
-        asyncio.run(_may_serve(url))
-        # The workers are processes of their own and read their settings from the environment, as we did.
-        os.environ.update(MEIDE_DATABASE_URL=url, MEIDE_SESSION_KEYS=",".join(keys), MEIDE_QUIET="1" if quiet else "")
         shown = f"[{host}]" if ":" in host else host
-        address = settings.public_url or f"http://{shown}:{listener.getsockname()[1]}"
-        os.environ.setdefault("MEIDE_PUBLIC_URL", address)
-        ready(url, address)
+        address = f"http://{shown}:{listener.getsockname()[1]}"
+
+        def read(now: Settings) -> None:
+            """Makes settings those of the workers, which are processes of their own and read their environment."""
+            to = now.database_url or url
+            found = keys.of(now)
+            asyncio.run(_may_serve(to))
+            for name in settings_module.SECRETS:
+                os.environ.pop(f"{name}_FILE", None)
+            os.environ.update(
+                {"MEIDE_DATABASE_URL": to, "MEIDE_PUBLIC_URL": now.public_url or address, **keys.environment(found)}
+            )
+
+        os.environ.update({"MEIDE_QUIET": "1" if quiet else "", figures.FOLDER: figures_folder})
+        read(settings)
+        ready(url, settings.public_url or address)
         config = uvicorn.Config(
             "api.serving:application",
             factory=True,
-            loop="uvloop",
-            http=OneWrite,
             workers=workers,
             timeout_graceful_shutdown=GRACE,
             timeout_worker_healthcheck=SLOWEST,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=settings.trusted_proxies or None,
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            lifespan="on",
+            **protocol(settings),
         )
-        if workers == 1:
-            uvicorn.Server(config).run(sockets=[listener])
-        else:
-            Multiprocess(config, sockets=[listener]).run()
+        log.info("start", version=VERSION, workers=workers)
+        reread = (lambda: read(settings_module.read(environment))) if reloads else None
+        service = Workers(config, [listener], figures_folder, reread)
+        service.run()
+        log.info("stop")
+    if service.failed:
+        sys.exit(1)
+
+
+def protocol(settings: Settings) -> dict[str, Any]:
+    """How uvicorn is to speak with clients, and whom it is to believe what they forward."""
+    return {
+        "loop": "uvloop",
+        "http": Protocol,
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": settings.trusted_proxies or None,
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "lifespan": "on",
+    }
 
 
 def application() -> Litestar:
@@ -92,23 +121,46 @@ def application() -> Litestar:
     settings = settings_module.read(os.environ)
     if settings.database_url is None:
         raise SettingInvalid("MEIDE_DATABASE_URL", "it is missing")
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    attend()
     service = create_app(settings, connect.to(settings.database_url))
     memory.settle()
     return service
 
 
-def _end_with_parent() -> None:
-    """Ends a worker whose supervisor is gone, even if it was killed: it would hold the port for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+@contextmanager
+def _kept_alive(settings: Settings) -> Iterator[None]:
+    """Brings the embedded PostgreSQL back whenever it is gone; somebody else's is somebody else's to look after."""
+    if settings.database_url is not None:
+        yield
+        return
+    over = threading.Event()
+
+    def look_after() -> None:
+        pause = LOOKS_EVERY
+        while not over.wait(pause):
+            pause = LOOKS_EVERY
+            try:
+                if embedded.is_gone(settings.data):
+                    log.warning("database_gone")
+                    embedded.bring_back(settings.data)
+                    log.warning("database_back")
+            except Fault as fault:
+                log.error("database_gone", reason=problems.fault_sentence(fault, "en"))
+                pause = TRIES_AGAIN_AFTER
+
+    thread = threading.Thread(target=look_after)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def configure_log(*, quiet: bool = False) -> None:
     """One JSON line an event, to stderr; nothing of what people wrote, no values of variables."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of each stranger who speaks no HTTP
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -142,8 +194,9 @@ class _Lines:
     def write(self) -> None:
         """Writes what has been collected."""
         lines, self.lines = self.lines, []
-        sys.stderr.buffer.write(b"\n".join(lines) + b"\n")
-        sys.stderr.buffer.flush()
+        with contextlib.suppress(OSError):  # a terminal that has been closed is no reason to stop
+            sys.stderr.buffer.write(b"\n".join(lines) + b"\n")
+            sys.stderr.buffer.flush()
 
 
 def _json(event: dict[str, object], default: Callable[[object], object]) -> bytes:
@@ -190,22 +243,19 @@ def _port(host: str, port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _told_to_stop() -> Iterator[None]:
-    """Turns Ctrl-C, SIGTERM and a closed terminal into an orderly end of the block, whose clean-up they cannot cut."""
+    """Turns Ctrl-C, SIGTERM and a closed terminal into an orderly end of the block, whose clean-up they cannot cut.
+
+    While workers run, their supervisor hears these signals instead.
+    """
+    stopping = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` makes us ignore it
+        stopping.append(signal.SIGHUP)
 
     def stop(number: int, frame: object) -> NoReturn:
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for each in stopping:
             signal.signal(each, signal.SIG_IGN)
         raise SystemExit(0)
 
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in stopping:
         signal.signal(each, stop)
     yield
-
-
-def _session_keys(settings: Settings) -> tuple[str, ...]:
-    """The keys given; with the embedded database one is made and kept in the data folder."""
-    if settings.session_keys:
-        return settings.session_keys
-    if settings.database_url is not None:
-        raise SettingInvalid("MEIDE_SESSION_KEYS", "it is required with MEIDE_DATABASE_URL")
-    return (embedded.secret(settings.data, "session-key"),)

@@ -1,10 +1,14 @@
-"""Settings: read once from the environment, prefix MEIDE_. Secrets have no defaults and never reach a log."""
+"""Settings: read from the environment, prefix MEIDE_. Secrets have no defaults and never reach a log.
+
+A secret may stand in a file instead, which `MEIDE_…_FILE` names, as Docker and Kubernetes hand them out.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
@@ -15,14 +19,24 @@ from ledger.database import embedded
 from ledger.errors import SettingInvalid
 
 SHORTEST_KEY: Final = 32
-"""Characters of a session key (HS256 wants a key as long as its digest: RFC 7518, 3.2)."""
+"""Characters of a key (HS256 wants a key as long as its digest: RFC 7518, 3.2)."""
+SECRETS: Final = (
+    *("MEIDE_DATABASE_URL", "MEIDE_OWNER_URL"),
+    *("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY"),
+)
+"""What may stand in a file instead."""
 
 PHONE: Final = re.compile(r"\+?[0-9][0-9 -]{1,30}[0-9]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says. `session_keys`: the first signs, all of them are recognised."""
+    """What the environment says.
+
+    `session_keys`: the first signs, all of them are recognised. `identity_keys`: the first encrypts personal data, all
+    of them decrypt. `index_keys`: the first makes the blind index, a second is there only while `meide rekey` runs.
+    `api.keys` also knows those of the data folder.
+    """
 
     data: Path
     database_url: str | None = field(repr=False)
@@ -30,6 +44,8 @@ class Settings:
     session_keys: tuple[str, ...] = field(repr=False)
     public_url: str | None
     trusted_proxies: str
+    identity_keys: tuple[str, ...] = field(default=(), repr=False)
+    index_keys: tuple[str, ...] = field(default=(), repr=False)
     help_phone: str | None = None
 
     @property
@@ -40,9 +56,6 @@ class Settings:
 
 def read(environment: Mapping[str, str]) -> Settings:
     """The settings; SettingInvalid names the one that cannot be used."""
-    keys = tuple(key.strip() for key in environment.get("MEIDE_SESSION_KEYS", "").split(",") if key.strip())
-    if any(len(key) < SHORTEST_KEY for key in keys):
-        raise SettingInvalid("MEIDE_SESSION_KEYS", "a key has fewer than 32 characters")
     public_url = environment.get("MEIDE_PUBLIC_URL") or None
     if public_url is not None and not public_url.startswith(("http://", "https://")):
         raise SettingInvalid("MEIDE_PUBLIC_URL", "it must begin with http:// or https://")
@@ -50,11 +63,47 @@ def read(environment: Mapping[str, str]) -> Settings:
         data=Path(environment.get("MEIDE_DATA") or embedded.default_folder()).absolute(),
         database_url=_postgresql(environment, "MEIDE_DATABASE_URL"),
         owner_url=_postgresql(environment, "MEIDE_OWNER_URL"),
-        session_keys=keys,
+        session_keys=_keys(environment, "MEIDE_SESSION_KEYS"),
+        identity_keys=_keys(environment, "MEIDE_IDENTITY_KEYS"),
+        index_keys=_keys(environment, "MEIDE_INDEX_KEY"),
         public_url=public_url,
-        trusted_proxies=environment.get("MEIDE_TRUSTED_PROXIES", ""),
+        trusted_proxies=_addresses(environment, "MEIDE_TRUSTED_PROXIES"),
         help_phone=_phone(environment),
     )
+
+
+def _secret(environment: Mapping[str, str], name: str) -> str:
+    """The value, or the text of the file that `name`_FILE names; empty where neither is given."""
+    value, file = environment.get(name, ""), environment.get(f"{name}_FILE")
+    if not file:
+        return value
+    if value:
+        raise SettingInvalid(name, f"{name}_FILE is set as well")
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingInvalid(f"{name}_FILE", f"the file cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SettingInvalid(f"{name}_FILE", "the file is not UTF-8") from None
+
+
+def _keys(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Keys with commas between, in a file also one a line."""
+    keys = tuple(key.strip() for key in _secret(environment, name).replace("\n", ",").split(",") if key.strip())
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        raise SettingInvalid(name, "a key has fewer than 32 characters")
+    return keys
+
+
+def _addresses(environment: Mapping[str, str], name: str) -> str:
+    """Addresses and networks with commas between. `*` is none: then anybody could say who he is."""
+    given = [part.strip() for part in environment.get(name, "").split(",") if part.strip()]
+    for each in given:
+        try:
+            ip_network(each)
+        except ValueError:
+            raise SettingInvalid(name, "it must be addresses or networks, as in 192.0.2.7,10.0.0.0/8") from None
+    return ",".join(given)
 
 
 def _phone(environment: Mapping[str, str]) -> str | None:
@@ -65,8 +114,8 @@ def _phone(environment: Mapping[str, str]) -> str | None:
 
 
 def _postgresql(environment: Mapping[str, str], name: str) -> str | None:
-    url = environment.get(name) or None
-    if url is None:
+    url = _secret(environment, name)
+    if not url:
         return None
     scheme, _, rest = url.partition("://")
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):

@@ -24,7 +24,7 @@ from ledger.books.approvals import Draft
 from ledger.books.evaluate import Outcome
 from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
-from ledger.earning import organisations, volunteers
+from ledger.earning import volunteers
 from ledger.errors import SecondPersonNeeded
 
 # --- postings that need two people -----------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ class PointsChange(Body, frozen=True):
 
 async def propose(tx: AsyncConnection, me: Principal, wanted: Proposal) -> tuple[Draft, bool]:
     """Keeps a posting for a second person; the draft, and whether it is new. NotAllowed, and why it is refused."""
-    await auth.within_accounts(tx, me, Right.PROPOSE, [line.account for line in wanted.lines])
+    await auth.within_accounts(tx, me, Right.PROPOSE, _accounts(wanted.lines))
     return await approvals.propose(tx, me.book_id, wanted, await connect.now(tx))
 
 
@@ -80,14 +80,14 @@ async def drafts(tx: AsyncConnection, me: Principal) -> list[Draft]:
     return [
         draft
         for draft in await approvals.waiting(tx, me.book_id)
-        if await auth.reaches(tx, me, Right.READ_BOOKS, [line.account for line in draft.lines])
+        if await auth.reaches(tx, me, Right.READ_BOOKS, _accounts(draft.lines))
     ]
 
 
 async def draft(tx: AsyncConnection, me: Principal, draft_id: UUID, right: Right = Right.READ_BOOKS) -> Draft:
     """A proposal on whose accounts the caller has this right. UnknownDraft, NotAllowed."""
     found = await approvals.read(tx, me.book_id, draft_id)
-    await auth.within_accounts(tx, me, right, [line.account for line in found.lines])
+    await auth.within_accounts(tx, me, right, _accounts(found.lines))
     return found
 
 
@@ -103,6 +103,11 @@ async def decline(tx: AsyncConnection, me: Principal, draft_id: UUID, reason: st
     if found.proposed_by != me.name:
         await draft(tx, me, draft_id, Right.APPROVE)
     return await approvals.decline(tx, me.book_id, draft_id, me.name, await connect.now(tx), reason)
+
+
+def _accounts(lines: Iterable[Line]) -> set[str]:
+    """The accounts that these lines may move something on."""
+    return {line.account for line in lines} | {line.overflow for line in lines if line.overflow is not None}
 
 
 # --- forgotten PINs --------------------------------------------------------------------------------------------------
@@ -201,15 +206,11 @@ async def _line(tx: AsyncConnection, me: Principal, grant: Grant) -> tuple[str, 
     """The line of organisations that a role is given for; empty for the whole book."""
     if grant.volunteer_no is not None:
         return await _line_of_volunteer(tx, me, grant.volunteer_no)
-    return await _line_of(tx, me, grant.organisation)
+    return await auth.line_of(tx, me, grant.organisation)
 
 
 async def _line_of_volunteer(tx: AsyncConnection, me: Principal, volunteer_no: str) -> tuple[str, ...]:
-    return await _line_of(tx, me, (await volunteers.find(tx, me.book_id, volunteer_no)).organisation)
-
-
-async def _line_of(tx: AsyncConnection, me: Principal, organisation: str | None) -> tuple[str, ...]:
-    return (await organisations.find(tx, me.book_id, organisation)).line if organisation is not None else ()
+    return await auth.line_of(tx, me, (await volunteers.find(tx, me.book_id, volunteer_no)).organisation)
 
 
 # --- names -----------------------------------------------------------------------------------------------------------

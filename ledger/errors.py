@@ -15,10 +15,11 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
-    │   └── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
+    │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
+    │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
-    │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists
-    │   └── OrganisationExists  NumberHasUser
+    │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
+    │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
     ├── StateRefusal                decided on the state of the books: stored under its key, stays refused
@@ -31,6 +32,7 @@
     ├── ReservedKind                only a room posts transactions of this kind
     ├── NeedsApproval               nobody posts that alone: propose it
     ├── SecondPersonNeeded          who asked for it cannot also approve it
+    ├── StillKnown                  a volunteer is forgotten when her personal data are erased
     ├── WrongPassword               login and password do not belong together
     ├── TooManyAttempts             wrong too often from here: wait
     ├── ChangeNeeded                somebody else has seen this password: change it first
@@ -39,6 +41,7 @@
     Fault                           the surroundings are not as they must be
     ├── SettingInvalid  PortTaken  CannotListen  DemoNeedsOwnServer
     ├── DataFolderInUse  DataFolderUnusable  OtherMajorVersion  ServerWouldNotStart  TooBusy
+    ├── CannotDecrypt               stored personal data do not open: another key, or changed by somebody
     └── DatabaseUnreachable  DatabaseRefused  DatabaseTooOld  OwnerMayNotServe  SchemaBehind  SchemaAhead
 """
 
@@ -199,6 +202,13 @@ class UnknownHold(Unknown):
 
 
 @dataclass(eq=False)
+class UnknownPerson(Unknown):
+    """No identity is recorded of this volunteer, or no longer."""
+
+    volunteer: str
+
+
+@dataclass(eq=False)
 class UnknownOrganisation(Unknown):
     organisation: str
 
@@ -277,6 +287,13 @@ class AccountExists(Taken):
 
     account: str
     field: str
+
+
+@dataclass(eq=False)
+class IdentityTaken(Taken):
+    """The identity number that was to be recorded of `volunteer` is another volunteer's of that book."""
+
+    volunteer: str
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -453,6 +470,13 @@ class NotAllowed(Refusal):
     """This user may not do that: another role or another book."""
 
 
+@dataclass(eq=False)
+class StillKnown(Refusal):
+    """Personal data of `volunteer` are there: erase them in the transaction in which her number is forgotten."""
+
+    volunteer: str
+
+
 # --- the surroundings ------------------------------------------------------------------------------------------------
 
 
@@ -563,3 +587,13 @@ class TooBusy(Fault):
     """`waiting` lines wait to be posted, and no more are let in; the same call again a little later is safe."""
 
     waiting: int
+
+
+@dataclass(eq=False)
+class CannotDecrypt(Fault):
+    """Stored personal data do not open: the key is not among the settings', or somebody changed or moved them.
+
+    `what` is table and column; whose data, and which of the two it was, is not said.
+    """
+
+    what: str

@@ -44,6 +44,7 @@ ARROWS: Final = {
 
 NOT_FOR_LEDGER: Final = {
     *("litestar", "msgspec", "uvicorn", "httptools", "uvloop", "jinja2", "qrcode", "http", "httpx", "urllib"),
+    "prometheus_client",
     *("click", "rich", "rich_click", "argparse", "dotenv"),
 }
 """HTTP, JSON bodies, pages and the command line are the business of `api`."""

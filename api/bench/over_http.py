@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
+from api import keys
 from api.bench.ground import Ground
 from api.bench.load import Task
 from api.bench.measure import Measured, Run, Skipped, output_of, surroundings
@@ -91,7 +92,9 @@ async def serving(ground: Ground) -> AsyncIterator[Service]:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         env=surroundings(
-            MEIDE_DATABASE_URL=ground.server.service_url, MEIDE_SESSION_KEYS=secrets.token_urlsafe(32), LC_ALL="C.UTF-8"
+            MEIDE_DATABASE_URL=ground.server.service_url,
+            LC_ALL="C.UTF-8",
+            **{name: secrets.token_urlsafe(32) for name in keys.SETTINGS.values()},
         ),
     )
     assert process.stderr is not None, "it was asked for"

@@ -216,7 +216,11 @@ class GuardedForms(ASGIMiddleware):
             if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
                 raise PermissionDeniedException("the browser itself says that it comes from elsewhere")
             await CSRFMiddleware(next_app, self._config(request))(scope, receive, send)
-        except (HTTPException, TypeError):  # TypeError: a token that is not ASCII
+        except (HTTPException, TypeError) as fault:  # TypeError: a token that is not ASCII
+            if isinstance(fault, HTTPException) and fault.status_code == HTTPStatus.REQUEST_TIMEOUT:
+                answer = on_http_exception(request, fault)
+                await answer.to_asgi_response(app=None, request=request)(scope, receive, send)
+                return
             answer = page(
                 request,
                 "error.html",

@@ -1,4 +1,4 @@
-"""For whoever operates the service: is it up, is it ready."""
+"""For whoever operates the service: is it up, is it ready, how is it doing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from litestar import Router, get
 from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import figures
 from ledger.database import schema
 
 
@@ -22,4 +23,10 @@ async def readyz(database: NamedDependency[AsyncEngine]) -> dict[str, str]:
     return {"status": "ready"}
 
 
-router = Router(path="/", route_handlers=[healthz, readyz], tags=["operations"])
+@get("/metrics", operation_id="figures", summary="Figures of the service", media_type=figures.MEDIA_TYPE)
+async def metrics(database: NamedDependency[AsyncEngine]) -> bytes:
+    """Counts and times of all workers since the start, in the format of Prometheus; nothing that people wrote."""
+    return figures.exposition(database)
+
+
+router = Router(path="/", route_handlers=[healthz, readyz, metrics], tags=["operations"])

@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth, staff, views
-from api.bodies import Body, Limit, day
+from api.bodies import After, Body, Limit, Number, day
 from ledger.access import tokens, users
 from ledger.access.rights import Grant, Principal, Right, Role, Scope
 from ledger.access.tokens import Token
@@ -156,7 +156,7 @@ async def list_roles(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
     limit: FromQuery[Limit] = 50,
-    after: FromQuery[int] = 0,
+    after: FromQuery[After] = 0,
 ) -> Roles:
     """The roles that the caller may give and take back: of her organisations, or all of the book."""
     async with database.connect() as tx:
@@ -206,10 +206,10 @@ async def give_role(
     opt=MANAGE_USERS,
     operation_id="endRole",
     summary="Take a role back",
-    responses=views.refusals(404),
+    responses=views.refusals(400, 404),
 )
 async def end_role(
-    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], role_id: FromPath[int]
+    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], role_id: FromPath[Number]
 ) -> None:
     """Takes a role back and signs its holder out of this book, at once. Nobody takes back his own."""
     async with database.begin() as tx:
@@ -251,7 +251,7 @@ async def list_tokens(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
     limit: FromQuery[Limit] = 50,
-    after: FromQuery[int] = 0,
+    after: FromQuery[After] = 0,
 ) -> Tokens:
     """The keys of this book, the revoked ones too."""
     async with database.connect() as tx:
@@ -291,10 +291,10 @@ async def make_token(
     opt=MANAGE_TOKENS,
     operation_id="revokeToken",
     summary="Revoke a key",
-    responses=views.refusals(404),
+    responses=views.refusals(400, 404),
 )
 async def revoke_token(
-    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], token_id: FromPath[int]
+    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], token_id: FromPath[Number]
 ) -> TokenView:
     """Ends a key at once."""
     async with database.begin() as tx:
@@ -352,8 +352,7 @@ async def add_organisation(
 ) -> OrganisationView:
     """Adds an organisation below one of the caller's, or at the top for whom the whole book is."""
     async with database.begin() as tx:
-        above = (await organisations.find(tx, me.book_id, data.parent)).line if data.parent is not None else ()
-        auth.within(me, Right.MANAGE_ORGANISATIONS, above)
+        auth.within(me, Right.MANAGE_ORGANISATIONS, await auth.line_of(tx, me, data.parent))
         made = await organisations.add(tx, me.book_id, data.code, data.name, data.parent)
     return OrganisationView(made.code, made.name, made.parent, list(made.line))
 

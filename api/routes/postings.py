@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import answers, auth, calls, problems, requests, views
+from api import answers, auth, calls, figures, problems, requests, views
 from api.bodies import Body, moment
 from api.calls import NewReversal, NewTransaction
 from api.problems import Language
@@ -116,6 +116,7 @@ async def post_batch(
     language = answers.language_of(request)
     if data.mode == "atomic" and outcomes and isinstance(last := outcomes[-1], Refused):
         problem = problems.document(last.refusal, language) | {"status": 409, "index": len(outcomes) - 1}
+        figures.problem(problem["code"])
         return answers.Encoded(msgspec.json.encode(problem), 409, media_type=problems.MEDIA_TYPE)
     shown = [_shown(item.key, outcome, language) for item, outcome in zip(data.transactions, outcomes, strict=True)]
     return answers.Encoded(msgspec.json.encode(Outcomes(shown)), 200)

@@ -1,1 +1,1 @@
-"""Who may enter: users and sessions. Only `api` calls this room."""
+"""Who may enter, and who people are: users, sessions, personal data. Only `api` calls this room."""

@@ -1,8 +1,10 @@
 """Attempts to sign in: who guesses waits longer and longer, and nobody else does.
 
-Delays are counted for each pair of a name and an address, in the database, so that all workers share them. So nobody
-can shut out another by guessing at her name from his own place, and fifty people behind one router do not add up. What
-is stored is a keyed digest: neither the name nor the address can be read from it.
+Delays are counted for each pair of a user and an address, in the database, so that all workers share them. So nobody
+can shut out another by guessing at her name from his own place, and fifty people behind one router do not add up. A
+name that nobody has is counted by itself. Where one number is of two people in two books, both are counted: who knows
+his own PIN does not get further guesses at hers. What is stored is a keyed digest: neither the user nor the address can
+be read from it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import ipaddress
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import case, delete, literal, select
+from sqlalchemy import case, delete, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,8 +32,11 @@ _WAITS: Final = {FREE + nth: min(FIRST_WAIT * 2 ** (nth - 1), LONGEST_WAIT) for 
 FORGOTTEN_AFTER: Final = timedelta(days=1)
 
 
-def digest(key: str, name: str, address: str) -> bytes:
-    """Under what the attempts at a name from an address are counted. Of an IPv6 address its network (/64) counts."""
+def digest(key: str, user_id: int | None, name: str, address: str) -> bytes:
+    """Under what the attempts from an address at a user, or at a name that nobody has, are counted.
+
+    Of an IPv6 address its network (/64) counts.
+    """
     try:
         place = ipaddress.ip_address(address)
     except ValueError:
@@ -40,7 +45,8 @@ def digest(key: str, name: str, address: str) -> bytes:
         if isinstance(place, ipaddress.IPv6Address) and place.ipv4_mapped:
             place = place.ipv4_mapped
         network = str(ipaddress.ip_network((place, 64 if place.version == 6 else 32), strict=False))
-    told = f"attempt\n{users.folded(name).strip()}\n{network}".encode("utf-8", "surrogatepass")
+    whom = f"user {user_id}" if user_id is not None else f"name {users.folded(name).strip()}"
+    told = f"attempt\n{whom}\n{network}".encode("utf-8", "surrogatepass")
     return hmac.digest(key.encode(), told, hashlib.sha256)
 
 
@@ -63,7 +69,8 @@ async def begin(tx: AsyncConnection, attempt: bytes, now: datetime) -> None:
         .on_conflict_do_update(
             index_elements=[mine.digest],
             set_={"failures": failures, "next_at": now + wait},
-            where=mine.next_at <= now,
+            # At once and yet free: the time of whoever was counted first may be a little later than this one's.
+            where=or_(mine.failures <= FREE, mine.next_at <= now),
         )
         .returning(mine.failures)
     )

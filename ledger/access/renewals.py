@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.access import sessions, users
 from ledger.access.tables import renewals
-from ledger.errors import AlreadyDecided, SecondPersonNeeded, UnknownRenewal, UnknownVolunteer
+from ledger.errors import AlreadyDecided, NotAllowed, SecondPersonNeeded, UnknownRenewal, UnknownVolunteer
 
 GOOD_FOR: Final = timedelta(days=1)
 """A renewal that nobody has confirmed by then is forgotten."""
@@ -50,11 +50,16 @@ _RENEWAL: Final = select(
 
 
 async def ask(tx: AsyncConnection, book_id: int, volunteer_no: str, by: str, now: datetime) -> Renewal:
-    """Asks for a new PIN; who asks again gets what waits already. UnknownVolunteer, if she cannot sign in here."""
+    """Asks for a new PIN; who asks again gets what waits already.
+
+    UnknownVolunteer, if she cannot sign in here. NotAllowed, if more than her own pages in this book would open by it:
+    two colleagues at a counter do not become somebody who may do more than they.
+    """
     [candidate] = await users.find_volunteer(tx, volunteer_no, book_id)
     if candidate.user is None:
         raise UnknownVolunteer(volunteer_no)
     whose = candidate.user.user_id
+    await _opens_her_pages_only(tx, whose, book_id)
     await tx.execute(
         update(renewals)
         .where(renewals.c.user_id == whose, renewals.c.decided_at.is_(None), renewals.c.asked_at <= now - GOOD_FOR)
@@ -94,9 +99,10 @@ async def waiting(tx: AsyncConnection, book_id: int, now: datetime) -> list[Rene
 async def confirm(tx: AsyncConnection, book_id: int, renewal_id: UUID, by: str, now: datetime) -> str:
     """Gives her a new PIN, told here and never again, and signs her out everywhere.
 
-    SecondPersonNeeded for the one who asked, UnknownRenewal, AlreadyDecided.
+    SecondPersonNeeded for the one who asked, UnknownRenewal, AlreadyDecided, NotAllowed as of `ask`.
     """
     found = await _decide(tx, book_id, renewal_id, by, now, confirmed=True)
+    await _opens_her_pages_only(tx, found.user_id, book_id)
     pin = users.new_pin()
     await users.change_secret(tx, found.user_id, pin, seen=True)
     await sessions.end_all(tx, found.user_id, now, "password_changed")
@@ -106,6 +112,14 @@ async def confirm(tx: AsyncConnection, book_id: int, renewal_id: UUID, by: str, 
 async def decline(tx: AsyncConnection, book_id: int, renewal_id: UUID, by: str, now: datetime) -> None:
     """Lets the old PIN stand; also by the one who asked. UnknownRenewal, AlreadyDecided."""
     await _decide(tx, book_id, renewal_id, by, now, confirmed=False)
+
+
+async def _opens_her_pages_only(tx: AsyncConnection, user_id: int, book_id: int) -> None:
+    """NotAllowed unless the user is a volunteer of this book and nothing else."""
+    await users.candidate(tx, user_id, held=True)
+    held = await users.all_roles_of(tx, user_id)
+    if not all(each.book_id == book_id and each.grant.role == "volunteer" for each in held):
+        raise NotAllowed
 
 
 async def _decide(

@@ -12,7 +12,7 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -106,7 +106,7 @@ class Renewed:
     book_id: int
     device_id: uuid.UUID
     signed_in_at: datetime
-    refresh_token: str
+    refresh_token: str = field(repr=False)
 
 
 async def refresh(tx: AsyncConnection, token: str, now: datetime) -> Renewed | None:
@@ -255,14 +255,14 @@ async def devices_of(tx: AsyncConnection, user_id: int, now: datetime) -> list[D
     return [Device(*row) for row in rows]
 
 
-async def alive(tx: AsyncConnection, wanted: Collection[uuid.UUID], now: datetime) -> dict[uuid.UUID, bool]:
-    """Which of these devices have not ended."""
+async def alive(tx: AsyncConnection, wanted: Collection[uuid.UUID], now: datetime) -> dict[uuid.UUID, int]:
+    """Which of these devices have not ended, and for which book each is."""
     rows = await tx.execute(
-        select(devices.c.device_id).where(
+        select(devices.c.device_id, devices.c.book_id).where(
             devices.c.device_id.in_(wanted), devices.c.ended_at.is_(None), devices.c.expires_at > now
         )
     )
-    return dict.fromkeys(rows.scalars(), True)
+    return {row.device_id: row.book_id for row in rows}
 
 
 async def forget_ended(tx: AsyncConnection, before: datetime) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.access.rights import ANY, SCOPES, Principal, Scope
@@ -156,11 +156,9 @@ async def find(tx: AsyncConnection, digests: Collection[bytes], now: datetime) -
     found = {row.digest: _token(row) for row in rows}
     stale = [each.token_id for each in found.values() if each.used_at is None or now - each.used_at > USED_TO]
     if stale:
-        await tx.execute(
-            update(tokens)
-            .where(tokens.c.token_id.in_(stale), or_(tokens.c.used_at.is_(None), tokens.c.used_at < now - USED_TO))
-            .values(used_at=now)
-        )
+        # Whoever else is keeping it, or revoking one: nobody waits for that.
+        free = select(tokens.c.token_id).where(tokens.c.token_id.in_(stale)).with_for_update(skip_locked=True)
+        await tx.execute(update(tokens).where(tokens.c.token_id.in_(free.scalar_subquery())).values(used_at=now))
     return found
 
 

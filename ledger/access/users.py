@@ -119,15 +119,18 @@ async def create(
 async def change_secret(tx: AsyncConnection, user_id: int, new: str, *, seen: bool = False) -> None:
     """Six digits become the PIN, anything else the password. InvalidField.
 
-    Where somebody else has seen what she had, all of it goes: else a PIN from a slip of paper would still open when she
-    has chosen a password.
+    Where somebody else has seen one of the two, her own choice leaves her with that alone: what was seen opens nothing.
     """
-    is_pin = PIN.fullmatch(new) is not None
-    change: dict[str, object] = {}
-    change["pin_hash" if is_pin else "password_hash"] = await (_pin_hash(new) if is_pin else _password_hash(new))
-    other = users.c.password_hash if is_pin else users.c.pin_hash
-    change[other.name] = case((users.c.must_change, null()), else_=other)
-    await tx.execute(update(users).where(users.c.user_id == user_id).values(**change, must_change=seen))
+    changed, other = users.c.password_hash, users.c.pin_hash
+    if PIN.fullmatch(new):
+        changed, other = other, changed
+    digest = await (_pin_hash(new) if changed is users.c.pin_hash else _password_hash(new))
+    kept = other if seen else case((users.c.must_change, null()), else_=other)
+    await tx.execute(
+        update(users)
+        .where(users.c.user_id == user_id)
+        .values({changed: digest, other: kept, users.c.must_change: seen})
+    )
 
 
 def new_pin() -> str:
@@ -165,35 +168,47 @@ def _is_weak(pin: str) -> bool:
 
 
 async def find(tx: AsyncConnection, name: str, book_id: int | None = None) -> list[Candidate]:
-    """Who has this login, else whose volunteer number it is (in `book_id`, or in any book); `verify` decides who it is.
+    """Who has this login, and whose volunteer number it is (in `book_id`, or in any book); `verify` decides who it is.
 
-    A number may be of different people in different books, hence a list; it is never empty.
+    A number may be of different people in different books, and somebody's login, hence a list; it is never empty.
     """
-    login = folded(name)
-    if not one_line(login, least=1, most=LOGIN_LENGTH):
-        return [NOBODY]
-    columns = (users.c.user_id, users.c.login, users.c.must_change, users.c.password_hash, users.c.pin_hash)
-    row = (await tx.execute(select(*columns).where(users.c.login == login))).one_or_none()
-    if row is not None:
-        return [Candidate(User(row.user_id, row.login, row.must_change), None, row.password_hash, row.pin_hash)]
-    return await find_volunteer(tx, name, book_id)
+    found: dict[int, Candidate] = {}
+    for each in (await _with_login(tx, name), *await find_volunteer(tx, name, book_id)):
+        if each.user is not None:
+            found.setdefault(each.user.user_id, each)
+    return list(found.values()) or [NOBODY]
 
 
 async def with_login(tx: AsyncConnection, login: str) -> User | None:
     """Who has this login."""
-    return (await find(tx, login, 0))[0].user
+    return (await _with_login(tx, login)).user
 
 
-async def candidate(tx: AsyncConnection, user_id: int) -> Candidate:
-    """A user, before her secret has been looked at."""
-    row = (await tx.execute(select(users).where(users.c.user_id == user_id))).one_or_none()
+async def _with_login(tx: AsyncConnection, name: str) -> Candidate:
+    login = folded(name)
+    if not one_line(login, least=1, most=LOGIN_LENGTH):
+        return NOBODY
+    row = (await tx.execute(select(users).where(users.c.login == login))).one_or_none()
+    if row is None:
+        return NOBODY
+    return Candidate(User(row.user_id, row.login, row.must_change), None, row.password_hash, row.pin_hash)
+
+
+async def candidate(tx: AsyncConnection, user_id: int, *, held: bool = False) -> Candidate:
+    """A user, before her secret has been looked at.
+
+    `held`: until the end of the transaction nobody ends a role of hers or changes her password.
+    """
+    wanted = select(users).where(users.c.user_id == user_id)
+    row = (await tx.execute(wanted.with_for_update(key_share=True) if held else wanted)).one_or_none()
     if row is None:
         return NOBODY
     return Candidate(User(row.user_id, row.login, row.must_change), None, row.password_hash, row.pin_hash)
 
 
 async def find_volunteer(tx: AsyncConnection, volunteer_no: str, book_id: int | None = None) -> list[Candidate]:
-    """Whose volunteer number it is; never empty."""
+    """Whose volunteer number it is, be it typed full-width; never empty."""
+    volunteer_no = unicodedata.normalize("NFKC", volunteer_no)
     if not CODE.fullmatch(volunteer_no):
         return [NOBODY]
     rows = await tx.execute(
@@ -339,6 +354,11 @@ async def roles_in(
     return [_given(row) for row in await tx.execute(wanted.order_by(roles.c.role_id).limit(limit))]
 
 
+async def all_roles_of(tx: AsyncConnection, user_id: int) -> list[GivenRole]:
+    """A user's roles in all books, those too whose last day is over."""
+    return [_given(row) for row in await tx.execute(_GIVEN.where(roles.c.user_id == user_id))]
+
+
 async def role(tx: AsyncConnection, book_id: int, role_id: int) -> GivenRole:
     """One role that has not ended; UnknownRole."""
     wanted = _GIVEN.where(roles.c.book_id == book_id, roles.c.role_id == role_id)
@@ -350,6 +370,8 @@ async def role(tx: AsyncConnection, book_id: int, role_id: int) -> GivenRole:
 
 async def end_role(tx: AsyncConnection, book_id: int, role_id: int, by: str, now: datetime) -> int:
     """Ends a role; answers whose it was. The caller ends the devices that carry it. UnknownRole."""
+    # Whoever is signing in now has done so before, and is found among the devices; or sees that the role has ended.
+    await candidate(tx, (await role(tx, book_id, role_id)).user_id, held=True)
     user_id = (
         await tx.execute(
             update(roles)

@@ -80,8 +80,9 @@ async def propose(tx: AsyncConnection, book: int, wanted: Proposal, now: datetim
         raise fault
     mine = (drafts.c.book_id == book, drafts.c.client == wanted.client, drafts.c.key == wanted.key)
     earlier = (await tx.execute(_drafts().where(*mine))).one_or_none()
+    new = uuid4()
     if earlier is None:
-        proposed = wanted._replace(client=CLIENT, key=str(uuid4()))
+        proposed = wanted._replace(client=CLIENT, key=str(new))
         [outcome] = journal.decide(await journal.load(tx, book, [proposed]), [proposed]).outcomes
         if isinstance(outcome, Refused):
             raise outcome.refusal
@@ -89,7 +90,7 @@ async def propose(tx: AsyncConnection, book: int, wanted: Proposal, now: datetim
             insert(drafts)
             .values(
                 book_id=book,
-                draft_id=UUID(proposed.key),
+                draft_id=new,
                 client=wanted.client,
                 key=wanted.key,
                 call=wanted.call,
@@ -106,7 +107,7 @@ async def propose(tx: AsyncConnection, book: int, wanted: Proposal, now: datetim
     found = _draft((await tx.execute(_drafts().where(*mine))).one())
     if found.call != wanted.call:
         raise IdempotencyConflict(wanted.key, found.call, wanted.call)
-    return found, earlier is None
+    return found, found.draft_id == new
 
 
 async def approve(

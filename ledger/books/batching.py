@@ -13,6 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -58,6 +59,26 @@ class _Batch:
     codes: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A batch that has been decided and committed, for whoever watches.
+
+    `locking`: seconds until its accounts were locked and read, with the wait for a connection. `writing`: seconds from
+    there to the end of its commit.
+    """
+
+    outcomes: Sequence[Outcome]
+    locking: float
+    writing: float
+
+
+def _nobody(done: Done) -> None:
+    """Nobody watches."""
+
+
+watch: Callable[[Done], None] = _nobody
+"""Is told of each batch, once for all its callers; whoever watches puts himself here."""
+
 _Results = list[tuple[_Call, "list[Outcome] | Exception"]]
 
 
@@ -77,6 +98,11 @@ class _Gatherer:
 
 _gatherers: WeakKeyDictionary[Engine, dict[int, _Gatherer]] = WeakKeyDictionary()
 """Of each engine, by book: who connects otherwise (with another clock, as tests do) shares no batch."""
+
+
+def lines_waiting() -> int:
+    """How many lines wait in this process, not counting those that are in the database."""
+    return sum(gatherer.lines for books in _gatherers.values() for gatherer in books.values())
 
 
 async def submit(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
@@ -130,13 +156,18 @@ async def submit_whole(database: AsyncEngine, book: int, proposals: Sequence[Pro
 
 
 async def _whole(database: AsyncEngine, book: int, proposals: Sequence[Proposal]) -> list[Outcome]:
+    began = perf_counter()
     async with database.connect() as tx, tx.begin() as whole:
-        outcomes = await journal.post(tx, book, proposals)
+        evaluation = await journal.decided(tx, book, check(proposals))
+        locked = perf_counter()
+        outcomes = await journal.store(tx, book, evaluation)
         for index, outcome in enumerate(outcomes):
             if isinstance(outcome, Refused):
                 await whole.rollback()
+                watch(Done([outcome], locked - began, perf_counter() - locked))
                 return outcomes[: index + 1]
-        return outcomes
+    watch(Done(outcomes, locked - began, perf_counter() - locked))
+    return outcomes
 
 
 def _start(gatherer: _Gatherer) -> None:
@@ -287,7 +318,11 @@ def _is_lost(error: Exception) -> bool:
 async def _commit(
     database: AsyncEngine, book: int, asked: Checked, decided: Callable[[], None] = lambda: None
 ) -> list[Outcome]:
+    began = perf_counter()
     async with database.begin() as tx:
         evaluation = await journal.decided(tx, book, asked)
+        locked = perf_counter()
         decided()
-        return await journal.store(tx, book, evaluation, commit=True)
+        outcomes = await journal.store(tx, book, evaluation, commit=True)
+    watch(Done(outcomes, locked - began, perf_counter() - locked))
+    return outcomes

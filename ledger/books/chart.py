@@ -107,6 +107,12 @@ def of_the_chart(code: str, account_class: str, unit: str) -> Row | None:
     return row
 
 
+def kind_by_code(code: str) -> str | None:
+    """The kind that an account with this code would be of, if it were opened as the chart has it."""
+    row = _BY_CODE.get(code.partition(".")[0])
+    return None if row is None else row.kind
+
+
 def companion_of(code: str) -> str | None:
     """The code of the account in which part of a wallet is held: 2120.x for 2100.x; None for other codes."""
     return f"2120{code[4:]}" if code.partition(".")[0] == "2100" else None

@@ -1,4 +1,4 @@
-"""The journal's guards as they must stand in the database: what `meide check` compares the catalogue with.
+"""The guards of the journal and the access log as they must stand: what `meide check` compares the catalogue with.
 
 Definitions are written as PostgreSQL gives them back (white space apart), functions by the MD5 of their source: a name
 alone would not show a guard that guards nothing. Who changes a guard in a migration changes it here; a test compares.
@@ -32,6 +32,11 @@ JOURNAL: Final = tuple(
     table.name for table in (accounts, transactions, entries, day_totals, keys, lots, lot_moves, holds, closings)
 )
 
+ACCESS_LOG: Final = "access_log"
+"""Of another room, and only added to like the journal: who saw whose personal data."""
+
+GUARDED: Final = (*JOURNAL, ACCESS_LOG)
+
 _APPEND_ONLY: Final = "FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
 
 TRIGGERS: Final[Mapping[tuple[str, str], str]] = {
@@ -50,6 +55,7 @@ TRIGGERS: Final[Mapping[tuple[str, str], str]] = {
     f" lapses_on, amount, returns OR TRUNCATE ON public.lots {_APPEND_ONLY}",
     ("holds", "append_only"): "BEFORE DELETE OR UPDATE OF book_id, hold_id, account_id, held_account_id, amount,"
     f" expires_at OR TRUNCATE ON public.holds {_APPEND_ONLY}",
+    (ACCESS_LOG, "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.access_log {_APPEND_ONLY}",
     ("entries", "balance"): "AFTER INSERT ON public.entries REFERENCING NEW TABLE AS added"
     " FOR EACH STATEMENT EXECUTE FUNCTION entries_balance()",
 }
@@ -103,6 +109,10 @@ CONSTRAINTS: Final[Mapping[tuple[str, str], str]] = {
     " WHERE (ended_by IS NULL)",
     ("closings", "closings_pkey"): "PRIMARY KEY (book_id, number)",
     ("closings", "closings_action_check"): "CHECK ((action = ANY (ARRAY['close'::text, 'reopen'::text])))",
+    (ACCESS_LOG, "access_log_pkey"): "PRIMARY KEY (book_id, access_id)",
+    (ACCESS_LOG, "access_log_book_id_fkey"): "FOREIGN KEY (book_id) REFERENCES books(book_id)",
+    (ACCESS_LOG, "access_log_book_id_holder_access_id_idx"): "CREATE INDEX access_log_book_id_holder_access_id_idx ON"
+    " public.access_log USING btree (book_id, holder, access_id)",
 }
 """Constraints and indexes: without its index a posting would read whole tables."""
 
@@ -154,14 +164,14 @@ _FUNCTIONS_STANDING: Final = """
 
 
 async def check_guards(database: AsyncEngine) -> list[Finding]:
-    """Whatever of the journal's privileges, triggers, functions and constraints is not in place for this role."""
+    """Whatever of the privileges, triggers, functions and constraints is not in place for this role."""
     async with database.connect() as tx:
         await tx.execute(text("SET LOCAL search_path = public"))  # definitions name what is found in it without schema
-        held = await _rows(tx, _PRIVILEGES_HELD, tables=[*JOURNAL, books.name, units.name])
-        triggers = await _rows(tx, _TRIGGERS_STANDING, tables=JOURNAL)
-        constraints = await _rows(tx, _CONSTRAINTS_STANDING, tables=JOURNAL)
+        held = await _rows(tx, _PRIVILEGES_HELD, tables=[*GUARDED, books.name, units.name])
+        triggers = await _rows(tx, _TRIGGERS_STANDING, tables=GUARDED)
+        constraints = await _rows(tx, _CONSTRAINTS_STANDING, tables=GUARDED)
         functions = await _rows(tx, _FUNCTIONS_STANDING, functions=list(FUNCTIONS))
-    allowed = schema.privileges()
+    allowed = {**schema.privileges(), ACCESS_LOG: frozenset({"SELECT", "INSERT"})}
     standing = {(table, name): _plain(definition) for table, name, definition in constraints}
     guarding = {
         (table, name): _plain(definition).removeprefix(f"CREATE TRIGGER {name} ")

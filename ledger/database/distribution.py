@@ -24,7 +24,8 @@ REFERENCE: Final = (
 
 DISTRIBUTED: Final = (
     *("accounts", "transactions", "entries", "day_totals", "keys"),
-    *("lots", "lot_moves", "holds", "closings", "drafts", "organisations", "volunteers"),
+    *("lots", "lot_moves", "holds", "closings", "drafts"),
+    *("organisations", "volunteers", "persons", "cards", "consents", "access_log"),
 )
 """Tables whose rows stand on the node of their book. The first decides which node that is."""
 

@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import psutil  # type: ignore[import-untyped] # it ships no types
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from ledger.database import programs
 from ledger.errors import DataFolderInUse, DataFolderUnusable, OtherMajorVersion, ServerWouldNotStart
@@ -85,6 +85,10 @@ class Server:
     admin_url: str = field(repr=False)
     bin: Path
 
+    def for_owner(self) -> dict[str, str]:
+        """Our environment, with what PostgreSQL's own programs need to work on the books as their owner."""
+        return programs.client_environment(make_url(self.owner_url))
+
 
 def _silent(sentence: str) -> None:
     """Says nothing."""
@@ -123,6 +127,24 @@ def running(folder: Path, *, say: Say = _silent) -> Iterator[Server]:
                     raise
 
 
+def is_gone(folder: Path) -> bool:
+    """Whether no process of the server of `folder` lives; to be asked by one of its users, since others stop it."""
+    with _as_faults_of(folder), _file(_made(folder) / "server.lock") as lock:
+        return _locked(lock)
+
+
+def bring_back(folder: Path, *, say: Say = _silent) -> None:
+    """Starts the server of `folder` if it is gone, for one of its users, and returns when it is ready.
+
+    Raises DataFolderUnusable, OtherMajorVersion, ServerWouldNotStart.
+    """
+    folder = Path(os.path.realpath(folder))
+    with _as_faults_of(folder), _turn(folder, say):
+        if child := _started.get(folder):
+            child.poll()  # so that no zombie of it is left
+        _joined_or_started(folder, say)
+
+
 @contextmanager
 def only_service(folder: Path) -> Iterator[None]:
     """Makes sure that one `serve` or `demo` works on `folder`. Raises DataFolderInUse, DataFolderUnusable."""
@@ -147,23 +169,42 @@ def secret(folder: Path, name: str) -> str:
     Processes that ask for a new one at the same time get the same. Raises DataFolderUnusable.
     """
     with _as_faults_of(folder):
-        place = _made(folder) / "secrets"
-        file = place / name
+        file = _made(folder) / "secrets" / name
         with contextlib.suppress(FileNotFoundError):
             return file.read_text("ascii").strip()
-        place.mkdir(mode=0o700, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=place)  # 0600
-        try:
-            with open(handle, "w", encoding="ascii") as out:
-                out.write(secrets.token_urlsafe(32) + "\n")
-                out.flush()
-                os.fsync(handle)
-            with contextlib.suppress(FileExistsError):  # another process was first: its secret counts
-                os.link(draft, file)
-        finally:
-            os.unlink(draft)
-        _sync(place)
+        with _draft(file, secrets.token_urlsafe(32)) as draft, contextlib.suppress(FileExistsError):
+            os.link(draft, file)  # if another process was first, its secret counts
         return file.read_text("ascii").strip()
+
+
+def change_secret(folder: Path, name: str, change: Callable[[str], str]) -> str:
+    """Puts what `change` makes of the secret text `name` into its place, and answers it; one change at a time.
+
+    Whoever reads it finds the one before or the new one, whole. Raises DataFolderUnusable.
+    """
+    with _as_faults_of(folder), _turn(_made(folder), _silent):
+        text = change(secret(folder, name))
+        file = _made(folder) / "secrets" / name
+        with _draft(file, text) as draft:
+            draft.replace(file)
+        return text
+
+
+@contextmanager
+def _draft(file: Path, text: str) -> Iterator[Path]:
+    """A complete file beside `file`, to be moved or linked into its place, which then outlives a power cut."""
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=file.parent)  # 0600
+    try:
+        with open(handle, "w", encoding="ascii") as out:
+            out.write(text + "\n")
+            out.flush()
+            os.fsync(handle)
+        yield Path(name)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+    _sync(file.parent)
 
 
 # --- start and stop, each in its turn --------------------------------------------------------------------------------

@@ -21,5 +21,7 @@ READ_AND_ADD: Final = {"service": ("SELECT", "INSERT")}
 
 READ_ADD_CHANGE: Final = {"service": ("SELECT", "INSERT", "UPDATE")}
 
+READ_ADD_REMOVE: Final = {"service": ("SELECT", "INSERT", "DELETE")}
+
 READ_ADD_CHANGE_REMOVE: Final = {"service": ("SELECT", "INSERT", "UPDATE", "DELETE")}
-"""Only for what is of people and not of the books: an erasure must be able to destroy it."""
+"""For personal data, which are destroyed when somebody asks for it."""

@@ -42,6 +42,13 @@ class _Order(NamedTuple):
     prepares: Statement | None = None
 
 
+def _nobody(error: psycopg.Error) -> None:
+    """Nobody watches."""
+
+
+watch: Callable[[psycopg.Error], None] = _nobody
+"""Hears each error of the database; whoever watches puts himself here."""
+
 _prepared: WeakKeyDictionary[psycopg.AsyncConnection[Any], set[Statement]] = WeakKeyDictionary()
 
 
@@ -52,6 +59,16 @@ async def run(
 
     At the first error nothing after it is run, and it is raised; the transaction is then the caller's to roll back.
     """
+    try:
+        return await _run(connection, queries)
+    except psycopg.Error as error:
+        watch(error)
+        raise
+
+
+async def _run(
+    connection: psycopg.AsyncConnection[Any], queries: Sequence[tuple[Statement, Sequence[Any]]]
+) -> list[dict[str, Any]]:
     async with connection.lock:
         if connection.pgconn.transaction_status == TransactionStatus.IDLE:
             queries = ((_BEGIN, ()), *queries)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sqlalchemy import URL
+
 from ledger.errors import DataFolderUnusable
 
 
@@ -99,3 +101,10 @@ def _first_refused(user: User, *tests: tuple[str, Path]) -> str:
         ["/bin/sh", "-c", script, "sh", *arguments], **environment(user), check=True, capture_output=True
     )
     return os.fsdecode(asked.stdout)
+
+
+def client_environment(url: URL) -> dict[str, str]:
+    """Our environment, with what leads PostgreSQL's own clients to the database at `url`; they run as ourselves."""
+    where = {"PGHOST": url.query["host"], "PGDATABASE": url.database}
+    who = {"PGUSER": url.username, "PGPASSWORD": url.password}
+    return {**os.environ, **{name: str(value) for name, value in (where | who).items()}}

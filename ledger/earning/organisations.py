@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import case, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import any_, case, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books.chart import CHART, CODE
@@ -69,6 +69,8 @@ async def add(tx: AsyncConnection, book: int, code: str, name: str, parent: str 
 
 async def find(tx: AsyncConnection, book: int, code: str) -> Organisation:
     """The organisation with this code; UnknownOrganisation."""
+    if not CODE.fullmatch(code):
+        raise UnknownOrganisation(code)
     row = (
         await tx.execute(_ORGANISATION.where(organisations.c.book_id == book, organisations.c.code == code))
     ).one_or_none()
@@ -78,7 +80,9 @@ async def find(tx: AsyncConnection, book: int, code: str) -> Organisation:
 
 
 async def organisations_of(tx: AsyncConnection, book: int, *, after: str = "", limit: int = 200) -> list[Organisation]:
-    """The organisations of a book by code."""
+    """The organisations of a book by code, after a code (or none)."""
+    if after and not CODE.fullmatch(after):
+        raise InvalidField("after", "not_a_code")
     rows = await tx.execute(
         _ORGANISATION.where(organisations.c.book_id == book, organisations.c.code > after)
         .order_by(organisations.c.code)
@@ -92,6 +96,7 @@ async def of_accounts(tx: AsyncConnection, book: int, codes: Iterable[str]) -> d
 
     A reward or hours account belongs to the organisation that it names, a volunteer's to the one that registered her.
     """
+    possible = [code for code in codes if CODE.fullmatch(code)]  # of what else there can be no account
     owner = case(
         (accounts.c.kind.in_(_OF_VOLUNTEERS), volunteers.c.organisation),
         (accounts.c.kind.in_(_OF_ORGANISATIONS), accounts.c.holder),
@@ -101,7 +106,7 @@ async def of_accounts(tx: AsyncConnection, book: int, codes: Iterable[str]) -> d
         .select_from(accounts)
         .outerjoin(volunteers, (volunteers.c.book_id == book) & (volunteers.c.holder == accounts.c.holder))
         .outerjoin(organisations, (organisations.c.book_id == book) & (organisations.c.code == owner))
-        .where(accounts.c.book_id == book, accounts.c.code.in_(list(codes)))
+        .where(accounts.c.book_id == book, accounts.c.code == any_(literal(possible, ARRAY(TEXT))))
     )
     return {code: Belonging(kind, tuple(line or ())) for code, kind, line in rows}
 

@@ -19,14 +19,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from ledger.database.metadata import READ_AND_ADD, metadata
+from ledger.database.metadata import READ_ADD_REMOVE, READ_AND_ADD, metadata
 
 
 class _Volunteer(TypedColumns):
     book_id: Named[int] = Column(Integer)
     volunteer_no: Named[str] = Column(Text(collation="C"))
     holder: Named[str] = Column(Text(collation="C"))
-    """The random number under which the books know this person: the only link, destroyed by an erasure."""
+    """The random number under which the books know this person. This link is destroyed by an erasure, and with it the
+    copy that stands beside her personal data."""
     registered_at: Named[datetime.datetime] = Column(DateTime(timezone=True), server_default=func.clock_timestamp())
     organisation: Named[str | None] = Column(Text(collation="C"))
     """Which one registered her; None: the book's own staff."""
@@ -40,7 +41,7 @@ volunteers = Table(
     UniqueConstraint("book_id", "holder"),
     ForeignKeyConstraint(["book_id"], ["books.book_id"]),
     ForeignKeyConstraint(["book_id", "organisation"], ["organisations.book_id", "organisations.code"]),
-    info=READ_AND_ADD,
+    info=READ_ADD_REMOVE,
 )
 
 

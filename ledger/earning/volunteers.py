@@ -8,15 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books import chart
 from ledger.books.chart import NewAccount
+from ledger.database import connect
 from ledger.earning import organisations
 from ledger.earning.tables import volunteers
-from ledger.errors import InvalidField, Refusal, UnknownVolunteer, VolunteerExists
+from ledger.errors import InvalidField, Refusal, StillKnown, UnknownVolunteer, VolunteerExists
 
 NUMBER: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,31}")
 
@@ -88,6 +90,28 @@ async def find(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
             )
         )
     ).one_or_none()
+    if row is None:
+        raise UnknownVolunteer(volunteer_no)
+    return Volunteer(*row)
+
+
+async def forget(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
+    """Destroys the link between a volunteer's number and her holder: what the books hold is nobody's from then on.
+
+    Answers who she was. The same transaction first erases her personal data (`access.persons.erase`) and ends her
+    users; StillKnown where data of hers are there or were being recorded at the same time. UnknownVolunteer.
+    """
+    try:
+        gone = await tx.execute(
+            delete(volunteers)
+            .where(volunteers.c.book_id == book, volunteers.c.volunteer_no == volunteer_no)
+            .returning(volunteers.c.volunteer_no, volunteers.c.holder)
+        )
+    except IntegrityError as error:
+        if connect.violation(error)[0] == "23503":
+            raise StillKnown(volunteer_no) from None
+        raise
+    row = gone.one_or_none()
     if row is None:
         raise UnknownVolunteer(volunteer_no)
     return Volunteer(*row)

@@ -23,7 +23,11 @@ from ledger.books.directory import Book
 from ledger.database import connect
 
 PASSWORD = "correct horse"
-SETTINGS = Settings(Path("unused"), None, None, (secrets.token_urlsafe(32),), None, "")
+SETTINGS = Settings(
+    *(Path("unused"), None, None, (secrets.token_urlsafe(32),), None, ""),
+    identity_keys=(secrets.token_urlsafe(32),),
+    index_keys=(secrets.token_urlsafe(32),),
+)
 
 
 @dataclass
@@ -40,6 +44,9 @@ class Caller:
     async def post_raw(self, path: str, content: bytes, key: str | None = None, **headers: str) -> httpx.Response:
         given = {"Content-Type": "application/json"} | self._headers(key) | headers
         return await self.http.post(self._url(path), content=content, headers=given)
+
+    async def delete(self, path: str, **headers: str) -> httpx.Response:
+        return await self.http.delete(self._url(path), headers=self._headers(None) | headers)
 
     async def get(self, path: str, **headers: str) -> httpx.Response:
         return await self.http.get(self._url(path), headers=self._headers(None) | headers)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -12,12 +15,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 
 LONGEST = 180
 """Seconds after which a condition that should come about has not: only a broken program waits so long."""
+
+KEYS = {name: secrets.token_urlsafe(32) for name in ("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY")}
+"""What a service on a database of somebody else's needs besides its URL."""
 
 
 def meide(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -58,6 +65,7 @@ class Service:
     process: subprocess.Popen[str]
     address: str
     folder: Path | None
+    log: Path | None = None
 
     def family(self) -> list[psutil.Process]:
         """The service, its workers, and the embedded PostgreSQL with its own processes."""
@@ -72,6 +80,21 @@ class Service:
                 except psutil.Error:
                     continue
         return found
+
+    def workers(self) -> set[int]:
+        """The process ids of its workers that live; beside them is a process of multiprocessing's own."""
+        found = set()
+        for each in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                if "spawn_main" in " ".join(each.cmdline()):
+                    found.add(each.pid)
+        return found
+
+    def logged(self) -> list[dict[str, Any]]:
+        """The lines of its log that are whole; sentences for people are no JSON and left out."""
+        assert self.log is not None
+        lines = self.log.read_text().rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def kill_everything(self) -> None:
         """kill -9 of the service and of PostgreSQL."""
@@ -88,19 +111,22 @@ class Service:
 
 
 @contextmanager
-def serving(*arguments: str, folder: Path | None = None, **environment: str) -> Iterator[Service]:
-    """A service for the length of the block, on a free port."""
+def serving(
+    *arguments: str, folder: Path | None = None, log: Path | None = None, **environment: str
+) -> Iterator[Service]:
+    """A service for the length of the block, on a free port; its log goes to the file `log`."""
     port = free_port()
     if folder is not None:
         environment["MEIDE_DATA"] = str(folder)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "api.cli", "serve", "--port", str(port), *arguments],
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        env=bare(environment),
-    )
-    service = Service(process, f"http://127.0.0.1:{port}", folder)
+    with (log or Path(os.devnull)).open("ab") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api.cli", "serve", "--port", str(port), *arguments],
+            stderr=stderr,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            env=bare(environment),
+        )
+    service = Service(process, f"http://127.0.0.1:{port}", folder, log)
 
     def ready() -> bool:
         assert process.poll() is None, f"the service ended with {process.returncode}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from pathlib import Path
@@ -10,6 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import cli
+from ledger.access import persons
+from ledger.access.ciphers import Keys
+from ledger.access.identities import Identity
+from ledger.books import directory
+from ledger.database import connect
+from ledger.earning import volunteers
 from tests.api.processes import meide
 from tests.conftest import OWNER, SERVICE, Server
 
@@ -91,9 +98,9 @@ def test_a_user_gets_a_password_once_and_a_volunteer_her_accounts(here: dict[str
     )  # fmt: skip
     assert given.stdout == f"o-{code} can sign in to {code} as operator.\n"
     for arguments, message in (
-        ((f"o-{code}", "--role", "operator"), f"The login o-{code} is taken.\n"),
+        ((f"o-{code}", "--role", "operator"), f"The login o-{code.lower()} is taken.\n"),
         (("x", "--role", "volunteer"), "The field volunteer cannot be used (missing). Please correct it"),
-        (("x", "--role", "operator", "--volunteer", "1"), "The field volunteer cannot be used (only_for_volunteers)"),
+        (("x", "--role", "operator", "--volunteer", "1"), "The field volunteer cannot be used (not_for_this_role)"),
     ):
         refused = meide("user", "create", *arguments, "--book", code, **here)
         assert refused.returncode == 1
@@ -127,7 +134,7 @@ def test_errors_speak_chinese_where_the_terminal_does_and_json_to_machines(here:
 
 
 @pytest.mark.parametrize("command", ["", "serve", "migrate", "demo", "book create", "unit create", "user create",
-                                     "journal import", "balances", "check"])  # fmt: skip
+                                     "journal import", "balances", "check", "rekey"])  # fmt: skip
 def test_every_command_has_help(command: str) -> None:
     done = CliRunner().invoke(cli, [*command.split(), "--help"])
     assert (done.exit_code, "Usage:" in done.output) == (0, True)
@@ -188,3 +195,54 @@ def test_check_names_what_is_wrong_and_exits_1(server: Server, template: str) ->
         assert [each["check"] for each in told["findings"]] == ["balance_differs"]
     finally:
         server.drop_database(name)
+
+
+def test_rekey_needs_its_keys(here: dict[str, str]) -> None:
+    keys = {"MEIDE_IDENTITY_KEYS": secrets.token_urlsafe(32), "MEIDE_INDEX_KEY": secrets.token_urlsafe(32)}
+    for name, wrong, why in (
+        ("MEIDE_IDENTITY_KEYS", "", "it is required"),
+        ("MEIDE_INDEX_KEY", " , ", "it is required"),
+        ("MEIDE_INDEX_KEY", "short", "fewer than 32 characters"),
+    ):
+        refused = meide("rekey", **here, **{**keys, name: wrong})
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert name in refused.stderr
+        assert why in refused.stderr
+
+
+def test_rekey_says_what_it_did_and_who_is_left(server: Server, template: str) -> None:
+    name = server.new_database(template)
+    try:
+        here = {"MEIDE_DATABASE_URL": server.url(SERVICE, name)}
+        old, new, foreign = (secrets.token_urlsafe(32) for _ in range(3))
+        keys = {"MEIDE_IDENTITY_KEYS": f"{new},{old}", "MEIDE_INDEX_KEY": f"{new}, {old}"}
+        asyncio.run(_two_with_one_number(here["MEIDE_DATABASE_URL"], old, new))
+        foreign_keys = {"MEIDE_IDENTITY_KEYS": foreign, "MEIDE_INDEX_KEY": foreign}
+        refused = meide("rekey", **here, **foreign_keys)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "MEIDE_IDENTITY_KEYS" in refused.stderr
+        first = meide("rekey", **here, **keys)
+        assert (first.returncode, first.stdout) == (
+            1,
+            "Put under the first keys: 1 of 2 persons, 0 of 0 cards\n",
+        )
+        assert first.stderr.startswith("rekeyed, volunteer V-1: another volunteer has the same identity number.")
+        told = json.loads(meide("rekey", "--json", **here, **keys).stdout)
+        counts = {"persons": 2, "persons_changed": 0, "cards": 0, "cards_changed": 0}
+        assert told == {**counts, "taken": [{"book": "rekeyed", "volunteer": "V-1"}]}
+    finally:
+        server.drop_database(name)
+
+
+async def _two_with_one_number(url: str, old: str, new: str) -> None:
+    """Two volunteers of a book, whose identities were recorded under index keys that did not know each other."""
+    database = connect.to(url)
+    async with database.begin() as tx:
+        book = (await directory.create_book(tx, "rekeyed", "x")).book_id
+        for number, index in (("V-1", old), ("V-2", new)):
+            volunteer = await volunteers.register(tx, book, number)
+            await persons.record(
+                *(tx, Keys.of([old], [index]), book, number, volunteer.holder),
+                *(Identity("王秀英", None, "11010519491231002X"), "user:1", await connect.now(tx)),
+            )
+    await database.dispose()

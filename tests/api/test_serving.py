@@ -20,12 +20,11 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from ledger.access import rights
 from ledger.database import embedded
 from tests.api.conftest import transfer
-from tests.api.processes import Service, bare, free_port, meide, serving, until
+from tests.api.processes import KEYS, Service, bare, free_port, meide, serving, until
 from tests.conftest import OWNER, Server
-
-KEYS = {"MEIDE_SESSION_KEYS": secrets.token_urlsafe(32)}
 
 
 @pytest.fixture
@@ -40,20 +39,20 @@ def external(service_url: str) -> dict[str, str]:
 
 
 def book_with_wallets(**environment: str) -> tuple[str, str]:
-    """A new book and the password of its operator `op-BOOK`, made on the command line."""
+    """A new book and the key of a machine that may do everything in it, made on the command line."""
     book = f"S{secrets.token_hex(4)}"
     assert meide("book", "create", book, "x", **environment).returncode == 0
-    made = meide("user", "create", f"op-{book}", "--book", book, "--role", "operator", "--json", **environment)
-    return book, json.loads(made.stdout)["password"]
+    scopes = [option for scope in rights.SCOPES for option in ("--scope", scope)]
+    made = meide("token", "create", "desk", "--book", book, *scopes, "--prefix", "*", "--json", **environment)
+    return book, json.loads(made.stdout)["token"]
 
 
 @contextmanager
-def signed_in(service: Service, book: str, password: str) -> Iterator[httpx.Client]:
+def signed_in(service: Service, book: str, token: str) -> Iterator[httpx.Client]:
     """A client of the book, whose paths begin after it."""
-    session = httpx.post(f"{service.address}/api/v1/sessions", json={"login": f"op-{book}", "password": password})
     with httpx.Client(
         base_url=f"{service.address}/api/v1/books/{book}",
-        headers={"Authorization": f"Bearer {session.json()['access_token']}"},
+        headers={"Authorization": f"Bearer {token}"},
         timeout=60,
     ) as client:
         for code, kind in (("5100", "expense"), ("2100.a", "liability"), ("2100.b", "liability")):
@@ -270,12 +269,21 @@ def test_the_owner_and_a_superuser_may_not_serve(server: Server, service_url: st
     [
         ({"MEIDE_SESSION_KEYS": ""}, "MEIDE_SESSION_KEYS cannot be used: it is required with MEIDE_DATABASE_URL"),
         ({"MEIDE_SESSION_KEYS": "short"}, "MEIDE_SESSION_KEYS cannot be used: a key has fewer than 32 characters"),
+        ({"MEIDE_IDENTITY_KEYS": ""}, "MEIDE_IDENTITY_KEYS cannot be used: it is required with MEIDE_DATABASE_URL"),
+        ({"MEIDE_INDEX_KEY": ""}, "MEIDE_INDEX_KEY cannot be used: it is required with MEIDE_DATABASE_URL"),
+        ({"MEIDE_INDEX_KEY": "short"}, "MEIDE_INDEX_KEY cannot be used: a key has fewer than 32 characters"),
+        ({"MEIDE_INDEX_KEY_FILE": "/nowhere"}, "MEIDE_INDEX_KEY cannot be used: MEIDE_INDEX_KEY_FILE is set as well"),
+        (
+            {"MEIDE_INDEX_KEY": "", "MEIDE_INDEX_KEY_FILE": "/nowhere"},
+            "MEIDE_INDEX_KEY_FILE cannot be used: the file cannot be read (No such file or directory)",
+        ),
         ({"MEIDE_DATABASE_URL": "mysql://x"}, "MEIDE_DATABASE_URL cannot be used: it must begin with postgresql://"),
         (
             {"MEIDE_DATABASE_URL": "postgresql://me:sekret@host:port/db"},
             "MEIDE_DATABASE_URL cannot be used: it must be",
         ),
         ({"MEIDE_DATABASE_URL": "postgresql:///db"}, "MEIDE_DATABASE_URL cannot be used: it names no user"),
+        ({"MEIDE_TRUSTED_PROXIES": "127.0.0.1,*"}, "MEIDE_TRUSTED_PROXIES cannot be used: it must be addresses"),
         ({"MEIDE_PUBLIC_URL": "x"}, "MEIDE_PUBLIC_URL cannot be used"),
     ],
 )
@@ -314,14 +322,14 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], words: str) -> N
 
 def test_the_demo_tells_everybody_his_login_and_finds_its_data_again(folder: Path) -> None:
     first = demo_until_ready(folder)
-    second = demo_until_ready(folder)
+    second = demo_until_ready(folder, signal.SIGHUP)
     assert first == second
     assert set(first) == {"wang", "li", "staff"}
     check = meide("check", MEIDE_DATA=str(folder))
     assert check.stdout == "1 books checked, 0 findings: everything adds up\n"
 
 
-def demo_until_ready(folder: Path) -> dict[str, str]:
+def demo_until_ready(folder: Path, how: signal.Signals = signal.SIGINT) -> dict[str, str]:
     """Starts the demo, signs everybody in as it says, stops it; answers the logins and passwords it printed."""
     port = free_port()
     process = subprocess.Popen(
@@ -345,7 +353,7 @@ def demo_until_ready(folder: Path) -> dict[str, str]:
             f"http://127.0.0.1:{port}/api/v1/sessions", json={"login": login, "password": password}, timeout=60
         )
         assert answer.status_code == 200
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     assert process.wait(60) == 0
     process.stdout.close()
     return logins

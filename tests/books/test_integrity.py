@@ -732,7 +732,7 @@ JOURNAL: Final = (
     *(tables.accounts, tables.transactions, tables.entries, tables.day_totals, tables.keys),
     *(tables.lots, tables.lot_moves, tables.holds, tables.closings),
 )
-APPEND_ONLY: Final = tuple((table.name, "append_only") for table in JOURNAL)
+APPEND_ONLY: Final = (*((table.name, "append_only") for table in JOURNAL), ("access_log", "append_only"))
 TRIGGERS: Final = (*APPEND_ONLY, ("entries", "balance"))
 FUNCTIONS: Final = (
     *("journal_load", "journal_write", "accounts_open", "account_set_status"),
@@ -741,7 +741,7 @@ FUNCTIONS: Final = (
 
 ALL_PRIVILEGES: Final = ("DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE")
 READ: Final = [table.name for table in JOURNAL]
-READ_AND_ADD: Final = ["books", "units"]
+READ_AND_ADD: Final = ["books", "units", "access_log"]
 EVERY_TABLE: Final = ", ".join([*READ, *READ_AND_ADD])
 
 

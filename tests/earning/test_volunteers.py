@@ -93,3 +93,33 @@ async def test_what_is_no_volunteer_number_is_refused(database: AsyncEngine, boo
         await register(database, book, number)
     assert (caught.value.field, caught.value.problem) == ("volunteer", "not_a_volunteer_number")
     assert await codes_of(database, book) == []
+
+
+async def forget(database: AsyncEngine, book: Book, number: str) -> Volunteer:
+    async with database.begin() as tx:
+        return await volunteers.forget(tx, book.book_id, number)
+
+
+async def test_who_is_forgotten_leaves_accounts_that_are_nobodys(database: AsyncEngine, book: Book) -> None:
+    registered = await register(database, book, "V-0001")
+    other = await register(database, book, "V-0002")
+    before = await codes_of(database, book)
+    assert await forget(database, book, "V-0001") == registered
+    assert await codes_of(database, book) == before
+    async with database.connect() as tx:
+        with pytest.raises(UnknownVolunteer):
+            await volunteers.find(tx, book.book_id, "V-0001")
+        assert await volunteers.find(tx, book.book_id, "V-0002") == other
+    anew = await register(database, book, "V-0001")
+    assert anew.holder != registered.holder
+
+
+async def test_nobody_is_forgotten_twice(database: AsyncEngine, book: Book) -> None:
+    other = await new_book(database)
+    await register(database, other, "V-0001")
+    with pytest.raises(UnknownVolunteer):
+        await forget(database, book, "V-0001")
+    await forget(database, other, "V-0001")
+    with pytest.raises(UnknownVolunteer) as caught:
+        await forget(database, other, "V-0001")
+    assert caught.value.volunteer == "V-0001"

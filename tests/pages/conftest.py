@@ -33,6 +33,8 @@ SETTINGS = Settings(
     session_keys=("a key for tests, of more than 32 characters",),
     public_url=None,
     trusted_proxies="",
+    identity_keys=("an identity key for tests, of more than 32 characters",),
+    index_keys=("an index key for tests, of more than 32 characters",),
     help_phone="0531-0000-0000",
 )
 

@@ -115,6 +115,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     }
     async with database.begin() as tx:
         await volunteers.register(tx, book.book_id, "N0002", NORTH)
+    await people.a_volunteer(database, book, "N0003", NORTH)
     await people.a_session(database, resident, "Safari, iPhone")
     me, colleague = await principal(database, chief), await principal(database, clerk)
     now = auth.now()
@@ -131,7 +132,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     async with database.begin() as tx:
         await staff.approve(tx, me, UUID(ids["posted"]), "request")
         await staff.decline(tx, me, UUID(ids["declined"]), "entered twice")
-        for number, by in (("S0001", "user:0"), ("N0001", me.name), ("N0002", "user:0")):
+        for number, by in (("S0001", "user:0"), ("N0001", me.name), ("N0003", "user:0")):
             await renewals.ask(tx, book.book_id, number, by, now)
         for name, outlet in (("District platform", None), ("Till of the village shop", "X0001")):
             made, _secret = await tokens.make(

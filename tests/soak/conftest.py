@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.access import rights
 from tests.api.processes import bare
 from tests.soak.senders import Desk
 
@@ -38,8 +39,9 @@ def checked(**environment: str) -> None:
 
 
 def new_desk(**environment: str) -> Desk:
-    """A new book with an operator, made on the command line."""
+    """A new book with the key of a machine that may do everything in it, made on the command line."""
     book = f"S{secrets.token_hex(4)}"
     run("book", "create", book, "x", **environment)
-    made = run("user", "create", f"op-{book}", "--book", book, "--role", "operator", "--json", **environment)
-    return Desk(book, json.loads(made)["password"])
+    scopes = [option for scope in rights.SCOPES for option in ("--scope", scope)]
+    made = run("token", "create", "desk", "--book", book, *scopes, "--prefix", "*", "--json", **environment)
+    return Desk(book, json.loads(made)["token"])

@@ -74,7 +74,7 @@ def settled(senders: Sequence[Sender], url: str) -> None:
     with psycopg.connect(plain) as connection:
         stored = connection.execute(
             "SELECT key, transaction_id::text FROM transactions JOIN books USING (book_id)"
-            " WHERE books.code = %s AND client LIKE 'user:%%'",
+            " WHERE books.code = %s AND client LIKE 'token:%%'",
             [senders[0].desk.book],
         ).fetchall()
     assert len(stored) == len(acknowledged)

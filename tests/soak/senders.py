@@ -35,12 +35,8 @@ class Desk:
     """A book and the service it is reached at, whose address changes when it is killed and started again."""
 
     book: str
-    password: str
+    token: str
     address: str = ""
-
-    def sign_in(self, http: httpx.Client) -> httpx.Response:
-        body = {"login": f"op-{self.book}", "password": self.password}
-        return http.post(f"{self.address}/api/v1/sessions", json=body)
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,8 @@ class Sender(threading.Thread):
         self._pause = pause
         self._chance = random.Random(name)
         self._told_to_stop = threading.Event()
-        self._http = httpx.Client(timeout=60, headers={"Accept-Language": "en"})
+        spoken = {"Accept-Language": "en", "Authorization": f"Bearer {desk.token}"}
+        self._http = httpx.Client(timeout=60, headers=spoken)
         self._sent = 0
         self._reversible: deque[tuple[str, int]] = deque(maxlen=100)
         self._past: deque[tuple[str, int]] = deque(maxlen=1000)
@@ -387,11 +384,6 @@ class Sender(threading.Thread):
                     json=body,
                     headers={"Idempotency-Key": key} if key else None,
                 )
-                if answer.status_code == 401:
-                    answer = self.desk.sign_in(self._http)
-                    if answer.status_code == 200:
-                        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-                        continue
                 if answer.status_code != 503 or not self.patient:
                     assert answer.status_code < 500, (method, path, answer.text)
                     self.answered += 1

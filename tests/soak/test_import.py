@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import random
-import secrets
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from tests.api.processes import bare, until
+from tests.api.processes import KEYS, bare, until
 from tests.conftest import SERVICE, Server
 from tests.soak.conftest import checked, run
 from tests.soak.sizes import TRANSACTIONS
@@ -83,7 +82,7 @@ def write(folder: Path, transactions: int) -> dict[str, tuple[int, int]]:
 def test_a_killed_import_of_a_million_lines_is_completed_by_a_second_one(url: str, folder: Path) -> None:
     folder.mkdir()
     sums = write(folder, TRANSACTIONS)
-    environment = {"MEIDE_DATABASE_URL": url, "MEIDE_SESSION_KEYS": secrets.token_urlsafe(32)}
+    environment = {"MEIDE_DATABASE_URL": url, **KEYS}
 
     run("book", "create", "SOAK", "x", **environment)
     files = ["--accounts", str(folder / "accounts.csv"), "--journal", str(folder / "journal.csv")]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 from pathlib import Path
 
 import pytest
 
-from tests.api.processes import serving, until
+from tests.api.processes import KEYS, serving, until
 from tests.soak.conftest import checked, new_desk, run
 from tests.soak.crews import asked_again, hired, progress, sending, settled
 from tests.soak.senders import WRITES
@@ -25,7 +24,7 @@ def test_what_was_acknowledged_is_on_the_promoted_standby_and_the_service_goes_o
         data = {
             "MEIDE_DATABASE_URL": servers.url(SERVICE),
             "MEIDE_OWNER_URL": servers.url(OWNER),
-            "MEIDE_SESSION_KEYS": secrets.token_urlsafe(32),
+            **KEYS,
         }
         run("migrate", **data)
         desk = new_desk(**data)

@@ -1,0 +1,371 @@
+"""Who may do what: every call of the API by every kind of caller, from every place. The table is the specification.
+
+Everything that a call touches belongs to the organisation `street`, below `district`, beside `lane`. Staff of a role
+are tried as those of `street` (own), of `district` (above), of `lane` (beside), of the whole book (book), and of
+another book (elsewhere); volunteers, merchants, machines and tills as those of the book and of another one.
+
+A row of `ROWS` says who may, and nobody else does::
+
+    owner     staff of the whole book only
+    owner+    and staff of the organisation and of those above it
+    owner*    and staff of any organisation of the book
+    user      everybody who has signed in, whatever for
+    public    everybody
+
+An address that no row is about fails the test: adding a call means adding a line here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+import httpx
+import pytest
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api import auth
+from ledger.access import renewals, tokens, users
+from ledger.access.rights import SCOPES, STAFF, Grant, Role
+from ledger.books import integrity
+from ledger.books.directory import Book
+from ledger.earning import organisations, volunteers
+from tests.api.conftest import Caller, a_machine, a_user, transfer
+from tests.conftest import new_book
+
+Body = Callable[["World", str], Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One call: who may, and what is sent. `path` fills the address in; `fresh`: with callers of its own.
+
+    `works`: it succeeds for the first who may; else what is sent is wrong on purpose, and only who may hears that.
+    """
+
+    operation: str
+    who: str
+    body: Body | None = None
+    path: Callable[[World], dict[str, Any]] = field(default=lambda _: {})
+    fresh: bool = False
+    works: bool = True
+
+    def __str__(self) -> str:
+        return self.operation
+
+
+READERS: Final = "reviewer+ operator+ auditor+ owner+ books:read"
+ALL_READERS: Final = "reviewer* operator* auditor* owner* books:read"
+MASKED: Final = "recorder+ reviewer+ operator+ auditor+ owner+"
+RENEWERS: Final = "recorder+ reviewer+ operator+"
+BOOK_READERS: Final = "reviewer operator auditor owner books:read"
+
+ROWS: Final = [
+    # operations
+    Row("health", "public"),
+    Row("readiness", "public"),
+    Row("figures", "public"),
+    # sessions
+    Row("signIn", "public", lambda w, n: {}, works=False),
+    Row("refreshSession", "public", lambda w, n: {}, works=False),
+    Row("signOut", "user", fresh=True),
+    Row("whoAmI", "user"),
+    Row("changePassword", "user", lambda w, n: {}, works=False),
+    Row("listDevices", "user"),
+    Row("endDevice", "user", path=lambda w: {"device_id": w.nothing}, works=False),
+    Row("endAllDevices", "user", fresh=True),
+    # what is her own
+    Row("listConsents", "volunteer**"),
+    Row("giveConsent", "volunteer**", lambda w, n: {"purpose": "public_name", "text_version": "2026-11"}),
+    Row("withdrawConsent", "volunteer**", path=lambda w: {"purpose": "public_name"}),
+    Row("exportMe", "volunteer**"),
+    # volunteers as persons
+    Row("registerVolunteer", "recorder+ operator+", lambda w, n: {"volunteer": n, "organisation": "street"}),
+    Row("registerVolunteer", "recorder operator", lambda w, n: {"volunteer": n}),
+    Row("readVolunteer", MASKED, path=lambda w: {"volunteer": "V-1"}),
+    Row("searchVolunteers", MASKED.replace("+", "*"), lambda w, n: {"phone": "13800138000"}),
+    Row("recordIdentity", "recorder+ operator+", lambda w, n: {"name": "某人"}, lambda w: {"volunteer": "V-1"}),
+    Row(
+        *("revealIdentity", "reviewer+ operator+ auditor+ owner+"),
+        lambda w, n: {"fields": ["name"], "reason": "核对领奖人"},
+        lambda w: {"volunteer": "V-1"},
+    ),
+    Row("issueCard", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
+    Row("endCard", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
+    Row("askForPin", RENEWERS, path=lambda w: {"volunteer": "V-1"}),
+    Row("listPinRenewals", RENEWERS.replace("+", "*")),
+    Row("confirmPinRenewal", RENEWERS, path=lambda w: {"renewal_id": w.renewals[0]}),
+    Row("declinePinRenewal", RENEWERS, path=lambda w: {"renewal_id": w.renewals[1]}),
+    Row("eraseVolunteer", "owner+", path=lambda w: {"volunteer": "V-4"}),
+    Row("readAccessLog", "auditor owner"),
+    # people
+    Row("listRoles", "owner*"),
+    Row("addUser", "owner+", lambda w, n: {"login": n, "role": "recorder", "organisation": "street"}),
+    Row("addUser", "owner", lambda w, n: {"login": n, "role": "recorder"}),
+    Row("addUser", "owner+", lambda w, n: {"login": n, "role": "volunteer", "volunteer": w.unknown_to_doors}),
+    Row("addUser", "owner", lambda w, n: {"login": n, "role": "merchant", "outlet": "shop"}),
+    Row("giveRole", "owner+", lambda w, n: {"login": w.somebody, "role": "owner", "organisation": "street"}),
+    Row("giveRole", "owner", lambda w, n: {"login": w.somebody, "role": "owner"}),
+    Row("endRole", "owner+", path=lambda w: {"role_id": w.role_of_street}),
+    Row("endRole", "owner", path=lambda w: {"role_id": w.role_of_book}),
+    Row("listTokens", "owner"),
+    Row("makeToken", "owner", lambda w, n: {"name": n, "scopes": ["books:read"]}),
+    Row("revokeToken", "owner", path=lambda w: {"token_id": w.token}),
+    Row("listOrganisations", "recorder* reviewer* operator* auditor* owner*"),
+    Row("addOrganisation", "owner+", lambda w, n: {"code": n, "name": n, "parent": "street"}),
+    Row("addOrganisation", "owner", lambda w, n: {"code": n, "name": n}),
+    # accounts
+    Row("listBooks", "reviewer** operator** auditor** owner** books:read**"),
+    Row("openAccount", "operator books:accounts", lambda w, n: account(n, "asset")),
+    Row("readAccount", READERS, path=lambda w: {"code": w.wallet}),
+    Row("readAccount", BOOK_READERS, path=lambda w: {"code": "cash"}),
+    Row("readBalance", READERS, path=lambda w: {"code": w.wallet}),
+    Row("readBalance", BOOK_READERS, path=lambda w: {"code": "cash"}),
+    Row("listEntries", READERS, path=lambda w: {"code": "5100.street"}),
+    Row("listEntries", BOOK_READERS, path=lambda w: {"code": "cash"}),
+    Row("setAccountStatus", "operator books:accounts", lambda w, n: {"status": "open"}, lambda w: {"code": w.wallet}),
+    # postings: to wallets, hours and rewards by machines only
+    Row("postTransaction", "operator books:post", lambda w, n: transfer(1, "cash", "bank")),
+    Row("postTransaction", "books:post", lambda w, n: w.reward()),
+    Row("postBatch", "operator books:post", lambda w, n: w.batch(transfer(1, "cash", "bank"))),
+    Row("postBatch", "books:post", lambda w, n: w.batch(transfer(1, "cash", "bank"), w.reward())),
+    Row("reverseTransaction", "operator books:post", lambda w, n: {}, lambda w: {"transaction_id": w.payment}),
+    Row("reverseTransaction", "books:post", lambda w, n: {}, lambda w: {"transaction_id": w.reward_posted}),
+    Row("readTransaction", READERS, path=lambda w: {"transaction_id": w.reward_posted}),
+    Row("readTransaction", BOOK_READERS, path=lambda w: {"transaction_id": w.payment}),
+    # postings of two people
+    Row("propose", "operator+", lambda w, n: {"transaction": w.reward()}),
+    Row("propose", "operator", lambda w, n: {"transaction": transfer(1, "5100.street", "2200")}),
+    Row("listProposals", ALL_READERS),
+    Row("readProposal", READERS, path=lambda w: {"draft_id": w.proposals[0]}),
+    Row("approveProposal", "reviewer+", path=lambda w: {"draft_id": w.proposals[0]}),
+    Row("declineProposal", "reviewer+", lambda w, n: {}, lambda w: {"draft_id": w.proposals[1]}),
+    Row("approveProposal", "reviewer", path=lambda w: {"draft_id": w.proposals[2]}),
+    # holds
+    Row("placeHold", "books:post", lambda w, n: {"account": w.wallet, "amount": 1, "expires_in": 600}),
+    Row("readHold", READERS, path=lambda w: {"hold_id": w.holds[0]}),
+    Row("captureHold", "books:post", lambda w, n: {"to": "2300.shop"}, lambda w: {"hold_id": w.holds[0]}),
+    Row("voidHold", "operator+ books:post", path=lambda w: {"hold_id": w.holds[1]}),
+    # periods
+    Row("readClosed", ALL_READERS),
+    Row("closePeriod", "operator books:periods", path=lambda w: {"period": "2020-01"}),
+    Row("reopenPeriod", "operator books:periods", path=lambda w: {"period": "2020-01"}),
+]
+
+
+# --- the callers ------------------------------------------------------------------------------------------------------
+
+PLACES: Final = ("own", "above", "beside", "book", "elsewhere")
+REACHED: Final = {"": {"book"}, "+": {"own", "above", "book"}, "*": {*PLACES} - {"elsewhere"}, "**": {*PLACES}}
+USERS: Final = ("volunteer", "merchant", *sorted(STAFF))
+KINDS: Final = ("nobody", *USERS, *SCOPES, "till")
+
+
+def allowed(who: str) -> set[tuple[str, str]]:
+    """The callers, by kind and place, of whom a row says that they may."""
+    found = set()
+    for word in who.split():
+        kind = word.rstrip("+*")
+        if word == "public":
+            found |= set(itertools.product(KINDS, PLACES))
+        elif word == "user":
+            found |= set(itertools.product(USERS, PLACES))
+        else:
+            assert kind in KINDS, word
+            found |= {(kind, place) for place in REACHED[word.removeprefix(kind)]}
+    return found
+
+
+def account(code: str, account_class: str) -> dict[str, str]:
+    return {"code": code, "name": code, "class": account_class, "unit": "PT"}
+
+
+@dataclass
+class World:
+    """A book with organisations, a volunteer, postings, proposals and holds, and another book."""
+
+    database: AsyncEngine
+    http: httpx.AsyncClient
+    book: Book
+    other: Book
+    addresses: dict[str, tuple[str, str]]
+    callers: dict[tuple[str, str], Caller]
+    wallet: str = ""
+    unknown_to_doors: str = "V-2"
+    somebody: str = ""
+    role_of_street: int = 0
+    role_of_book: int = 0
+    token: int = 0
+    payment: str = ""
+    reward_posted: str = ""
+    proposals: list[str] = field(default_factory=list)
+    holds: list[str] = field(default_factory=list)
+    renewals: list[str] = field(default_factory=list)
+    nothing: str = "00000000-0000-4000-8000-000000000000"
+
+    def reward(self) -> dict[str, Any]:
+        """Points of the organisation for its volunteer."""
+        return transfer(1, "5100.street", self.wallet)
+
+    def batch(self, *bodies: dict[str, Any]) -> dict[str, Any]:
+        return {"mode": "each", "transactions": [body | {"key": secrets.token_hex(8)} for body in bodies]}
+
+    async def everybody(self) -> dict[tuple[str, str], Caller]:
+        """A caller of every kind from every place where there are such."""
+        found = {("nobody", "book"): Caller(self.http, self.book.code, "")}
+        for place, book in (("book", self.book), ("elsewhere", self.other)):
+            number = f"W{secrets.token_hex(4)}"
+            async with self.database.begin() as tx:
+                await volunteers.register(tx, book.book_id, number)
+            found["volunteer", place] = await self._user(book, Grant("volunteer", volunteer_no=number))
+            found["merchant", place] = await self._user(book, Grant("merchant", outlet="shop"))
+            for scope in SCOPES:
+                prefixes = ("*",) if scope == "books:post" else ()
+                found[scope, place] = await a_machine(self.http, self.database, book, [scope], prefixes)
+            found["till", place] = await self._till(book)
+            for role in STAFF:
+                found[role, place] = await self._staff(book, role, None)
+        for place, organisation in (("own", "street"), ("above", "district"), ("beside", "lane")):
+            for role in STAFF:
+                found[role, place] = await self._staff(self.book, role, organisation)
+        return found
+
+    async def _staff(self, book: Book, role: Role, organisation: str | None) -> Caller:
+        return await self._user(book, Grant(role, organisation, until=auth.today() + timedelta(days=1)))
+
+    async def _user(self, book: Book, grant: Grant) -> Caller:
+        return await a_user(self.http, self.database, book, grant)
+
+    async def _till(self, book: Book) -> Caller:
+        day = timedelta(days=1)
+        async with self.database.begin() as tx:
+            _, secret = await tokens.make(
+                tx, book.book_id, "till", outlet="shop", by="room:test", now=auth.now(), lifetime=day
+            )
+        return Caller(self.http, book.code, secret)
+
+    async def furnish(self) -> None:
+        """Puts there what the calls are about."""
+        database, book = self.database, self.book
+        async with database.begin() as tx:
+            await organisations.add(tx, book.book_id, "district", "区")
+            for code in ("street", "lane"):
+                await organisations.add(tx, book.book_id, code, code, "district")
+            her = await volunteers.register(tx, book.book_id, "V-1", "street")
+            await volunteers.register(tx, book.book_id, self.unknown_to_doors, "street")
+            for number_of_hers in ("V-3", "V-4"):
+                await volunteers.register(tx, book.book_id, number_of_hers, "street")
+            for number_of_hers in ("V-1", "V-3", "V-4"):
+                user = await users.create(tx, None)
+                await users.give(
+                    tx, user.user_id, book.book_id, Grant("volunteer", volunteer_no=number_of_hers), "room:test"
+                )
+            for number_of_hers in ("V-3", "V-4"):
+                asked = await renewals.ask(tx, book.book_id, number_of_hers, "room:test", auth.now())
+                self.renewals.append(str(asked.renewal_id))
+            for number in (0, 1):
+                user = await users.create(tx, f"m{number}-{book.code}")
+                grant = Grant("recorder", "street" if number == 0 else None)
+                role = await users.give(tx, user.user_id, book.book_id, grant, "room:test")
+                self.role_of_street, self.role_of_book = (role, 0) if number == 0 else (self.role_of_street, role)
+            self.somebody = f"m0-{book.code}".lower()
+            made, _ = await tokens.make(
+                *(tx, book.book_id, "old"),
+                scopes=["books:read"],
+                by="room:test",
+                now=auth.now(),
+                lifetime=timedelta(days=1),
+            )
+        self.wallet, self.token = her.account("2100"), made.token_id
+        machine = await a_machine(self.http, database, book)
+        for code, account_class in (
+            *(("5100.street", "expense"), ("2200", "liability"), ("2300.shop", "liability")),
+            *(("cash", "asset"), ("bank", "asset")),
+        ):
+            assert (await machine.post("/accounts", account(code, account_class))).status_code == 201
+        self.payment = (await machine.post("/transactions", transfer(5, "cash", "bank"), "k1")).json()["id"]
+        self.reward_posted = (await machine.post("/transactions", self.reward(), "k2")).json()["id"]
+        await machine.post("/transactions", transfer(100, "5100.street", self.wallet), "k3")
+        clerk = await a_user(self.http, database, book, Grant("operator"))
+        for key, body in (
+            *(("p1", self.reward()), ("p2", self.reward())),
+            ("p3", transfer(1, "5100.street", "2200")),
+        ):
+            answer = await clerk.post("/proposals", {"transaction": body}, key)
+            assert answer.status_code == 201, answer.text
+            self.proposals.append(answer.json()["id"])
+        for key in ("h1", "h2"):
+            body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
+            self.holds.append((await machine.post("/holds", body, key)).json()["id"])
+
+    async def send(self, row: Row, caller: Caller) -> httpx.Response:
+        """The answer to one call of a row: always about this book, whoever calls."""
+        method, address = self.addresses[row.operation]
+        address = address.format(book=self.book.code, **row.path(self))
+        headers = {"Idempotency-Key": secrets.token_hex(8)}
+        if caller.token:
+            headers["Authorization"] = f"Bearer {caller.token}"
+        body = row.body(self, f"n{secrets.token_hex(6)}") if row.body is not None else None
+        return await self.http.request(method, address, json=body, headers=headers)
+
+
+def addresses_of(application: Litestar) -> dict[str, tuple[str, str]]:
+    """Every call that the application answers to programs, by its name: method and address."""
+    found = {}
+    for route in application.routes:
+        assert isinstance(route, HTTPRoute)
+        address = route.path
+        for component in route.path_components:
+            if not isinstance(component, str):
+                address = address.replace(component.full, component.name)
+        for method, (handler, _) in route.route_handler_map.items():
+            if method not in ("OPTIONS", "HEAD") and handler.resolve_include_in_schema() and handler.operation_id:
+                assert isinstance(handler.operation_id, str)
+                found[handler.operation_id] = (str(method), address)
+    return found
+
+
+@pytest.fixture(scope="module")
+async def world(application: Litestar, http: httpx.AsyncClient, database: AsyncEngine) -> AsyncIterator[World]:
+    book, other = await new_book(database), await new_book(database)
+    made = World(database, http, book, other, addresses_of(application), {})
+    await made.furnish()
+    made.callers = await made.everybody()
+    yield made
+    assert await integrity.check(database, book.book_id) == []
+    assert await integrity.check(database, other.book_id) == []
+
+
+async def test_every_call_of_the_api_stands_in_the_table(application: Litestar) -> None:
+    assert {row.operation for row in ROWS} == set(addresses_of(application))
+
+
+async def test_every_address_of_the_api_has_a_name_and_a_description(application: Litestar) -> None:
+    described = set(application.openapi_schema.paths or {})
+    addresses = {address for _, address in addresses_of(application).values()}
+    assert addresses == described
+    assert {route.path_format for route in application.routes if route.path.startswith("/api/")} <= described
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row.operation}-{n}" for n, row in enumerate(ROWS)])
+async def test_only_those_may_of_whom_the_table_says_so(world: World, row: Row) -> None:
+    may = allowed(row.who)
+    callers = await world.everybody() if row.fresh else world.callers
+    wrong, worked = [], 0
+    # First those who may not: after those who may it might no longer be there.
+    for kind, place in sorted(callers, key=lambda each: (each in may, each)):
+        answer = await world.send(row, callers[kind, place])
+        refused = answer.status_code in (401, 403)
+        if answer.status_code >= 500 or refused == ((kind, place) in may):
+            wrong.append(f"{kind} ({place}): {answer.status_code} {answer.text[:200]}")
+        if refused and answer.status_code != (401 if kind == "nobody" else 403):
+            wrong.append(f"{kind} ({place}): refused with {answer.status_code}")
+        worked += answer.is_success
+    assert not wrong, "\n".join([f"{row.operation}, of which {row.who!r} is said:", *wrong])
+    assert bool(worked) == row.works
