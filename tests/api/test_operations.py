@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -185,7 +186,7 @@ def test_the_log_has_a_line_for_start_each_request_and_stop_and_nothing_that_peo
         "method": "GET",
         "route": "/api/v1/books/{book}/accounts/{code}/balance",
         "status": answer.status_code,
-        "client": "user",
+        "client": "token",
     }
     written = (tmp_path / "log").read_text()
     assert not [secret for secret in (word, book, password, *KEYS.values()) if secret in written]
@@ -226,6 +227,18 @@ def streams(
             thread.join()
 
 
+@contextmanager
+def clerk(service: Service, client: httpx.Client, book: str, **environment: str) -> Iterator[httpx.Client]:
+    """Somebody who reads this book with an access token, which a session key has signed."""
+    login = f"c{secrets.token_hex(4)}"
+    made = meide("user", "create", login, "--book", book, "--role", "operator", "--json", **environment)
+    body = {"login": login, "password": json.loads(made.stdout)["password"]}
+    session = httpx.post(f"{service.address}/api/v1/sessions", json=body, timeout=60).json()
+    headers = {"Authorization": f"Bearer {session['access_token']}"}
+    with httpx.Client(base_url=client.base_url, headers=headers, timeout=60) as own:
+        yield own
+
+
 def reloaded(service: Service) -> None:
     """Sends SIGHUP and waits until none of the workers is left that were there before."""
     before = service.workers()
@@ -263,15 +276,20 @@ def test_a_reload_replaces_all_workers_and_no_request_is_refused_or_lost(
 def test_a_reload_reads_the_keys_of_the_data_folder_anew(folder: Path) -> None:
     data = {"MEIDE_DATA": str(folder)}
     book, password = book_with_wallets(**data)
-    with serving(folder=folder) as service, signed_in(service, book, password) as client:
+    with (
+        serving(folder=folder) as service,
+        signed_in(service, book, password) as machine,
+        clerk(service, machine, book, **data) as client,
+    ):
         assert meide("key", "add", "session", **data).returncode == 0
         reloaded(service)
         assert client.get("/accounts/5100").status_code == 200  # the older key is still understood
-        with signed_in(service, book, password) as later:
+        with clerk(service, machine, book, **data) as later:
             meide("key", "retire", "session", **data)
             reloaded(service)
             assert client.get("/accounts/5100").status_code == 401
             assert later.get("/accounts/5100").status_code == 200
+            assert machine.get("/accounts/5100").status_code == 200  # whose key nobody has signed
         worker = psutil.Process(min(service.workers())).environ()
         kept = keys.of(settings.read(data))
         assert worker["MEIDE_IDENTITY_KEYS"] == ",".join(kept.identity)
@@ -289,7 +307,8 @@ def test_a_reload_reads_secret_files_anew_and_is_refused_when_they_are_no_good(
     book, password = book_with_wallets(**other)
     with (
         serving(log=tmp_path / "log", **external) as service,
-        signed_in(service, book, password) as client,
+        signed_in(service, book, password) as machine,
+        clerk(service, machine, book, **other) as client,
     ):
         before = service.workers()
         file.write_text("short")

@@ -256,3 +256,19 @@ async def test_what_the_server_said_comes_without_the_statement_and_its_paramete
 def test_an_error_that_is_not_the_databases_violates_nothing() -> None:
     assert connect.violation(ValueError('constraint "keys_pkey"')) == ("", "")
     assert connect.violation(psycopg.OperationalError("the connection is lost")) == ("", "")
+
+
+async def test_connections_that_the_server_has_closed_are_replaced_before_anybody_uses_them(
+    server: Server, service_url: str
+) -> None:
+    engine = connect.to(service_url, connections=3)
+    try:
+        async with engine.connect() as one, engine.connect() as two, engine.connect() as three:
+            pids = [(await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one() for tx in (one, two, three)]
+        server.execute(*(f"SELECT pg_terminate_backend({pid}, 60000)" for pid in pids))
+        for _ in range(3):
+            async with engine.begin() as one, engine.begin() as two, engine.begin() as three:
+                later = [(await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one() for tx in (one, two, three)]
+            assert not set(later) & set(pids)
+    finally:
+        await engine.dispose()
