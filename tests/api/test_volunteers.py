@@ -236,6 +236,20 @@ async def test_an_erased_person_is_found_nowhere_and_the_books_are_whole(
     )  # fmt: skip
 
 
+async def test_data_that_no_key_opens_are_a_fault_that_names_no_one(
+    database: AsyncEngine, service_url: str, staff: Staff
+) -> None:
+    await registered(staff)
+    engine = connect.to(service_url, connections=2)
+    stranger = replace(SETTINGS, identity_keys=("another identity key of more than 32 characters",))
+    transport = httpx.ASGITransport(create_app(stranger, engine), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://meide.test") as http:
+        answer = await replace(staff.recorder, http=http).get("/volunteers/370000000001")
+    await engine.dispose()
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "370000000001" not in answer.text
+
+
 async def test_new_keys_turn_nobody_away_and_lose_nothing(
     application: Litestar, database: AsyncEngine, service_url: str, staff: Staff
 ) -> None:
