@@ -35,6 +35,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "sign_out": ("退出登录", "Sign out"),
     # --- signing in
     "sign_in": ("登录", "Sign in"),
+    "sign_in_name": ("登录名、志愿者编号或卡号", "Login, volunteer number or card number"),
     "sign_in_intro": ("登录以后，可以看您的积分和服务时长。", "Sign in to see your points and your hours of service."),
     "login": ("登录名", "Login"),
     "password": ("密码", "Password"),

@@ -18,7 +18,7 @@ from ledger.books.directory import Book
 
 async def test_old_attempts_and_devices_go_and_young_ones_stay(database: AsyncEngine, book: Book) -> None:
     now = auth.now()
-    old, young = (attempts.digest("key", secrets.token_hex(), "192.0.2.1") for _ in range(2))
+    old, young = (attempts.digest("key", None, secrets.token_hex(), "192.0.2.1") for _ in range(2))
     async with database.begin() as tx:
         await attempts.begin(tx, old, now - timedelta(days=2))
         await attempts.begin(tx, young, now)

@@ -34,6 +34,7 @@ from api.requests import KEY_HEADER
 from ledger.access.rights import SCOPES, Grant
 from ledger.books.directory import Book
 from ledger.database import connect
+from ledger.earning import volunteers
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user
 from tests.conftest import new_book
 
@@ -48,8 +49,18 @@ CHECKS: Final = [
 EXAMPLES: Final = 4
 """Of each call by each caller, of what it takes and of what it does not."""
 
-NAMED: Final = ("transaction_id", "hold_id", "draft_id", "device_id")
+NAMED: Final = ("transaction_id", "hold_id", "draft_id", "device_id", "renewal_id")
 """What addresses name by UUIDs."""
+
+WORDS: Final = {
+    "code": "5100",
+    "period": "2020-01",
+    "role_id": "1",
+    "token_id": "1",
+    "volunteer": "V-1",
+    "purpose": "service",
+}
+"""What addresses name by words and numbers."""
 
 WHO: Final = ("nobody", "staff", "machine", "volunteer")
 
@@ -66,6 +77,8 @@ class Served:
 @pytest.fixture(scope="module")
 async def served(application: Litestar, http: httpx.AsyncClient, database: AsyncEngine) -> AsyncIterator[Served]:
     book = await new_book(database)
+    async with database.begin() as tx:
+        await volunteers.register(tx, book.book_id, "V-1")
     callers = {
         "nobody": Caller(http, book.code, ""),
         "staff": await a_user(http, database, book, Grant("owner"), Grant("operator"), Grant("reviewer")),
@@ -138,6 +151,12 @@ async def test_every_answer_is_one_that_the_document_describes(
     assert not wrong, "\n".join(f"{label}: {what}" for label, what in wrong.items())
 
 
+def an_address(call: APIOperation[Any, Any, Any], caller: Caller) -> str:
+    """The address of a call with something in each of its places."""
+    nothing = dict.fromkeys(NAMED, "00000000-0000-4000-8000-000000000000")
+    return str(call.path.format_map(nothing | WORDS | {"book": caller.book}))
+
+
 async def test_bodies_of_another_type_or_too_large_are_refused_as_described(
     application: Litestar, served: Served
 ) -> None:
@@ -147,10 +166,7 @@ async def test_bodies_of_another_type_or_too_large_are_refused_as_described(
         if "requestBody" not in call.definition.raw:
             continue
         tried_calls += 1
-        path = call.path.format_map(
-            dict.fromkeys(NAMED, "00000000-0000-4000-8000-000000000000")
-            | {"book": caller.book, "code": "5100", "period": "2020-01", "role_id": "1", "token_id": "1"}
-        )
+        path = an_address(call, caller)
         large = b" " * (9 * 2**20 if path.endswith("/batch") else 2**17) + b"{}"
         for content, content_type, status in ((b"{}", "text/plain", 415), (large, "application/json", 413)):
             answer = await caller.http.request(
@@ -164,11 +180,7 @@ async def test_bodies_of_another_type_or_too_large_are_refused_as_described(
 
 async def test_another_method_is_refused_on_every_address(application: Litestar, served: Served) -> None:
     for call in calls_of(application):
-        path = call.path.format_map(
-            dict.fromkeys(NAMED, "00000000-0000-4000-8000-000000000000")
-            | {"book": served.book.code, "code": "5100", "period": "2020-01", "role_id": "1", "token_id": "1"}
-        )
-        answer = await served.callers["staff"].http.request("PUT", path)
+        answer = await served.callers["staff"].http.request("PATCH", an_address(call, served.callers["staff"]))
         assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed"), call.label
 
 
