@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Router
 from litestar.exceptions import HTTPException
 
-from api.pages import account, approvals, doors, frame, people, renewals, staff, volunteer
+from api.pages import account, approvals, doors, frame, people, renewals, staff, volunteer, volunteers
 from api.pages.frame import TEMPLATES, on_unknown_address
 from api.settings import Settings
 from ledger.errors import Fault, Refusal
@@ -30,6 +30,7 @@ def router(settings: Settings) -> Router:
             *approvals.HANDLERS,
             *renewals.HANDLERS,
             *people.HANDLERS,
+            *volunteers.HANDLERS,
             frame.static_file,
         ],
         middleware=[frame.GuardedForms(settings)],

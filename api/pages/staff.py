@@ -19,6 +19,7 @@ from ledger.books import directory
 from ledger.errors import NotAllowed
 
 TILES: Final = (
+    ("volunteers", "/staff/volunteers", Right.READ_PEOPLE, False),
     ("propose", "/staff/propose", Right.PROPOSE, False),
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),
     ("renewals", "/staff/renewals", Right.RENEW_PIN, False),

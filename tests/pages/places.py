@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api import auth, staff
 from api.staff import PointsChange
 from ledger.access import renewals, sessions, tokens, users
+from ledger.access.identities import Identity
 from ledger.access.rights import Grant, Principal
 from ledger.books.directory import Book
 from ledger.earning import volunteers
@@ -45,6 +46,16 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "/staff/propose": (("chief", "/staff/propose"),),
     "/staff/renewals": (("chief", "/staff/renewals"), ("chief", "/staff/renewals?done=renewal_asked")),
+    "/staff/volunteers": (("chief", "/staff/volunteers"), ("auditor", "/staff/volunteers?done=person_erased")),
+    "/staff/volunteers/new": (("chief", "/staff/volunteers/new"),),
+    "/staff/volunteers/{number}": (
+        ("chief", "/staff/volunteers/N0001"),
+        ("chief", "/staff/volunteers/N0002"),
+        ("chief", "/staff/volunteers/N0003"),
+    ),
+    "/staff/volunteers/{number}/identity": (("chief", "/staff/volunteers/N0001/identity"),),
+    "/staff/volunteers/{number}/reveal": (("chief", "/staff/volunteers/N0001/reveal"),),
+    "/staff/volunteers/{number}/erase": (("chief", "/staff/volunteers/N0001/erase"),),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
     "/staff/users/new": (("chief", "/staff/users/new"),),
     "/staff/tokens": (("chief", "/staff/tokens"),),
@@ -69,6 +80,13 @@ FORMS: Final[dict[str, str]] = {
     "/staff/renewals": "chief",
     "/staff/renewals/{renewal_id}/confirm": "chief",
     "/staff/renewals/{renewal_id}/decline": "chief",
+    "/staff/volunteers": "chief",
+    "/staff/volunteers/new": "chief",
+    "/staff/volunteers/{number}/identity": "chief",
+    "/staff/volunteers/{number}/reveal": "chief",
+    "/staff/volunteers/{number}/card": "chief",
+    "/staff/volunteers/{number}/card/end": "chief",
+    "/staff/volunteers/{number}/erase": "chief",
     "/staff/users/new": "chief",
     "/staff/users/roles/{role_id}/end": "chief",
     "/staff/tokens/new": "chief",
@@ -116,6 +134,8 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     async with database.begin() as tx:
         await volunteers.register(tx, book.book_id, "N0002", NORTH)
     await people.a_volunteer(database, book, "N0003", NORTH)
+    await people.who_is(database, book, "N0001", Identity("Example of the Lake", "13800138000", people.GROWN))
+    await people.who_is(database, book, "N0003", Identity("Young Example", None, people.YOUNG))
     await people.a_session(database, resident, "Safari, iPhone")
     me, colleague = await principal(database, chief), await principal(database, clerk)
     now = auth.now()
