@@ -172,3 +172,8 @@ async def accesses(
     """Who recorded, saw or erased personal data, of one volunteer or of all, the newest first. UnknownVolunteer."""
     holder = None if volunteer_no is None else (await volunteers.find(tx, me.book_id, volunteer_no)).holder
     return await log.read_log(tx, keys, me.book_id, holder, limit, after)
+
+
+async def numbers_of(tx: AsyncConnection, me: Principal, holders: Collection[str]) -> dict[str, str]:
+    """The volunteer numbers of those whom the log names by holder; who has been erased is not in it."""
+    return await volunteers.numbers_of(tx, me.book_id, holders)

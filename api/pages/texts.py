@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
 from api.problems import Language
@@ -141,6 +142,53 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "device_ended": ("那台已经退出。", "That device is signed out."),
     "book_changed": ("账本换好了。", "You now see another book."),
+    "own_data": ("我的个人信息", "My personal data"),
+    "export": ("下载我的全部信息", "Download all about me"),
+    "export_about": (
+        "下载的文件里有您的身份证号和每一笔账，请存好，不要发给别人。",
+        "The file holds your identity number and every entry. Keep it safe and send it to nobody.",
+    ),
+    # --- what she agreed to, who looked
+    "consents": ("我同意过什么", "What I agreed to"),
+    "consents_about": (
+        "同意不同意，由您自己定，以后也可以改。以中文为准。",
+        "It is your own choice, and you can change it later. The Chinese text counts.",
+    ),
+    "consent_service": ("登记、记录和证明", "Registration, records and proofs"),
+    "consent_public_name": ("公示榜单写全名", "My full name on public boards"),
+    "consent_share_with_shop": ("兑换时给商家看姓名", "My name at the shop when I redeem"),
+    "consent_minor_guardian": ("监护人的同意", "My guardian's consent"),
+    "consent_holds": ("已经同意。", "Agreed."),
+    "consent_ended": ("已经撤回。", "Withdrawn."),
+    "consent_not": ("还没有同意。", "Not agreed to."),
+    "consent_agree": ("我同意", "I agree"),
+    "consent_withdraw": ("撤回同意", "Withdraw it"),
+    "consent_guardian": (
+        "这要由您的监护人到服务站办。",
+        "Your guardian decides it, at the service station.",
+    ),
+    "consent_given": ("记下了：您同意。", "Your consent is noted."),
+    "consent_withdrawn": (
+        "记下了：您已撤回。要删除个人信息，请找服务站。",
+        "It is withdrawn. To have your data deleted, please ask your service station.",
+    ),
+    "given_by_self": ("您本人", "by yourself"),
+    "given_by_guardian": ("监护人", "by your guardian"),
+    "given_by_staff": ("工作人员代办", "entered by staff"),
+    "looks": ("谁看过我的信息", "Who looked at my data"),
+    "looks_about": (
+        "最近的 20 次在这里，更早的在下载的文件里。觉得不对，请找服务站。",
+        "The last 20 times; earlier ones are in the file that you can download. If something seems wrong, please ask "
+        "your service station.",
+    ),
+    "looks_none": ("还没有人登记或看过您的信息。", "Nobody has recorded or seen your data."),
+    "by_you": ("您本人", "You"),
+    "by_staff": ("工作人员 {who}", "Staff, {who}:"),
+    "access_record": ("登记或更正了：{fields}", "recorded or corrected: {fields}"),
+    "access_masked": ("看了隐去部分的：{fields}", "saw in part: {fields}"),
+    "access_reveal": ("看了完整的：{fields}", "saw in full: {fields}"),
+    "access_erase": ("注销了全部个人信息", "erased all personal data"),
+    "access_why": ("理由：{reason}", "Reason: {reason}"),
     # --- a new password
     "password_page": ("换密码", "Change password or PIN"),
     "password_why": (
@@ -391,6 +439,19 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "revealed_logged": (
         "您这次查看和理由已经记下，本人可以查到。只显示这一次，请不要抄给别人。",
         "That you looked, and why, has been logged, and she can read it. It is shown once; please do not pass it on.",
+    ),
+    # --- who saw whose data
+    "tile_access_log": ("查看记录", "Who saw whose data"),
+    "tile_access_log_about": ("谁看了谁的个人信息，为什么", "Who looked at personal data, and why"),
+    "access_log": ("查看记录", "Who saw whose data"),
+    "access_find": ("只看这一位", "Show this volunteer only"),
+    "access_only": ("只有志愿者 {number} 的。", "Of volunteer {number} only."),
+    "access_all": ("看全部", "Show all"),
+    "access_none": ("没有记录。", "Nothing has been logged."),
+    "access_nobody": ("已注销的人", "Somebody who has been erased"),
+    "access_why_lost": (
+        "理由随个人信息一起销毁了。",
+        "The reason was destroyed with the personal data.",
     ),
     # --- erasing
     "erase": ("注销这位志愿者", "Erase this volunteer"),
@@ -730,6 +791,14 @@ def role(language: Language, name: str, organisation: str | None = None, until: 
     if organisation is not None:
         said = t(language, "role_of", role=said, organisation=organisation)
     return said if until is None else t(language, "role_until", role=said, day=until)
+
+
+def access(language: Language, action: str, fields: Sequence[str]) -> str:
+    """A line of the access log in words: what was done with which data."""
+    called = ("、", ", ")[language == "en"].join(
+        _in(language, FIELDS["person_name" if field == "name" else field]).lower() for field in fields
+    )
+    return t(language, f"access_{action}", fields=called)
 
 
 def label(language: Language, kept: str) -> str:

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.access import ciphers, log
+from api.pages import access_log
+from ledger.access import ciphers, consents, log
 from ledger.access.identities import Identity
 from ledger.access.log import Access
 from ledger.access.rights import Grant
@@ -347,3 +348,151 @@ async def test_only_an_owner_erases(enters: Enters, database: AsyncEngine, distr
     form = {"_csrf_token": token, "number": "N0001"}
     assert (await client.post(f"{HERS}/erase", data=form)).status_code == 403
     assert (await client.get(HERS)).status_code == 200
+
+
+# --- who saw whose data -----------------------------------------------------------------------------------------------
+
+
+async def test_the_log_says_in_words_who_saw_whose_data_and_of_one_volunteer_alone(
+    enters: Enters, database: AsyncEngine, district: District
+) -> None:
+    await people.who_is(database, district.book, "S0001", Identity("尹示例", None, YOUNG))
+    person = await people.somebody(database, district.book, Grant("reviewer"))
+    await send(await enters(person), f"{HERS}/reveal", f"{HERS}/reveal", phone="yes", reason=ODD)
+    owner = await staff(enters, database, district.book, Grant("owner"))
+    page = (await owner.get(LOG)).text
+    assert ODD not in page
+    assert f"{person.login} 看了完整的：手机号 志愿者 N0001 理由：{ODD}" in words_of(page)
+    assert "志愿者 S0001 未成年人" in words_of(page)
+    answer = await send(owner, LOG, LOG, volunteer="Ｎ０００１")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{LOG}?volunteer=N0001")
+    only = (await owner.get(answer.headers["location"])).text
+    assert "志愿者 N0001" in only
+    assert "S0001" not in only
+    await send(owner, f"{HERS}/erase", f"{HERS}/erase", number="N0001")
+    page = words_of((await owner.get(LOG)).text)
+    assert "注销了全部个人信息 已注销的人" in page
+    assert "理由随个人信息一起销毁了" in page
+    assert "N0001" not in page
+
+
+async def test_the_log_goes_on_page_by_page(
+    enters: Enters, database: AsyncEngine, district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_log, "MOST", 2)
+    for _ in range(2):
+        await people.who_is(database, district.book, "N0001", Identity(NAME, PHONE, GROWN))
+    owner = await staff(enters, database, district.book, Grant("owner"))
+    first = (await owner.get(f"{LOG}?volunteer=N0001")).text
+    [more] = re.findall(rf'href="({LOG}\?volunteer=N0001&amp;after=[0-9a-f-]+)"', first)
+    second = (await owner.get(more.replace("&amp;", "&"))).text
+    assert (first.count("登记或更正了"), second.count("登记或更正了")) == (2, 1)
+    assert (await owner.get(f"{LOG}?after={ODD}")).text.count("登记或更正了") == 2
+
+
+async def test_what_is_no_volunteers_number_gets_into_no_address(
+    enters: Enters, database: AsyncEngine, district: District
+) -> None:
+    owner = await staff(enters, database, district.book, Grant("owner"))
+    for typed, said in (("", "请填写“志愿者编号”"), (PHONE, "没有这位志愿者"), (ODD, "没有这位志愿者")):
+        answer = await send(owner, LOG, LOG, volunteer=typed)
+        assert answer.status_code in (400, 404)
+        assert said in answer.text
+        assert is_secret(answer, PHONE, ODD)
+
+
+async def test_the_log_is_not_for_the_owner_of_one_organisation(
+    enters: Enters, database: AsyncEngine, district: District
+) -> None:
+    client = await staff(enters, database, district.book, Grant("owner", NORTH))
+    assert LOG not in (await client.get("/staff")).text
+    assert (await client.get(LOG)).status_code == 403
+    token = token_of((await client.get(HERE)).text)
+    assert (await client.post(LOG, data={"_csrf_token": token, "volunteer": "N0001"})).status_code == 403
+
+
+# --- what she sees of herself -----------------------------------------------------------------------------------------
+
+CONSENTS, LOOKS, EXPORT = "/account/consents", "/account/looks", "/account/export"
+
+
+async def test_she_reads_the_text_agrees_and_withdraws(enters: Enters, district: District) -> None:
+    hers = await enters(district.northern)
+    account = (await hers.get("/account")).text
+    for address in (CONSENTS, LOOKS, EXPORT):
+        assert f'href="{address}"' in account
+    page = (await hers.get(CONSENTS)).text
+    assert "我同意在公示榜单上公开我的全名" in page
+    assert "监护人" not in page
+    assert page.count("还没有同意") == 3
+    form = {"purpose": "public_name", "text_version": "2026-11"}
+    for _ in range(2):  # agreeing twice is agreeing once
+        answer = await send(hers, CONSENTS, CONSENTS, **form)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{CONSENTS}?done=consent_given")
+    page = (await hers.get(answer.headers["location"])).text
+    assert "记下了：您同意" in page
+    assert words_of(page).count("已经同意。 您本人，") == 1
+    answer = await send(hers, CONSENTS, f"{CONSENTS}/withdraw", purpose="public_name")
+    assert answer.headers["location"] == f"{CONSENTS}?done=consent_withdrawn"
+    page = (await hers.get(answer.headers["location"])).text
+    assert "已经撤回" in page
+    assert "已经同意" not in page
+    assert (await send(hers, CONSENTS, CONSENTS, **form)).status_code == 303, "she may agree anew"
+
+
+async def test_a_guardians_consent_is_shown_and_is_not_hers_to_give(
+    enters: Enters, database: AsyncEngine, district: District
+) -> None:
+    hers = await enters(district.northern)
+    refused = await send(hers, CONSENTS, CONSENTS, purpose="minor_guardian", text_version="2026-11")
+    assert refused.status_code == 400
+    assert district.northern.volunteer is not None
+    async with database.begin() as tx:
+        now = people.auth.now()
+        holder = district.northern.volunteer.holder
+        await consents.give(tx, district.book.book_id, holder, "minor_guardian", "2026-11", "guardian", now)
+    page = (await hers.get(CONSENTS)).text
+    assert "已经同意。 监护人，" in words_of(page)
+    assert "由您的监护人到服务站办" in page
+    assert 'value="minor_guardian"' not in page
+    for odd in ({"purpose": ODD, "text_version": "2026-11"}, {"purpose": "service", "text_version": ODD}, {}):
+        answer = await send(hers, CONSENTS, CONSENTS, **odd)
+        assert answer.status_code == 400
+        assert ODD not in answer.text
+
+
+async def test_she_reads_in_words_who_looked_and_why(enters: Enters, database: AsyncEngine, district: District) -> None:
+    hers = await enters(district.northern)
+    person = await people.somebody(database, district.book, Grant("reviewer"))
+    await send(await enters(person), f"{HERS}/reveal", f"{HERS}/reveal", name="yes", phone="yes", reason=ODD)
+    await hers.get(EXPORT)
+    page = (await hers.get(LOOKS)).text
+    assert ODD not in page
+    words = words_of(page)
+    assert f"工作人员 {person.login} 看了完整的：姓名、手机号 理由：{ODD}" in words
+    assert "您本人 看了完整的：姓名、手机号、身份证号、出生日期" in words
+    other = await enters(district.southern)
+    assert "还没有人登记或看过您的信息" in (await other.get(LOOKS)).text
+
+
+async def test_she_takes_everything_with_her_as_a_file(
+    enters: Enters, database: AsyncEngine, district: District
+) -> None:
+    hers = await enters(district.northern)
+    answer = await hers.get(EXPORT)
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == 'attachment; filename="meide-ledger.json"'
+    assert answer.headers["content-type"].startswith("application/json")
+    assert answer.headers["cache-control"] == "no-store"
+    told = answer.json()
+    assert told["person"] == {"name": NAME, "phone": PHONE, "id_number": GROWN, "born": "1950-06-15"}
+    assert told["volunteer"] == "N0001"
+    assert len(told["accounts"]) == 4
+    assert [each.action for each in await log_of(database, district.book, "N0001")] == ["reveal", "record"]
+
+
+async def test_who_is_no_volunteer_has_no_such_pages(enters: Enters, database: AsyncEngine, book: Book) -> None:
+    client = await staff(enters, database, book, Grant("owner"))
+    assert CONSENTS not in (await client.get("/account")).text
+    for path in (CONSENTS, LOOKS, EXPORT):
+        assert (await client.get(path)).status_code == 403, path
