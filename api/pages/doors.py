@@ -24,10 +24,12 @@ from ledger.errors import ChangeNeeded, NotAllowed, SessionEnded, TooManyAttempt
 COOKIE: Final = frame.SESSION_COOKIE
 CHANGE: Final = "/account/password"
 
-IN_ENGLISH: Final = re.compile(r"(/[0-9a-z-]{1,40}){0,4}/?", re.ASCII)
+IN_ENGLISH: Final = re.compile(r"(/[0-9A-Za-z-]{1,40}){0,4}/?", re.ASCII)
 """What may follow /en: something that can only be an address of this service."""
 
-OWN_ADDRESS: Final = re.compile(r"/((passbook|account|staff)(/[0-9a-z-]{1,40}){0,3}(\?[0-9a-z=&]{0,200})?)?", re.ASCII)
+OWN_ADDRESS: Final = re.compile(
+    r"/((passbook|account|staff)(/[0-9A-Za-z-]{1,40}){0,3}(\?[0-9A-Za-z=&_-]{0,200})?)?", re.ASCII
+)
 """Where a sign-in may lead: pages of ours, and nothing else that somebody could write into a link."""
 
 

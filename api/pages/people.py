@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth, bodies, problems, staff
+from api import auth, bodies, problems, staff, volunteers
 from api.pages import doors, frame, texts
 from api.requests import StrictRequest
 from api.settings import Settings
@@ -141,15 +141,14 @@ async def _user_form(
     request: StrictRequest, database: AsyncEngine, me: Principal, form: dict[str, str], refusal: Refusal | None = None
 ) -> Template:
     async with database.connect() as tx:
-        known = await organisations.organisations_of(tx, me.book_id)
-    held = rights.reach(me, Right.MANAGE_USERS, auth.today())
+        known = await volunteers.organisations_in_reach(tx, me, Right.MANAGE_USERS)
     return frame.page(
         request,
         "user.html",
         status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
         path=f"{USERS}/new",
         roles=rights.ROLES,
-        organisations=[each for each in known if held.includes(each.line)],
+        organisations=known,
         form={name: form.get(name, "") for name in USER_FIELDS},
         wrong=None if refusal is None else frame.told(request, refusal),
     )

@@ -19,11 +19,13 @@ from ledger.books import directory
 from ledger.errors import NotAllowed
 
 TILES: Final = (
+    ("volunteers", "/staff/volunteers", Right.READ_PEOPLE, False),
     ("propose", "/staff/propose", Right.PROPOSE, False),
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),
     ("renewals", "/staff/renewals", Right.RENEW_PIN, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),
+    ("access_log", "/staff/access-log", Right.READ_ACCESS_LOG, True),
 )
 """What can be done: its name in texts, its address, the right it takes, and whether for the whole book."""
 

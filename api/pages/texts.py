@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
 from api.problems import Language
@@ -142,6 +143,53 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "device_ended": ("那台已经退出。", "That device is signed out."),
     "book_changed": ("账本换好了。", "You now see another book."),
+    "own_data": ("我的个人信息", "My personal data"),
+    "export": ("下载我的全部信息", "Download all about me"),
+    "export_about": (
+        "下载的文件里有您的身份证号和每一笔账，请存好，不要发给别人。",
+        "The file holds your identity number and every entry. Keep it safe and send it to nobody.",
+    ),
+    # --- what she agreed to, who looked
+    "consents": ("我同意过什么", "What I agreed to"),
+    "consents_about": (
+        "同意不同意，由您自己定，以后也可以改。以中文为准。",
+        "It is your own choice, and you can change it later. The Chinese text counts.",
+    ),
+    "consent_service": ("登记、记录和证明", "Registration, records and proofs"),
+    "consent_public_name": ("公示榜单写全名", "My full name on public boards"),
+    "consent_share_with_shop": ("兑换时给商家看姓名", "My name at the shop when I redeem"),
+    "consent_minor_guardian": ("监护人的同意", "My guardian's consent"),
+    "consent_holds": ("已经同意。", "Agreed."),
+    "consent_ended": ("已经撤回。", "Withdrawn."),
+    "consent_not": ("还没有同意。", "Not agreed to."),
+    "consent_agree": ("我同意", "I agree"),
+    "consent_withdraw": ("撤回同意", "Withdraw it"),
+    "consent_guardian": (
+        "这要由您的监护人到服务站办。",
+        "Your guardian decides it, at the service station.",
+    ),
+    "consent_given": ("记下了：您同意。", "Your consent is noted."),
+    "consent_withdrawn": (
+        "记下了：您已撤回。要删除个人信息，请找服务站。",
+        "It is withdrawn. To have your data deleted, please ask your service station.",
+    ),
+    "given_by_self": ("您本人", "by yourself"),
+    "given_by_guardian": ("监护人", "by your guardian"),
+    "given_by_staff": ("工作人员代办", "entered by staff"),
+    "looks": ("谁看过我的信息", "Who looked at my data"),
+    "looks_about": (
+        "最近的 20 次在这里，更早的在下载的文件里。觉得不对，请找服务站。",
+        "The last 20 times; earlier ones are in the file that you can download. If something seems wrong, please ask "
+        "your service station.",
+    ),
+    "looks_none": ("还没有人登记或看过您的信息。", "Nobody has recorded or seen your data."),
+    "by_you": ("您本人", "You"),
+    "by_staff": ("工作人员 {who}", "Staff, {who}:"),
+    "access_record": ("登记或更正了：{fields}", "recorded or corrected: {fields}"),
+    "access_masked": ("看了隐去部分的：{fields}", "saw in part: {fields}"),
+    "access_reveal": ("看了完整的：{fields}", "saw in full: {fields}"),
+    "access_erase": ("注销了全部个人信息", "erased all personal data"),
+    "access_why": ("理由：{reason}", "Reason: {reason}"),
     # --- a new password
     "password_page": ("换密码", "Change password or PIN"),
     "password_why": (
@@ -294,6 +342,145 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "“Never tell your PIN to anybody. We will not ask for it either.”",
     ),
     "go_renewals": ("好了，回到列表", "Done, back to the list"),
+    # --- volunteers as persons
+    "tile_volunteers": ("志愿者", "Volunteers"),
+    "tile_volunteers_about": ("查一位，登记新的，办卡", "Find one, register a new one, issue a card"),
+    "volunteers": ("志愿者", "Volunteers"),
+    "look_up": ("查找", "Find"),
+    "look_up_who": ("志愿者编号、手机号或身份证号", "Volunteer number, phone or identity number"),
+    "look_up_about": (
+        "要写全。查完不留下您写的内容。",
+        "It must be complete. What you type is not kept.",
+    ),
+    "look_up_none": (
+        "没有找到，或者不归您的组织管。请核对号码。",
+        "Nobody was found, or she belongs to another organisation. Please check the number.",
+    ),
+    "open_person": ("打开", "Open"),
+    "go_person": ("回到这位志愿者", "Back to this volunteer"),
+    "person_of": ("志愿者 {number}", "Volunteer {number}"),
+    "person_name": ("姓名", "Full name"),
+    "phone": ("手机号", "Mobile phone"),
+    "id_number": ("身份证号", "Identity number"),
+    "born": ("出生日期", "Day of birth"),
+    "organisation": ("组织", "Organisation"),
+    "organisation_none": ("不归哪个组织", "None: the book itself"),
+    "not_recorded": ("没有登记", "not recorded"),
+    "person_unknown": ("还没有登记她是谁。", "Nothing is recorded of who she is."),
+    "minor": ("未成年人", "minor"),
+    "minor_about": (
+        "未成年人只显示姓；您这次查看已经记下。",
+        "Of a minor only the first character of the name is shown, and that you looked is logged.",
+    ),
+    "person_registered": ("登记好了。", "She is registered."),
+    "person_erased": ("已经注销，个人信息都已销毁。", "She is erased: her personal data are destroyed."),
+    "person_pin": ("忘记密码", "A forgotten PIN"),
+    "person_pin_about": (
+        "请先看她的身份证件。申请后，由另一位同事确认。",
+        "Look at her identity card first. A colleague has to confirm it.",
+    ),
+    "card": ("志愿者卡", "Card"),
+    "card_about": (
+        "没有手机的人用卡上的号码登录。办新卡，旧卡马上作废。",
+        "People without a phone sign in with the digits of a card. A new card ends the old one at once.",
+    ),
+    "card_issue": ("办新卡", "Issue a new card"),
+    "card_end": ("卡丢了，作废", "The card is lost: end it"),
+    "card_ended": ("卡已作废。", "The card is ended."),
+    "card_none": ("她没有可用的卡，不用作废。", "She has no card that could be ended."),
+    "new_card": ("新卡", "The new card"),
+    "new_card_of": ("志愿者 {number} 的新卡号：", "Digits of the new card of volunteer {number}:"),
+    "new_card_say": (
+        "请写在卡上，当面交给本人。登录还要密码，密码不要写在卡上。",
+        "Write them on the card and hand it over in person. She also needs her PIN, which does not belong on the card.",
+    ),
+    # --- registering, recording who somebody is
+    "new_person": ("登记新志愿者", "Register a volunteer"),
+    "new_number_about": (
+        "以后她用这个编号登录。不要用手机号、身份证号。",
+        "She signs in with it. Do not use a phone or identity number.",
+    ),
+    "new_identity_about": (
+        "下面的也可以以后再登记。请对着她的身份证件写。",
+        "What follows may also be recorded later. Please take it from her identity card.",
+    ),
+    "id_number_about": ("18 位。", "18 digits."),
+    "born_about": (
+        "写成 2012-05-01。有身份证号的不用填。",
+        "Written as 2012-05-01; not needed where there is an identity number.",
+    ),
+    "new_sign_in": ("她可以登录", "She may sign in"),
+    "new_person_do": ("登记", "Register"),
+    "new_volunteer": ("登记好了，这是第一个密码", "Registered: the first PIN"),
+    "identity_record": ("登记她是谁", "Record who she is"),
+    "identity_correct": ("更正个人信息", "Correct who she is"),
+    "identity_of": ("志愿者 {number} 是谁", "Who volunteer {number} is"),
+    "identity_about": (
+        "请把每一项都写上：没有写的，就不再登记。请对着她的身份证件写。",
+        "Fill in everything that is to be recorded: what is left empty is not recorded any more. Please take it from "
+        "her identity card.",
+    ),
+    "identity_do": ("登记", "Record it"),
+    "identity_recorded": ("登记好了。", "It is recorded."),
+    # --- in full
+    "reveal": ("看完整的信息", "See in full"),
+    "reveal_of": ("看志愿者 {number} 的完整信息", "Volunteer {number} in full"),
+    "reveal_about": (
+        "只看办事要用的。谁看了什么、为什么，都会记下，本人可以查到。",
+        "See only what you need. Who saw what, and why, is logged, and she can read it.",
+    ),
+    "reveal_what": ("要看什么", "What you need to see"),
+    "reveal_reason": ("为什么要看", "Why you need to see it"),
+    "reveal_reason_about": (
+        "4 到 200 个字，比如：核对领奖人。",
+        "4 to 200 characters, e.g. checking who gets the award.",
+    ),
+    "reveal_do": ("看", "Show it"),
+    "revealed_of": ("志愿者 {number}", "Volunteer {number}"),
+    "revealed_logged": (
+        "您这次查看和理由已经记下，本人可以查到。只显示这一次，请不要抄给别人。",
+        "That you looked, and why, has been logged, and she can read it. It is shown once; please do not pass it on.",
+    ),
+    # --- who saw whose data
+    "tile_access_log": ("查看记录", "Who saw whose data"),
+    "tile_access_log_about": ("谁看了谁的个人信息，为什么", "Who looked at personal data, and why"),
+    "access_log": ("查看记录", "Who saw whose data"),
+    "access_find": ("只看这一位", "Show this volunteer only"),
+    "access_only": ("只有志愿者 {number} 的。", "Of volunteer {number} only."),
+    "access_all": ("看全部", "Show all"),
+    "access_none": ("没有记录。", "Nothing has been logged."),
+    "access_nobody": ("已注销的人", "Somebody who has been erased"),
+    "access_why_lost": (
+        "理由随个人信息一起销毁了。",
+        "The reason was destroyed with the personal data.",
+    ),
+    # --- erasing
+    "erase": ("注销这位志愿者", "Erase this volunteer"),
+    "erase_of": ("注销志愿者 {number}", "Erase volunteer {number}"),
+    "erase_final": ("注销以后不能恢复。", "This cannot be undone."),
+    "erase_gone": ("会销毁的", "What is destroyed"),
+    "erase_gone_1": (
+        "姓名、手机号、身份证号、出生日期",
+        "Her name, phone, identity number and day of birth",
+    ),
+    "erase_gone_2": ("志愿者编号、密码和卡：她马上不能登录", "Her number, PIN and card: she cannot sign in any more"),
+    "erase_gone_3": (
+        "编号和账户的联系：她的积分没有人能再用",
+        "The link from her number to her accounts: nobody can spend her points any more",
+    ),
+    "erase_stays": ("会留下的", "What stays"),
+    "erase_stays_1": (
+        "账本里的每一笔账，但看不出是谁的",
+        "Every entry in the books, but nobody can tell whose they were",
+    ),
+    "erase_stays_2": (
+        "同意书的记录和查看记录，但看不出是谁的，理由也读不到了",
+        "What was agreed to and who looked, without her; the reasons can no longer be read",
+    ),
+    "erase_stays_3": ("备份里的，到备份销毁为止", "What backups hold, until they are destroyed themselves"),
+    "erase_type": ("要注销，请写她的志愿者编号", "To erase her, type her volunteer number"),
+    "erase_do": ("注销，不能恢复", "Erase for ever"),
+    "erase_not": ("不注销", "Do not erase"),
     # --- users and roles
     "users": ("用户和角色", "Users and roles"),
     "users_find": ("找登录名", "Find a login"),
@@ -453,6 +640,31 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "{field}: beginnings of account codes, please, with spaces between them.",
     ),
     "only_for_books:post": ("不记账的令牌不用填“{field}”。请清空再试。", "{field} is only for tokens that post."),
+    "not_a_phone": (
+        "“{field}”请写 11 位手机号。请核对每一位。",
+        "{field}: a mobile phone number of 11 digits, please. Please check each of them.",
+    ),
+    "not_an_id_number": (
+        "“{field}”请写 18 位身份证号。请核对每一位。",
+        "{field}: 18 digits, please. Please check each of them.",
+    ),
+    "differs_from_id_number": (
+        "“{field}”和身份证号里的不一样。请核对。",
+        "{field}: the identity number says another day. Please check both.",
+    ),
+    "in_the_future": ("“{field}”不能晚于今天。请核对。", "{field}: not after today, please."),
+    "not_a_reason": (
+        "“{field}”请写一行，4 到 200 个字。",
+        "{field}: one line of 4 to 200 characters, please.",
+    ),
+    "not_a_volunteer_number": (
+        "“{field}”只能用字母、数字和 -，最多 32 个。请核对。",
+        "{field}: letters, digits and - only, at most 32, please.",
+    ),
+    "not_her_number": (
+        "写的编号不对，没有注销。请看清楚再写。",
+        "That is not her number, so nothing was erased. Please look again.",
+    ),
     "page_too_old": (
         "网页打开得太久，还没有提出。请再按一次。",
         "The page was open for too long, so nothing was proposed. Please press the button again.",
@@ -463,6 +675,13 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
 
 FIELDS: Final[dict[str, tuple[str, str]]] = {
     "volunteer": ("志愿者编号", "Volunteer number"),
+    "number": ("志愿者编号", "Volunteer number"),
+    "who": ("志愿者编号、手机号或身份证号", "Volunteer number, phone or identity number"),
+    "person_name": ("姓名", "Full name"),
+    "phone": ("手机号", "Mobile phone"),
+    "id_number": ("身份证号", "Identity number"),
+    "born": ("出生日期", "Day of birth"),
+    "fields": ("要看什么", "What you need to see"),
     "amount": ("多少分", "How many points"),
     "lines[0].amount": ("多少分", "How many points"),
     "direction": ("加分还是扣分", "Add or take off"),
@@ -471,6 +690,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "role": ("角色", "Role"),
     "login": ("登录名", "Login"),
     "organisation": ("组织编号", "Code of the organisation"),
+    "her_organisation": ("组织", "Organisation"),
     "outlet": ("网点编号", "Code of the outlet"),
     "until": ("到哪一天为止", "Last day"),
     "name": ("名称", "Name"),
@@ -572,6 +792,14 @@ def role(language: Language, name: str, organisation: str | None = None, until: 
     if organisation is not None:
         said = t(language, "role_of", role=said, organisation=organisation)
     return said if until is None else t(language, "role_until", role=said, day=until)
+
+
+def access(language: Language, action: str, fields: Sequence[str]) -> str:
+    """A line of the access log in words: what was done with which data."""
+    called = ("、", ", ")[language == "en"].join(
+        _in(language, FIELDS["person_name" if field == "name" else field]).lower() for field in fields
+    )
+    return t(language, f"access_{action}", fields=called)
 
 
 def label(language: Language, kept: str) -> str:

@@ -15,16 +15,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, staff, views
+from api import auth, staff, views, volunteers
 from api.bodies import Body, Limit, day
 from api.calls import Nothing
-from ledger.access import cards, log, persons, renewals, sessions, users
+from ledger.access import renewals
 from ledger.access.ciphers import Keys
 from ledger.access.identities import Field, Identity, Masked
 from ledger.access.renewals import Renewal
-from ledger.access.rights import Grant, Principal, Right
-from ledger.earning import volunteers
-from ledger.earning.volunteers import Volunteer
+from ledger.access.rights import Principal, Right
+from ledger.earning.volunteers import OWN_ACCOUNTS, Volunteer
 from ledger.errors import InvalidField
 
 REGISTER = {"right": Right.REGISTER, "scoped": True}
@@ -178,16 +177,11 @@ async def register(
     data: JSONBody[NewVolunteer],
 ) -> NewVolunteerView:
     """Registers a volunteer number with its accounts; who she is and her sign-in may come along or later."""
-    pin = None
+    identity = _identity(data.identity) if data.identity is not None else None
     async with database.begin() as tx:
-        auth.within(me, Right.REGISTER, await auth.line_of(tx, me, data.organisation))
-        her = await volunteers.register(tx, me.book_id, data.volunteer, data.organisation)
-        if data.identity is not None:
-            await _record(tx, keys, me, her, data.identity)
-        if data.sign_in:
-            pin = users.new_pin()
-            made = await users.create(tx, None, pin=pin, seen=True)
-            await users.give(tx, made.user_id, me.book_id, Grant("volunteer", volunteer_no=her.volunteer_no), me.name)
+        her, pin = await volunteers.register(
+            tx, keys, me, data.volunteer, data.organisation, identity, sign_in=data.sign_in
+        )
         shown = await _shown(tx, keys, me, [her])
     only = shown[0]
     return NewVolunteerView(only.volunteer, only.organisation, only.accounts, only.person, pin=pin)
@@ -208,7 +202,7 @@ async def read_volunteer(
 ) -> VolunteerView:
     """A volunteer as staff see her. That a minor was shown is logged."""
     async with database.begin() as tx:
-        her = await _within(tx, me, Right.READ_PEOPLE, volunteer)
+        her = await volunteers.within(tx, me, Right.READ_PEOPLE, volunteer)
         return (await _shown(tx, keys, me, [her]))[0]
 
 
@@ -231,12 +225,10 @@ async def search(
         raise InvalidField("phone", "either_this_or_id_number")
     async with database.begin() as tx:
         if data.phone is not None:
-            found = await persons.find_by_phone(tx, keys, me.book_id, data.phone)
+            hers = await volunteers.with_phone(tx, keys, me, data.phone)
         else:
-            found = await persons.find_by_id_number(tx, keys, me.book_id, data.id_number or "")
-        hers = [await volunteers.find(tx, me.book_id, number) for number in found]
-        mine = [her for her in hers if await auth.reaches_volunteer(tx, me, Right.READ_PEOPLE, her)]
-        return Volunteers(await _shown(tx, keys, me, mine), None)
+            hers = await volunteers.with_id_number(tx, keys, me, data.id_number or "")
+        return Volunteers(await _shown(tx, keys, me, hers), None)
 
 
 @put(
@@ -255,8 +247,7 @@ async def record_identity(
 ) -> VolunteerView:
     """Records who a volunteer is, or corrects it: all fields at once."""
     async with database.begin() as tx:
-        her = await _within(tx, me, Right.REGISTER, volunteer)
-        await _record(tx, keys, me, her, data)
+        her = await volunteers.record(tx, keys, me, volunteer, _identity(data))
         return (await _shown(tx, keys, me, [her]))[0]
 
 
@@ -277,8 +268,7 @@ async def reveal(
 ) -> RevealedView:
     """Shows fields of a volunteer in full. Who asked, for what and why stands in the access log, which she can read."""
     async with database.begin() as tx:
-        await _within(tx, me, Right.REVEAL, volunteer)
-        shown = await persons.reveal(tx, keys, me.book_id, volunteer, data.fields, me.name, data.reason, auth.now())
+        shown = await volunteers.reveal(tx, keys, me, volunteer, data.fields, data.reason)
     return RevealedView(shown.name, shown.phone, shown.id_number, shown.born)
 
 
@@ -298,8 +288,7 @@ async def issue_card(
 ) -> CardView:
     """Issues a card; the one of before ends. No body needed."""
     async with database.begin() as tx:
-        await _within(tx, me, Right.REGISTER, volunteer)
-        return CardView(await cards.issue(tx, keys, me.book_id, volunteer, auth.now()))
+        return CardView(await volunteers.issue_card(tx, keys, me, volunteer))
 
 
 @delete(
@@ -314,8 +303,7 @@ async def end_card(
 ) -> None:
     """Ends a card that was lost."""
     async with database.begin() as tx:
-        await _within(tx, me, Right.REGISTER, volunteer)
-        await cards.end(tx, me.book_id, volunteer, auth.now())
+        await volunteers.end_card(tx, me, volunteer)
 
 
 @delete(
@@ -333,34 +321,20 @@ async def erase(
     It cannot be undone.
     """
     async with database.begin() as tx:
-        her = await _within(tx, me, Right.ERASE, volunteer)
-        for user in await users.forget_volunteer(tx, me.book_id, volunteer):
-            await sessions.forget(tx, user, me.book_id)
-            await users.forget(tx, user)
-        await persons.erase(tx, me.book_id, volunteer, her.holder, me.name, auth.now())
-        await volunteers.forget(tx, me.book_id, volunteer)
+        await volunteers.erase(tx, me, volunteer)
 
 
-async def _within(tx: AsyncConnection, me: Principal, right: Right, volunteer: str) -> Volunteer:
-    """The volunteer, if the right reaches her. Whether there is one is told only to whom all of them are."""
-    her = await volunteers.find(tx, me.book_id, volunteer)
-    auth.within(me, right, await auth.line_of(tx, me, her.organisation))
-    return her
-
-
-async def _record(tx: AsyncConnection, keys: Keys, me: Principal, her: Volunteer, data: IdentityBody) -> None:
-    born = day(data.born, "born") if data.born is not None else None
-    identity = Identity(data.name, data.phone, data.id_number, born)
-    await persons.record(tx, keys, me.book_id, her.volunteer_no, her.holder, identity, me.name, auth.now())
+def _identity(data: IdentityBody) -> Identity:
+    return Identity(data.name, data.phone, data.id_number, day(data.born, "born") if data.born is not None else None)
 
 
 async def _shown(tx: AsyncConnection, keys: Keys, me: Principal, hers: list[Volunteer]) -> list[VolunteerView]:
-    masked = await persons.masked(tx, keys, me.book_id, [her.volunteer_no for her in hers], me.name, auth.now())
+    masked = await volunteers.masked(tx, keys, me, hers)
     return [
         VolunteerView(
             her.volunteer_no,
             her.organisation,
-            [her.account(code) for code in volunteers.OWN_ACCOUNTS],
+            [her.account(code) for code in OWN_ACCOUNTS],
             _person(masked.get(her.volunteer_no)),
         )
         for her in hers
@@ -473,8 +447,7 @@ async def read_access_log(
 ) -> AccessLog:
     """Who recorded, saw or erased personal data, of one volunteer or of all, the newest first."""
     async with database.connect() as tx:
-        holder = (await volunteers.find(tx, me.book_id, volunteer)).holder if volunteer is not None else None
-        lines = await log.read_log(tx, keys, me.book_id, holder, limit, after)
+        lines = await volunteers.accesses(tx, keys, me, volunteer, limit, after)
     items = [
         AccessView(
             each.access_id,

@@ -72,6 +72,9 @@ TEXTS: Final[dict[tuple[Purpose, str], Text]] = {
 
 OFFERED: Final[dict[Purpose, str]] = dict(TEXTS.keys())
 
+BY_GUARDIAN: Final[frozenset[Purpose]] = frozenset({"minor_guardian"})
+"""What nobody agrees to for herself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Consent:
@@ -93,7 +96,7 @@ async def give(
     if (known, text_version) not in TEXTS:
         raise InvalidField("text_version", "unknown")
     _checked("given_by", given_by)
-    if known == "minor_guardian" and given_by == "self":
+    if known in BY_GUARDIAN and given_by == "self":
         raise InvalidField("given_by", "needs_guardian")
     await tx.execute(
         insert(consents)

@@ -33,8 +33,8 @@ SETTINGS = Settings(
     session_keys=("a key for tests, of more than 32 characters",),
     public_url=None,
     trusted_proxies="",
-    identity_keys=("an identity key for tests, of more than 32 characters",),
-    index_keys=("an index key for tests, of more than 32 characters",),
+    identity_keys=people.IDENTITY_KEYS,
+    index_keys=people.INDEX_KEYS,
     help_phone="0531-0000-0000",
 )
 

@@ -14,7 +14,8 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth
-from ledger.access import sessions, users
+from ledger.access import ciphers, persons, sessions, users
+from ledger.access.identities import Identity, check_digit
 from ledger.access.rights import Grant
 from ledger.books import batching, chart
 from ledger.books.chart import NewAccount
@@ -28,6 +29,9 @@ from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WAL
 PASSWORD = "open, sesame!"
 
 SERVED, REWARD, ITEMS, SHOP = "9110.lake", "5100.lake", "5120.lake", "2300.shop"
+
+IDENTITY_KEYS = ("an identity key for tests, of more than 32 characters",)
+INDEX_KEYS = ("an index key for tests, of more than 32 characters",)
 
 _numbers = itertools.count(1)
 
@@ -228,6 +232,17 @@ async def somebody(
         for grant in grants:
             await users.give(tx, made.user_id, book.book_id, grant, "room:test")
     return Person(book, login, None)
+
+
+GROWN, YOUNG = (number + check_digit(number) for number in ("37010119500615001", "37010120200615001"))
+
+
+async def who_is(database: AsyncEngine, book: Book, number: str, identity: Identity) -> None:
+    """Records who a volunteer is."""
+    keys = ciphers.Keys.of(IDENTITY_KEYS, INDEX_KEYS)
+    async with database.begin() as tx:
+        her = await volunteers.find(tx, book.book_id, number)
+        await persons.record(tx, keys, book.book_id, number, her.holder, identity, "room:test", auth.now())
 
 
 async def a_session(database: AsyncEngine, person: Person, label: str = "Chrome, Linux") -> str:

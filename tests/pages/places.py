@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth, staff
 from api.staff import PointsChange
-from ledger.access import renewals, sessions, tokens, users
+from ledger.access import consents, renewals, sessions, tokens, users
+from ledger.access.identities import Identity
 from ledger.access.rights import Grant, Principal
 from ledger.books.directory import Book
 from ledger.earning import volunteers
@@ -33,6 +34,11 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "/sign-in": (("nobody", "/sign-in"), ("nobody", "/sign-in?left=1")),
     "/sign-out": (("resident", "/sign-out"),),
     "/account": (("resident", "/account"), ("both", "/account?done=password_changed")),
+    "/account/consents": (
+        ("resident", "/account/consents"),
+        ("ward", "/account/consents?done=consent_withdrawn"),
+    ),
+    "/account/looks": (("resident", "/account/looks"), ("ward", "/account/looks")),
     "/account/password": (("resident", "/account/password"), ("newcomer", "/account/password")),
     "/staff": (("chief", "/staff"), ("auditor", "/staff"), ("resident", "/staff"), ("shop", "/staff")),
     "/staff/approvals": (("chief", "/staff/approvals"), ("clerk", "/staff/approvals")),
@@ -45,6 +51,17 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "/staff/propose": (("chief", "/staff/propose"),),
     "/staff/renewals": (("chief", "/staff/renewals"), ("chief", "/staff/renewals?done=renewal_asked")),
+    "/staff/volunteers": (("chief", "/staff/volunteers"), ("auditor", "/staff/volunteers?done=person_erased")),
+    "/staff/volunteers/new": (("chief", "/staff/volunteers/new"),),
+    "/staff/volunteers/{number}": (
+        ("chief", "/staff/volunteers/N0001"),
+        ("chief", "/staff/volunteers/N0002"),
+        ("chief", "/staff/volunteers/N0003"),
+    ),
+    "/staff/volunteers/{number}/identity": (("chief", "/staff/volunteers/N0001/identity"),),
+    "/staff/volunteers/{number}/reveal": (("chief", "/staff/volunteers/N0001/reveal"),),
+    "/staff/volunteers/{number}/erase": (("chief", "/staff/volunteers/N0001/erase"),),
+    "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
     "/staff/users/new": (("chief", "/staff/users/new"),),
     "/staff/tokens": (("chief", "/staff/tokens"),),
@@ -56,11 +73,16 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 LEAD_ON: Final = {"/en", "/en/{rest}"}
 """Addresses that lead to pages and are none."""
 
+FILES: Final = {"/account/export"}
+"""Addresses of files that a browser saves."""
+
 FORMS: Final[dict[str, str]] = {
     "/sign-in": "nobody",
     "/sign-out": "resident",
     "/account/book": "resident",
     "/account/password": "resident",
+    "/account/consents": "resident",
+    "/account/consents/withdraw": "resident",
     "/account/devices/end": "resident",
     "/account/devices/{device_id}/end": "resident",
     "/staff/propose": "chief",
@@ -69,6 +91,14 @@ FORMS: Final[dict[str, str]] = {
     "/staff/renewals": "chief",
     "/staff/renewals/{renewal_id}/confirm": "chief",
     "/staff/renewals/{renewal_id}/decline": "chief",
+    "/staff/access-log": "chief",
+    "/staff/volunteers": "chief",
+    "/staff/volunteers/new": "chief",
+    "/staff/volunteers/{number}/identity": "chief",
+    "/staff/volunteers/{number}/reveal": "chief",
+    "/staff/volunteers/{number}/card": "chief",
+    "/staff/volunteers/{number}/card/end": "chief",
+    "/staff/volunteers/{number}/erase": "chief",
     "/staff/users/new": "chief",
     "/staff/users/roles/{role_id}/end": "chief",
     "/staff/tokens/new": "chief",
@@ -100,6 +130,11 @@ class Cast:
 async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     """Everybody and everything that the pages show, all of its data in English."""
     district = await people.a_district(database, book)
+    async with database.begin() as tx:
+        await volunteers.register(tx, book.book_id, "N0002", NORTH)
+    ward = await people.a_volunteer(database, book, "N0003", NORTH)
+    await people.who_is(database, book, "N0001", Identity("Example of the Lake", "13800138000", people.GROWN))
+    await people.who_is(database, book, "N0003", Identity("Young Example", None, people.YOUNG))
     chief = await people.somebody(database, book, Grant("operator"), Grant("reviewer"), Grant("owner"))
     clerk = await people.somebody(database, book, Grant("operator", NORTH))
     both = await people.somebody(database, book, Grant("operator"), Grant("volunteer", volunteer_no="N0002"))
@@ -107,16 +142,19 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         "nobody": None,
         "resident": resident,
         "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
+        "ward": ward,
         "newcomer": await people.somebody(database, book, Grant("operator"), must_change=True),
         "chief": chief,
         "clerk": clerk,
         "both": both,
         "auditor": await people.somebody(database, book, Grant("auditor", until=auth.today())),
     }
-    async with database.begin() as tx:
-        await volunteers.register(tx, book.book_id, "N0002", NORTH)
-    await people.a_volunteer(database, book, "N0003", NORTH)
     await people.a_session(database, resident, "Safari, iPhone")
+    assert ward.volunteer is not None
+    async with database.begin() as tx:
+        for purpose, by in (("service", "self"), ("minor_guardian", "guardian"), ("public_name", "user:1")):
+            await consents.give(tx, book.book_id, ward.volunteer.holder, purpose, "2026-11", by, auth.now())
+        await consents.withdraw(tx, book.book_id, ward.volunteer.holder, "public_name", "self", auth.now())
     me, colleague = await principal(database, chief), await principal(database, clerk)
     now = auth.now()
     async with database.begin() as tx:

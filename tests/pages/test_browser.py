@@ -245,7 +245,7 @@ async def look(page: Page, language: str, where: str) -> None:
 
 def test_every_page_is_looked_at(database: AsyncEngine) -> None:
     app = create_app(SETTINGS, database)
-    assert places.addresses(app, "GET") == (PLACES.keys() | places.LEAD_ON) - {""}
+    assert places.addresses(app, "GET") == (PLACES.keys() | places.LEAD_ON | places.FILES) - {""}
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -282,7 +282,30 @@ async def test_what_is_shown_once_is_made_with_the_same_care(
         await page.locator("form.card button.first").click()
         await expect(page.locator(".secret")).to_have_text(re.compile("mt_"))
         await look(page, language, "a new token")
-        for path in ("/staff/propose", "/staff/users/new", "/staff/tokens/new", "/account/password"):
+        await page.goto("/staff/volunteers")
+        await page.locator("#who").fill("13800138000")
+        await page.locator("form.card button.first").click()
+        await expect(page.locator(".facts")).to_contain_text("138****8000")
+        await look(page, language, "who was found")
+        await page.goto("/staff/volunteers/N0001/reveal")
+        await page.locator("input[name='id_number']").check()
+        await page.locator("#reason").fill("the award is hers")
+        await page.locator("form.card button.first").click()
+        await expect(page.locator(".facts")).to_contain_text(people.GROWN)
+        await look(page, language, "what is shown in full")
+        await page.goto("/staff/volunteers/N0001")
+        await page.locator("form[action$='/card'] button").click()
+        await expect(page.locator(".secret")).to_have_text(re.compile(r"79\d{4} \d{6} \d{6}"))
+        await look(page, language, "a new card")
+        for path in (
+            "/staff/volunteers/N0001/reveal",
+            "/staff/volunteers/N0001/erase",
+            "/staff/volunteers/new",
+            "/staff/propose",
+            "/staff/users/new",
+            "/staff/tokens/new",
+            "/account/password",
+        ):
             await page.goto(path)
             await page.evaluate("document.querySelectorAll('[required]').forEach(it => it.required = false)")
             await page.locator("form.card button.first").click()

@@ -51,11 +51,11 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", ["renewals"]),
-        ("reviewer", ["approvals", "renewals"]),
-        ("operator", ["propose", "approvals", "renewals"]),
-        ("auditor", ["approvals"]),
-        ("owner", ["approvals", "users", "tokens"]),
+        ("recorder", ["volunteers", "renewals"]),
+        ("reviewer", ["volunteers", "approvals", "renewals"]),
+        ("operator", ["volunteers", "propose", "approvals", "renewals"]),
+        ("auditor", ["volunteers", "approvals", "access-log"]),
+        ("owner", ["volunteers", "approvals", "users", "tokens", "access-log"]),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
@@ -65,8 +65,8 @@ async def test_staff_find_what_their_rights_are_for_and_nothing_else(
     client = await staff(enters, database, book, Grant(role, until=until))  # type: ignore[arg-type]
     assert (await client.get("/")).headers["location"] == "/staff"
     page = (await client.get("/staff")).text
-    assert re.findall(r'href="/staff/(\w+)"', page) == tiles
-    for tile in ("propose", "approvals", "renewals", "users", "tokens"):
+    assert re.findall(r'href="/staff/([\w-]+)"', page) == tiles
+    for tile in ("volunteers", "propose", "approvals", "renewals", "users", "tokens", "access-log"):
         assert (await client.get(f"/staff/{tile}")).status_code == (200 if tile in tiles else 403), tile
 
 
@@ -100,6 +100,7 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 
 def concrete(path: str) -> str:
+    path = path.replace("{number}", "N9999")
     return re.sub(r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal)_id\}", str(uuid.uuid4()), path))
 
 
@@ -132,12 +133,12 @@ async def test_who_is_not_signed_in_is_led_to_the_door(enters: Enters, path: str
     assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in")
 
 
-@pytest.mark.parametrize("path", [path for path in places.FORMS if "_id}" in path and "devices" not in path])
+@pytest.mark.parametrize("path", [path for path in places.FORMS if "{" in path and "devices" not in path])
 async def test_what_is_not_there_is_said_in_words(enters: Enters, database: AsyncEngine, book: Book, path: str) -> None:
     client = await staff(enters, database, book, Grant("operator"), Grant("reviewer"), Grant("owner"))
     token = token_of((await client.get("/account")).text)
     for address in {concrete(path), concrete(path).replace("/1/", f"/{2**70}/")}:
-        answer = await client.post(address, data={"_csrf_token": token, "reason": "why"})
+        answer = await client.post(address, data={"_csrf_token": token, "reason": "why not", "name": "Q"})
         assert answer.status_code == 404, address
         assert "没有" in answer.text
 

@@ -1,0 +1,166 @@
+"""What a person sees of herself and takes with her, whichever door she comes by: consents, who looked, the export."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Final
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api import auth
+from ledger.access import consents, identities, log, persons
+from ledger.access.ciphers import Keys
+from ledger.access.consents import Consent
+from ledger.access.log import Access
+from ledger.access.rights import Principal
+from ledger.books import statements
+from ledger.earning import volunteers
+from ledger.earning.volunteers import Volunteer
+from ledger.errors import NotAllowed, UnknownPerson
+
+MOST_LINES: Final = 1000
+"""Of the access log in an export: the newest ones."""
+
+
+async def volunteer(tx: AsyncConnection, me: Principal) -> Volunteer:
+    """Who she is to the programme; NotAllowed for who is no volunteer."""
+    if me.volunteer_no is None:
+        raise NotAllowed
+    return await volunteers.find(tx, me.book_id, me.volunteer_no)
+
+
+# --- consents --------------------------------------------------------------------------------------------------------
+
+
+class ConsentView(msgspec.Struct, frozen=True):
+    """A consent; it holds until it is withdrawn."""
+
+    purpose: str
+    text_version: str
+    given_at: datetime.datetime
+    given_by: str
+    withdrawn_at: datetime.datetime | None
+    withdrawn_by: str | None
+
+
+async def consents_of(tx: AsyncConnection, me: Principal) -> list[Consent]:
+    """All consents that she ever gave, the newest first."""
+    return await consents.history(tx, me.book_id, (await volunteer(tx, me)).holder)
+
+
+async def agree(tx: AsyncConnection, me: Principal, purpose: str, text_version: str) -> None:
+    """Agrees to a purpose; a minor's guardian agrees at the service station. InvalidField."""
+    her = await volunteer(tx, me)
+    await consents.give(tx, me.book_id, her.holder, purpose, text_version, "self", auth.now())
+
+
+async def withdraw(tx: AsyncConnection, me: Principal, purpose: str) -> bool:
+    """Withdraws a consent from now on (PIPL 15); whether there was one. InvalidField."""
+    return await consents.withdraw(tx, me.book_id, (await volunteer(tx, me)).holder, purpose, "self", auth.now())
+
+
+def view(each: Consent) -> ConsentView:
+    """A consent as answers show it."""
+    return ConsentView(
+        each.purpose, each.text_version, each.given_at, each.given_by, each.withdrawn_at, each.withdrawn_by
+    )
+
+
+# --- who looked, and everything --------------------------------------------------------------------------------------
+
+
+async def accesses(tx: AsyncConnection, keys: Keys, me: Principal, limit: int) -> list[Access]:
+    """Who recorded or saw her data, the newest first."""
+    return await log.read_log(tx, keys, me.book_id, (await volunteer(tx, me)).holder, limit)
+
+
+class OwnPerson(msgspec.Struct, frozen=True):
+    """What is recorded of her, in full."""
+
+    name: str | None
+    phone: str | None
+    id_number: str | None
+    born: datetime.date | None
+
+
+class OwnAccess(msgspec.Struct, frozen=True):
+    """Who recorded or saw her data, and why."""
+
+    at: datetime.datetime
+    actor: str
+    action: str
+    fields: list[str]
+    reason: str | None
+
+
+class OwnEntry(msgspec.Struct, frozen=True):
+    """One entry of an account, in the order of booking."""
+
+    number: int
+    kind: str
+    description: str
+    effective_on: datetime.date
+    recorded_at: datetime.datetime
+    side: str
+    amount: int
+    balance_after: int
+
+
+class Export(msgspec.Struct, frozen=True):
+    """Everything about her: who she is, what she agreed to, who looked, and every entry of her accounts by code."""
+
+    volunteer: str
+    book: str
+    organisation: str | None
+    person: OwnPerson | None
+    consents: list[ConsentView]
+    access: list[OwnAccess]
+    accounts: dict[str, list[OwnEntry]]
+
+
+async def export(tx: AsyncConnection, keys: Keys, me: Principal) -> Export:
+    """Everything that is kept about her (PIPL 45). That she asked is logged, so answer when this has been committed."""
+    her = await volunteer(tx, me)
+    try:
+        shown = await persons.reveal(
+            tx, keys, me.book_id, her.volunteer_no, identities.FIELDS, me.name, "本人查阅 own data", auth.now()
+        )
+    except UnknownPerson:
+        shown = None
+    accounts = {
+        account: await _entries(tx, me.book_id, account)
+        for account in (her.account(code) for code in volunteers.OWN_ACCOUNTS)
+    }
+    seen = await accesses(tx, keys, me, MOST_LINES)
+    given = await consents_of(tx, me)
+    return Export(
+        her.volunteer_no,
+        me.book,
+        her.organisation,
+        None if shown is None else OwnPerson(shown.name, shown.phone, shown.id_number, shown.born),
+        [view(each) for each in given],
+        [OwnAccess(each.at, each.actor, each.action, list(each.fields), each.reason) for each in seen],
+        accounts,
+    )
+
+
+async def _entries(tx: AsyncConnection, book: int, account: str) -> list[OwnEntry]:
+    lines = [
+        line
+        for year in await statements.passbook_years(tx, book, account)
+        for line in await statements.passbook(tx, book, account, year)
+    ]
+    return [
+        OwnEntry(
+            line.number,
+            line.kind,
+            line.description,
+            line.effective_on,
+            line.recorded_at,
+            line.side,
+            line.amount,
+            line.balance_after,
+        )
+        for line in sorted(lines, key=lambda line: line.number)
+    ]
