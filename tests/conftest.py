@@ -27,6 +27,7 @@ from ledger.books import directory, integrity
 from ledger.books.directory import Book
 from ledger.database import connect, distribution, embedded, schema
 from ledger.errors import UnitExists
+from tests import leaks
 
 OWNER, SERVICE = "meide_test_owner", "meide_test_app"
 
@@ -68,6 +69,27 @@ class Server:
 
     def drop_database(self, name: str) -> None:
         self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+_told: list[str] = []
+"""Lines of logs, of the whole run, that tell what they must not."""
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    for _, written in report.sections:
+        _told.extend(f"{report.nodeid}: {line}" for line in leaks.in_log(written))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _told:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _told:
+        terminalreporter.section("secrets in the log of this run")
+        for line in dict.fromkeys(_told):
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

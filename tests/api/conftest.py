@@ -89,6 +89,7 @@ async def a_machine(
     book: Book,
     scopes: Sequence[Scope] = SCOPES,
     prefixes: Sequence[str] = ("*",),
+    outlet: str | None = None,
 ) -> Caller:
     """A machine with a key of its own."""
     async with database.begin() as tx:
@@ -98,6 +99,7 @@ async def a_machine(
             "machine",
             scopes=scopes,
             prefixes=prefixes,
+            outlet=outlet,
             by="room:test",
             now=auth.now(),
             lifetime=timedelta(days=1),

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from typing import Any
 
 import httpx
 import psutil
+
+from tests import leaks
 
 LONGEST = 180
 """Seconds after which a condition that should come about has not: only a broken program waits so long."""
@@ -114,11 +117,16 @@ class Service:
 def serving(
     *arguments: str, folder: Path | None = None, log: Path | None = None, **environment: str
 ) -> Iterator[Service]:
-    """A service for the length of the block, on a free port; its log goes to the file `log`."""
+    """A service for the length of the block, on a free port; its log goes to the file `log`, and tells no secrets."""
+    if log is None:
+        with tempfile.TemporaryDirectory() as place:
+            with serving(*arguments, folder=folder, log=Path(place) / "log", **environment) as service:
+                yield service
+            return
     port = free_port()
     if folder is not None:
         environment["MEIDE_DATA"] = str(folder)
-    with (log or Path(os.devnull)).open("ab") as stderr:
+    with log.open("ab") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "api.cli", "serve", "--port", str(port), *arguments],
             stderr=stderr,
@@ -141,3 +149,4 @@ def serving(
     finally:
         if process.poll() is None:
             service.stop()
+    assert not list(leaks.in_log(log.read_text(errors="replace")))

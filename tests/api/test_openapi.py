@@ -29,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import auth
 from api.app import create_app
 from api.requests import KEY_HEADER
 from ledger.access.rights import SCOPES, Grant
@@ -62,7 +63,7 @@ WORDS: Final = {
 }
 """What addresses name by words and numbers."""
 
-WHO: Final = ("nobody", "staff", "machine", "volunteer")
+WHO: Final = ("nobody", "staff", "recorder", "auditor", "machine", "till", "merchant", "volunteer")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,10 @@ async def served(application: Litestar, http: httpx.AsyncClient, database: Async
     callers = {
         "nobody": Caller(http, book.code, ""),
         "staff": await a_user(http, database, book, Grant("owner"), Grant("operator"), Grant("reviewer")),
+        "recorder": await a_user(http, database, book, Grant("recorder")),
+        "auditor": await a_user(http, database, book, Grant("auditor", until=auth.today())),
+        "merchant": await a_user(http, database, book, Grant("merchant", outlet="shop")),
+        "till": await a_machine(http, database, book, (), (), outlet="shop"),
         "machine": await a_machine(http, database, book, SCOPES),
         "volunteer": await a_user(http, database, book, Grant("volunteer", volunteer_no="V-1")),
     }

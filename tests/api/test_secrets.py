@@ -11,14 +11,14 @@ from urllib.parse import quote
 import httpx
 import pytest
 import structlog
-from sqlalchemy import text
 
 from api import demo, keys
 from api.app import create_app
 from ledger.access import users
 from ledger.access.identities import FIELDS
 from ledger.database import connect
-from ledger.database.metadata import metadata
+from tests import leaks
+from tests.access.test_erasure import dump
 from tests.api.conftest import SETTINGS
 from tests.conftest import SERVICE, Server
 from tests.pages.people import token_of
@@ -42,25 +42,21 @@ async def test_the_district_in_full_use_leaves_no_secret_in_its_database_nor_in_
     engine = connect.to(server.url(SERVICE, place))
     transport = httpx.ASGITransport(create_app(SETTINGS, engine), raise_app_exceptions=False)
     found: set[str] = {each.password for each in logins}
-    stored: list[str] = []
     try:
         with structlog.testing.capture_logs() as log:
             async with httpx.AsyncClient(transport=transport, base_url="http://meide.test") as http:
                 found |= await use(http, logins)
-        async with engine.connect() as tx:
-            for table in metadata.tables:
-                stored += (await tx.execute(text(f"SELECT t::text FROM {table} AS t"))).scalars()
+        everything = dump(server, engine)
     finally:
         await engine.dispose()
     lines = json.dumps(log, ensure_ascii=False, default=str)
-    everything = "\n".join(stored)
     assert len(found) > 4 * demo.VOLUNTEERS
     assert demo.NAME in everything, "what is stored in plain is found"
     assert '"route": "/api/v1/books/{book}/volunteers/{volunteer}"' in lines
     for secret in found:
         if users.PIN.fullmatch(secret):  # six digits stand in times and numbers by chance
             told = re.compile(rf"(?<![0-9.]){secret}(?![0-9])")
-            assert not told.search("\n".join(row for row in stored if "$argon2id$" in row))
+            assert not told.search("\n".join(row for row in everything.splitlines() if "$argon2id$" in row))
             assert f'"{secret}"' not in lines
             continue
         assert secret not in lines
@@ -114,3 +110,18 @@ async def use(http: httpx.AsyncClient, logins: list[demo.Login]) -> set[str]:
     found.add((await http.post(f"{BOOK}/tokens", json=token, headers=owner)).json()["secret"])
     assert (await http.get("/api/v1/me/export", headers=tokens["wang"])).json()["person"]["name"] == one
     return found
+
+
+def test_a_line_of_a_log_that_tells_a_secret_is_found_and_no_other() -> None:
+    told = [
+        "2026-11-22 06:42:16 [info     ] request  client=王建国",
+        '{"event": "request", "phone": "13800138000"}',
+        '{"event": "x", "token": "mt_' + "a" * 43 + '"}',
+        "2026-11-22 06:42:16 [warning  ] 370101195006150011",
+    ]
+    fine = [
+        "王建国 13800138000",
+        '{"event": "request", "request_id": "13800138000abcdef", "milliseconds": 1.13800138000}',
+        "2026-11-22 06:42:16 [info     ] request  client=user route=/books/{book}",
+    ]
+    assert list(leaks.in_log("\n".join([*told, *fine]))) == told
