@@ -17,7 +17,7 @@ from ledger.database.metadata import metadata
 from ledger.errors import DatabaseRefused
 
 REFERENCE: Final = (
-    *("books", "units"),
+    *("books", "units", "working_days"),
     *("users", "roles", "devices", "refresh_tokens", "tokens", "attempts", "renewals"),
 )
 """Tables that every node has whole; they cannot have triggers."""
@@ -26,6 +26,8 @@ DISTRIBUTED: Final = (
     *("accounts", "transactions", "entries", "day_totals", "keys"),
     *("lots", "lot_moves", "holds", "closings", "drafts"),
     *("organisations", "volunteers", "persons", "cards", "consents", "access_log"),
+    *("members", "qualifications", "activities", "attendances"),
+    *("rule_sets", "budgets", "imports", "records", "objections"),
 )
 """Tables whose rows stand on the node of their book. The first decides which node that is."""
 
