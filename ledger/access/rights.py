@@ -50,21 +50,33 @@ class Right(Enum):
     MANAGE_TOKENS = auto()
     READ_ORGANISATIONS = auto()
     MANAGE_ORGANISATIONS = auto()
+    READ_RECORDS = auto()
+    RECORD = auto()
+    """Run activities and hand in service records: who organises records (MCA Order 67)."""
+    REVIEW = auto()
+    """Check records of others, decide objections, correct."""
+    DRAFT_RULES = auto()
+    APPROVE_RULES = auto()
+    MANAGE_BUDGET = auto()
 
 
-_READS: Final = frozenset({Right.OWN, Right.READ_BOOKS, Right.READ_PEOPLE, Right.READ_ORGANISATIONS})
+_READS: Final = frozenset(
+    {Right.OWN, Right.READ_BOOKS, Right.READ_PEOPLE, Right.READ_ORGANISATIONS, Right.READ_RECORDS}
+)
 
 OF_ROLE: Final[dict[Role, frozenset[Right]]] = {
     "volunteer": frozenset({Right.OWN}),
     "merchant": frozenset({Right.OWN}),
-    "recorder": frozenset({Right.OWN, Right.READ_PEOPLE, Right.REGISTER, Right.RENEW_PIN, Right.READ_ORGANISATIONS}),
-    "reviewer": _READS | {Right.APPROVE, Right.REVEAL, Right.RENEW_PIN},
+    "recorder": frozenset({Right.OWN, Right.READ_PEOPLE, Right.REGISTER, Right.RENEW_PIN, Right.READ_ORGANISATIONS})
+    | {Right.READ_RECORDS, Right.RECORD},
+    "reviewer": _READS | {Right.APPROVE, Right.REVEAL, Right.RENEW_PIN, Right.REVIEW},
     "operator": _READS
     | {
         Right.POST,
         Right.PROPOSE,
         Right.KEEP_ACCOUNTS,
         Right.KEEP_PERIODS,
+        Right.DRAFT_RULES,
         Right.REGISTER,
         Right.REVEAL,
         Right.RENEW_PIN,
@@ -78,6 +90,8 @@ OF_ROLE: Final[dict[Role, frozenset[Right]]] = {
         Right.MANAGE_USERS,
         Right.MANAGE_TOKENS,
         Right.MANAGE_ORGANISATIONS,
+        Right.APPROVE_RULES,
+        Right.MANAGE_BUDGET,
     },
 }
 """An owner decides who may enter and does not post: whoever must do both holds two roles."""
