@@ -91,6 +91,16 @@ async def organisations_of(tx: AsyncConnection, book: int, *, after: str = "", l
     return [_organisation(*row) for row in rows]
 
 
+async def lines(tx: AsyncConnection, book: int, codes: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The lines of these organisations; those that are not there are left out."""
+    rows = await tx.execute(
+        select(organisations.c.code, organisations.c.line).where(
+            organisations.c.book_id == book, organisations.c.code == any_(literal(list(codes), ARRAY(TEXT)))
+        )
+    )
+    return {code: tuple(line) for code, line in rows}
+
+
 async def of_accounts(tx: AsyncConnection, book: int, codes: Iterable[str]) -> dict[str, Belonging]:
     """To which organisations these accounts belong; accounts that are not there are left out.
 
