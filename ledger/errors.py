@@ -38,6 +38,7 @@
     ├── NeedsApproval               nobody posts that alone: propose it
     ├── SecondPersonNeeded          who asked for it cannot also approve it
     ├── StillKnown                  a volunteer is forgotten when her personal data are erased
+    ├── OrganisationInactive        suspended or exited, it or one above it: it may read, and record nothing
     ├── WrongPassword               login and password do not belong together
     ├── TooManyAttempts             wrong too often from here: wait
     ├── ChangeNeeded                somebody else has seen this password: change it first
@@ -569,6 +570,17 @@ class StillKnown(Refusal):
     """Personal data of `volunteer` are there: erase them in the transaction in which her number is forgotten."""
 
     volunteer: str
+
+
+# --- earning ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class OrganisationInactive(Refusal):
+    """`status`: suspended or exited, of the organisation or of one above it."""
+
+    organisation: str
+    status: str
 
 
 # --- the surroundings ------------------------------------------------------------------------------------------------
