@@ -395,13 +395,6 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "志愿者 {volunteer} 的个人信息还在。请再办理一次注销。",
         "Personal data of the volunteer {volunteer} are still there. Please erase them once more.",
     ),
-    errors.OrganisationInactive: Row(
-        409,
-        "organisation_inactive",
-        "组织 {organisation} 现在停用或已退出（{status}），只能查看，不能登记和记录。请联系上级组织。",
-        "The organisation {organisation} is not active ({status}): it may read, and record nothing. Please ask the"
-        " organisation above it.",
-    ),
     errors.NotAllowed: Row(403, "not_allowed", "您没有权限做这件事。", "You are not allowed to do this."),
 }
 

@@ -538,9 +538,7 @@ class RecordDiffers(Refusal):
 
 @dataclass(eq=False)
 class OverlapsAnotherRecord(Refusal):
-    """The same person has another record at that time."""
-
-    other: str | None
+    """The same person has another record at that time, of whichever organisation."""
 
 
 @dataclass(eq=False)
@@ -573,14 +571,6 @@ class StillKnown(Refusal):
 
 
 # --- earning ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class OrganisationInactive(Refusal):
-    """`status`: suspended or exited, of the organisation or of one above it."""
-
-    organisation: str
-    status: str
 
 
 # --- the surroundings ------------------------------------------------------------------------------------------------
