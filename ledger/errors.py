@@ -17,6 +17,7 @@
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
     │   ├── UnknownRecord  UnknownItem
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
+    │   ├── UnknownItem  UnknownRuleSet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
@@ -34,6 +35,7 @@
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
     ├── AlreadyDecided              what waited for a second person waits no more
+    ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
     ├── NeedsApproval               nobody posts that alone: propose it
     ├── SecondPersonNeeded          who asked for it cannot also approve it
@@ -251,6 +253,18 @@ class UnknownRenewal(Unknown):
     renewal: UUID
 
 
+@dataclass(eq=False)
+class UnknownItem(Unknown):
+    """The rules have no item of this code."""
+
+    item: str
+
+
+@dataclass(eq=False)
+class UnknownRuleSet(Unknown):
+    version: int
+
+
 class Taken(Refusal):
     """That name is in use for something else."""
 
@@ -427,6 +441,14 @@ class AccountNotEmpty(Refusal):
 @dataclass(eq=False)
 class AlreadyDecided(Refusal):
     """It has been approved, confirmed or declined, or has waited for too long."""
+
+
+@dataclass(eq=False)
+class BeginsTooEarly(Refusal):
+    """Rules leave yesterday and today alone: they begin on `earliest` at the earliest. (A book's first do not.)"""
+
+    effective_from: date
+    earliest: date
 
 
 @dataclass(eq=False)
