@@ -402,7 +402,7 @@ def _malformed(new: NewRecord) -> InvalidField | None:
     """What can be seen to be wrong from the record alone: its shape."""
     if not NUMBER.fullmatch(new.record):
         return InvalidField("record", "not_a_record_number")
-    for field, value, least, most in (
+    for name, value, least, most in (
         ("recorder", new.recorder, 1, TEXT_LENGTH),
         ("category", new.category, 0, TEXT_LENGTH),
         ("activity", new.activity or "", 0, TEXT_LENGTH),
@@ -411,7 +411,7 @@ def _malformed(new: NewRecord) -> InvalidField | None:
         ("evidence", new.evidence or "", 0, EVIDENCE_LENGTH),
     ):
         if not one_line(value, least=least, most=most):
-            return InvalidField(field, "not_one_line")
+            return InvalidField(name, "not_one_line")
     if new.record_class == "act":
         if new.check_in is not None or new.check_out is not None:
             return InvalidField("check_in", "not_of_an_act")
