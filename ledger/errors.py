@@ -15,10 +15,12 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
+    │   ├── UnknownMember  UnknownQualification  UnknownGuardian
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
+    │   ├── AlreadyMember           of that organisation
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
@@ -33,7 +35,8 @@
     ├── NeedsApproval               nobody posts that alone: propose it
     ├── SecondPersonNeeded          who asked for it cannot also approve it
     ├── StillKnown                  a volunteer is forgotten when her personal data are erased
-    ├── OrganisationInactive        suspended or exited, it or one above it: it may read, and record nothing
+    ├── OrganisationInactive  VolunteerLeft     why nothing more is recorded
+    ├── TooYoung  GuardianConsentNeeded  CompanyNeeded      what stands before a minor's service
     ├── WrongPassword               login and password do not belong together
     ├── TooManyAttempts             wrong too often from here: wait
     ├── ChangeNeeded                somebody else has seen this password: change it first
@@ -483,10 +486,64 @@ class StillKnown(Refusal):
 
 @dataclass(eq=False)
 class OrganisationInactive(Refusal):
-    """`status`: suspended or exited, of the organisation or of one above it."""
+    """It is suspended or has left, or one above it: it may read, and record nothing."""
 
     organisation: str
     status: str
+
+
+@dataclass(eq=False)
+class VolunteerLeft(Refusal):
+    """Since `left_on` she is no longer a volunteer of the programme."""
+
+    left_on: date
+
+
+@dataclass(eq=False)
+class UnknownMember(Unknown):
+    """This person is not (or no longer) a member of `organisation`."""
+
+    organisation: str
+
+
+@dataclass(eq=False)
+class AlreadyMember(Taken):
+    organisation: str
+
+
+@dataclass(eq=False)
+class UnknownQualification(Unknown):
+    """`name`, passed on that day, is not recorded of this person."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class UnknownGuardian(Unknown):
+    """No guardian is recorded of this volunteer, or no longer."""
+
+    volunteer: str
+
+
+@dataclass(eq=False)
+class TooYoung(Refusal):
+    """Only from `least_age` full years on. How old she is, is not said."""
+
+    least_age: int
+
+
+@dataclass(eq=False)
+class GuardianConsentNeeded(Refusal):
+    """Below `age` a guardian's consent is recorded first (Shandong Regulation on Volunteer Service 10)."""
+
+    age: int
+
+
+@dataclass(eq=False)
+class CompanyNeeded(Refusal):
+    """Below `age` somebody accompanies the child."""
+
+    age: int
 
 
 # --- the surroundings ------------------------------------------------------------------------------------------------
