@@ -313,6 +313,34 @@ def upgrade() -> None:
         postgresql_where=sa.text("decided_at IS NULL"),
     )
     op.create_index("objections_record_idx", "objections", ["book_id", "record_id"], unique=False)
+    op.create_table(
+        "guardians",
+        sa.Column("book_id", sa.Integer(), nullable=False),
+        sa.Column("volunteer_no", sa.Text(collation="C"), nullable=False),
+        sa.Column("guardian_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("phone", sa.LargeBinary(), nullable=True),
+        sa.Column("relation", sa.Text(collation="C"), nullable=False),
+        sa.Column("recorded_by", sa.Text(collation="C"), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "relation IN ('parent', 'grandparent', 'sibling', 'other')", name=op.f("guardians_relation_check")
+        ),
+        sa.ForeignKeyConstraint(
+            ["book_id", "volunteer_no"],
+            ["volunteers.book_id", "volunteers.volunteer_no"],
+            name=op.f("guardians_book_id_volunteer_no_fkey"),
+        ),
+        sa.PrimaryKeyConstraint("book_id", "volunteer_no", "guardian_id", name=op.f("guardians_pkey")),
+    )
+    op.create_index(
+        "guardians_live_key",
+        "guardians",
+        ["book_id", "volunteer_no"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
     op.add_column("organisations", sa.Column("level", sa.Text(collation="C"), server_default="team", nullable=False))
     op.add_column("organisations", sa.Column("status", sa.Text(collation="C"), server_default="active", nullable=False))
     op.create_check_constraint(
@@ -342,6 +370,7 @@ def downgrade() -> None:
     op.drop_constraint(op.f("organisations_status_check"), "organisations", type_="check")
     op.drop_column("organisations", "status")
     op.drop_column("organisations", "level")
+    op.drop_table("guardians")
     op.drop_index("objections_record_idx", table_name="objections")
     op.drop_index("objections_open_key", table_name="objections", postgresql_where=sa.text("decided_at IS NULL"))
     op.drop_table("objections")
