@@ -129,12 +129,6 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "没有组织 {organisation}。请核对编号。",
         "There is no organisation {organisation}. Please check the code.",
     ),
-    errors.UnknownItem: Row(
-        404,
-        "unknown_item",
-        "规则里没有“{item}”这一项。请核对编号。",
-        "The rules have no item {item}. Please check its code.",
-    ),
     errors.UnknownRuleSet: Row(
         404, "unknown_rule_set", "没有第 {version} 版规则。", "There is no version {version} of the rules."
     ),

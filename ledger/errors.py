@@ -16,9 +16,8 @@
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
     │   ├── UnknownMember  UnknownQualification  UnknownGuardian
-    │   ├── UnknownRecord
+    │   ├── UnknownRecord  UnknownItem  UnknownRuleSet
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
-    │   ├── UnknownItem  UnknownRuleSet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
@@ -253,13 +252,6 @@ class UnknownToken(Unknown):
 @dataclass(eq=False)
 class UnknownRenewal(Unknown):
     renewal: UUID
-
-
-@dataclass(eq=False)
-class UnknownItem(Unknown):
-    """The rules have no item of this code."""
-
-    item: str
 
 
 @dataclass(eq=False)
