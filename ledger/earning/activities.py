@@ -27,7 +27,6 @@ from ledger.errors import (
     ActivityClosed,
     ActivityExists,
     InvalidField,
-    OrganisationInactive,
     UnknownActivity,
 )
 from ledger.text import one_line
@@ -142,7 +141,7 @@ async def add(
     if code is not None and not CODE.fullmatch(code):
         raise InvalidField("activity", "not_an_activity_code")
     plan = _checked(plan, now)
-    await organisations.find(tx, book, organisation)
+    await organisations.active(tx, book, organisation)
     while True:
         made = code or f"{plan.starts_at.astimezone(BEIJING):%y%m%d}-{secrets.token_hex(3)}"
         added = await tx.execute(
@@ -163,10 +162,7 @@ async def add(
             break
         if code is not None:
             raise ActivityExists(code)
-    found = await find(tx, book, made)
-    if found.inactive is not None:
-        raise OrganisationInactive(organisation, found.inactive)
-    return found
+    return await find(tx, book, made)
 
 
 async def change(tx: AsyncConnection, book: int, code: str, plan: Plan, *, now: datetime) -> Activity:
