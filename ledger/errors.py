@@ -598,7 +598,7 @@ class ActivityFull(Refusal):
 
 @dataclass(eq=False)
 class TooManyByLeader(Refusal):
-    """Of `present` people, this one included, the leader would have signed in `by_leader`: more than `share` percent."""
+    """Of `present` people, this one included, the leader would have signed in more than `share` percent."""
 
     activity: str
     present: int

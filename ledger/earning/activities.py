@@ -99,9 +99,14 @@ class Activity:
     def end_for(self, check_in: datetime) -> datetime:
         """When a sign-in ends that is not ended by anybody: with the activity; where that lasts for more than a day,
         with the day (Asia/Shanghai) of the sign-in."""
-        if self.ends_at - self.starts_at <= timedelta(days=1):
-            return self.ends_at
-        return min(self.ends_at, _midnight(day_of(check_in) + timedelta(days=1)))
+        return end_for(self.starts_at, self.ends_at, check_in)
+
+
+def end_for(starts_at: datetime, ends_at: datetime, check_in: datetime) -> datetime:
+    """As `Activity.end_for`."""
+    if ends_at - starts_at <= timedelta(days=1):
+        return ends_at
+    return min(ends_at, _midnight(day_of(check_in) + timedelta(days=1)))
 
 
 _PLANNED: Final = [each.name for each in fields(Plan)]
@@ -120,9 +125,7 @@ def _of_book(book: int) -> Select[Any]:
         .scalar_subquery()
     )
     return (
-        select(
-            *(activities.c[name] for name in _OWN), organisations_table.c.name, organisations_table.c.line, inactive
-        )
+        select(*(activities.c[name] for name in _OWN), organisations_table.c.name, organisations_table.c.line, inactive)
         .join(
             organisations_table,
             (organisations_table.c.book_id == book) & (organisations_table.c.code == activities.c.organisation),
@@ -257,8 +260,8 @@ async def _one(tx: AsyncConnection, wanted: Select[Any], code: str) -> Activity:
 
 
 def _activity(*row: Any) -> Activity:
-    *own, name, line, inactive = row
-    return Activity(*own, name, tuple(line), inactive)
+    *others, line, inactive = row
+    return Activity(*others, line=tuple(line), inactive=inactive)
 
 
 async def _anybody(tx: AsyncConnection, book: int, code: str) -> bool:
