@@ -110,7 +110,8 @@ def end_for(starts_at: datetime, ends_at: datetime, check_in: datetime) -> datet
 
 
 _PLANNED: Final = [each.name for each in fields(Plan)]
-_OWN: Final = [each.name for each in fields(Activity)][:-3]
+_ALL: Final = [each.name for each in fields(Activity)]
+_OWN: Final = _ALL[:-3]
 _ABOVE: Final = organisations_table.alias("above")
 
 
@@ -260,8 +261,8 @@ async def _one(tx: AsyncConnection, wanted: Select[Any], code: str) -> Activity:
 
 
 def _activity(*row: Any) -> Activity:
-    *others, line, inactive = row
-    return Activity(*others, line=tuple(line), inactive=inactive)
+    known = dict(zip(_ALL, row, strict=True))
+    return Activity(**known | {"line": tuple(known["line"])})
 
 
 async def _anybody(tx: AsyncConnection, book: int, code: str) -> bool:

@@ -209,8 +209,10 @@ async def _sign_in(
 ) -> Attendance:
     alone = by_leader or activity.capacity is not None
     activity = await activities.locked(tx, book, activity.activity, shared=not alone)
-    if activity.capacity is not None and not alone:  # somebody has just changed that
-        activity = await activities.locked(tx, book, activity.activity)
+    if activity.capacity is not None and not alone:
+        # Somebody has just changed that. Several who share the activity cannot each have it alone: one after the other.
+        key = func.hashtextextended(f"places/{book}/{activity.activity}", 0)
+        await tx.execute(select(func.pg_advisory_xact_lock(key)))
     await _takes_place(tx, book, activity, now)
     while True:
         her = await _read(tx, book, activity, holder)
