@@ -375,3 +375,4 @@ def downgrade() -> None:
     op.drop_table("imports")
     op.drop_table("budgets")
     op.drop_table("working_days")
+    op.execute("DROP EXTENSION IF EXISTS btree_gist")
