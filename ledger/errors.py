@@ -16,6 +16,7 @@
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
+    │   ├── UnknownObjection
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
@@ -26,6 +27,7 @@
     │   ├── InsufficientBalance  AccountFrozen  AccountClosed  AmountOutOfRange  PeriodClosed
     │   ├── AlreadyReversed  AlreadyRefunded  RefundTooLarge
     │   └── HoldEnded  HoldExpired
+    ├── ObjectionOpen  NoticeOver   why nobody objects to a record now
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
     ├── AlreadyDecided              what waited for a second person waits no more
@@ -243,6 +245,11 @@ class UnknownToken(Unknown):
 @dataclass(eq=False)
 class UnknownRenewal(Unknown):
     renewal: UUID
+
+
+@dataclass(eq=False)
+class UnknownObjection(Unknown):
+    objection: UUID
 
 
 class Taken(Refusal):
@@ -468,6 +475,24 @@ class SessionEnded(Refusal):
 @dataclass(eq=False)
 class NotAllowed(Refusal):
     """This user may not do that: another role or another book."""
+
+
+# --- objections ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class ObjectionOpen(Refusal):
+    """An objection to this record, or its correction, waits for a decision already."""
+
+    record: str
+
+
+@dataclass(eq=False)
+class NoticeOver(Refusal):
+    """`until` was the last day of public notice."""
+
+    record: str
+    until: date
 
 
 @dataclass(eq=False)
