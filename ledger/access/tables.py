@@ -45,13 +45,6 @@ book_numbers: Final = table("books", column("book_id", Integer))
 """The list of books as far as this room knows it: their numbers."""
 
 
-def rows_within(columns: Sequence[Column[Any]], rows: Sequence[Sequence[object]]) -> TableValuedAlias:
-    """The rows as a table within a statement, with the names and types of these columns."""
-    lists = zip(*rows, strict=True)
-    arrays = (literal(list(each), ARRAY(like.type)) for like, each in zip(columns, lists, strict=True))
-    return func.unnest(*arrays).table_valued(*(column(like.name, like.type) for like in columns)).render_derived()
-
-
 class _User(TypedColumns):
     user_id: Named[int] = Column(Integer, Identity(always=True), primary_key=True)
     login: Named[str | None] = Column(Text(collation="C"))

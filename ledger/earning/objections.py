@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.days import day_of
-from ledger.earning import calendar, corrections, record, records, rule_sets, rules
+from ledger.earning import calendar, corrections, record, rule_sets, rules, volunteers
 from ledger.earning.record import Record
 from ledger.earning.tables import objections, organisations
 from ledger.earning.tables import records as rows
@@ -143,7 +143,7 @@ async def decide(
     """
     reason = _checked(reason)
     asked = await read(tx, book, objection_id)
-    await records.lock_volunteers(tx, book, [(await record.get(tx, book, asked.record_id)).holder])
+    await volunteers.locked(tx, book, [(await record.get(tx, book, asked.record_id)).holder])
     disputed = (await record.locked(tx, book, [asked.record_id]))[asked.record_id]
     asked = await read(tx, book, objection_id)
     if asked.upheld is not None:
