@@ -129,6 +129,22 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "没有组织 {organisation}。请核对编号。",
         "There is no organisation {organisation}. Please check the code.",
     ),
+    errors.UnknownItem: Row(
+        404,
+        "unknown_item",
+        "规则里没有“{item}”这一项。请核对编号。",
+        "The rules have no item {item}. Please check its code.",
+    ),
+    errors.UnknownRuleSet: Row(
+        404, "unknown_rule_set", "没有第 {version} 版规则。", "There is no version {version} of the rules."
+    ),
+    errors.BeginsTooEarly: Row(
+        409,
+        "begins_too_early",
+        "新规则不改变已经过去的日子：最早从 {earliest} 起生效，不能从 {effective_from} 起。请另起草一版。",
+        "New rules leave past days alone: they can begin on {earliest} at the earliest, not on {effective_from}. "
+        "Please draft another version.",
+    ),
     errors.UnknownDraft: Row(404, "unknown_proposal", "没有这笔待批的账。", "There is no such proposal."),
     errors.UnknownUser: Row(404, "unknown_user", "没有用户 {user}。", "There is no user {user}."),
     errors.UnknownRole: Row(
@@ -408,13 +424,6 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "still_known",
         "志愿者 {volunteer} 的个人信息还在。请再办理一次注销。",
         "Personal data of the volunteer {volunteer} are still there. Please erase them once more.",
-    ),
-    errors.OrganisationInactive: Row(
-        409,
-        "organisation_inactive",
-        "组织 {organisation} 现在停用或已退出（{status}），只能查看，不能登记和记录。请联系上级组织。",
-        "The organisation {organisation} is not active ({status}): it may read, and record nothing. Please ask the"
-        " organisation above it.",
     ),
     errors.NotAllowed: Row(403, "not_allowed", "您没有权限做这件事。", "You are not allowed to do this."),
 }

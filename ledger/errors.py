@@ -17,6 +17,7 @@
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
     │   ├── UnknownRecord  UnknownItem  UnknownObjection
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
+    │   ├── UnknownItem  UnknownRuleSet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
@@ -35,6 +36,7 @@
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
     ├── AlreadyDecided              what waited for a second person waits no more
+    ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
     ├── NeedsApproval               nobody posts that alone: propose it
     ├── SecondPersonNeeded          who asked for it cannot also approve it
@@ -252,6 +254,18 @@ class UnknownRenewal(Unknown):
     renewal: UUID
 
 
+@dataclass(eq=False)
+class UnknownItem(Unknown):
+    """The rules have no item of this code."""
+
+    item: str
+
+
+@dataclass(eq=False)
+class UnknownRuleSet(Unknown):
+    version: int
+
+
 class Taken(Refusal):
     """That name is in use for something else."""
 
@@ -431,6 +445,14 @@ class AlreadyDecided(Refusal):
 
 
 @dataclass(eq=False)
+class BeginsTooEarly(Refusal):
+    """Rules leave yesterday and today alone: they begin on `earliest` at the earliest. (A book's first do not.)"""
+
+    effective_from: date
+    earliest: date
+
+
+@dataclass(eq=False)
 class ReservedKind(Refusal):
     """`room`: the part of the service that alone posts transactions of this kind."""
 
@@ -539,9 +561,7 @@ class RecordDiffers(Refusal):
 
 @dataclass(eq=False)
 class OverlapsAnotherRecord(Refusal):
-    """The same person has another record at that time."""
-
-    other: str | None
+    """The same person has another record at that time, of whichever organisation."""
 
 
 @dataclass(eq=False)
@@ -594,14 +614,6 @@ class StillKnown(Refusal):
 
 
 # --- earning ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class OrganisationInactive(Refusal):
-    """`status`: suspended or exited, of the organisation or of one above it."""
-
-    organisation: str
-    status: str
 
 
 # --- the surroundings ------------------------------------------------------------------------------------------------

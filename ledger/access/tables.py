@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     ARRAY,
@@ -27,14 +26,12 @@ from sqlalchemy import (
     Named,
     PrimaryKeyConstraint,
     Table,
-    TableValuedAlias,
     Text,
     TypedColumns,
     UniqueConstraint,
     Uuid,
     column,
     func,
-    literal,
     table,
     text,
 )

@@ -19,7 +19,7 @@ from ledger.earning import budgets, organisations, record, volunteers
 from ledger.earning.budgets import CLIENT
 from ledger.earning.record import Record
 from ledger.earning.volunteers import WALLET
-from ledger.errors import InvalidField, NotTheirTurn, Refusal, UnknownRecord
+from ledger.errors import InvalidField, NotTheirTurn, Refusal
 from ledger.text import one_line
 
 RECEIVABLE: Final = "1300"
@@ -178,7 +178,8 @@ async def _give_back(
     sums: dict[int, dict[str, int]] = {}
     for each in undone:
         transaction = made[f"{each.record_id}/points-undone"]
-        assert transaction is not None and each.points is not None, "posted just now"
+        assert transaction is not None, "posted just now"
+        assert each.points is not None, "posted just now"
         of_year = sums.setdefault(transaction.effective_on.year, {})
         for organisation in (budgets.WHOLE, *lines[each.organisation]):
             of_year[organisation] = of_year.get(organisation, 0) - each.points

@@ -1,8 +1,8 @@
 """What reviewed records earn: hours at once, points by way of public notice into the wallet.
 
 A record's hours and its points are two transactions of one batch: the hours effective at sign-out (T02, T04), the
-points when public notice begins (T02, T05, T07). When notice is over the points become spendable (T03), and a minus item
-takes what the wallet holds (T08). Each has a key made of its record, so that every step is safe to repeat.
+points when public notice begins (T02, T05, T07). When notice is over the points become spendable (T03), and a minus
+item takes what the wallet holds (T08). Each has a key made of its record, so that every step is safe to repeat.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ async def resume(database: AsyncEngine, book: int) -> int:
             rulebook = await rule_sets.in_force(tx, book)
             days = await calendar.read(tx, day_of(now))
             credited = await each_for_itself(
-                tx, still, lambda some: credit(tx, book, some, rulebook, days, now)  # noqa: B023 # called at once
+                tx,
+                still,
+                lambda some: credit(tx, book, some, rulebook, days, now),  # noqa: B023 # called at once
             )
             changed = [each for each in credited if isinstance(each, Record) and each.state != "reviewed"]
             await record.change(tx, book, changed)
@@ -148,14 +150,14 @@ async def release(database: AsyncEngine, book: int) -> int:
             after = (last.notice_until, last.record_id)
             rulebook = await rule_sets.in_force(tx, book)
             ended = await each_for_itself(
-                tx, chunk, lambda some: _release(tx, book, some, rulebook, now)  # noqa: B023 # called at once
+                tx,
+                chunk,
+                lambda some: _release(tx, book, some, rulebook, now),  # noqa: B023 # called at once
             )
             released += await _end(tx, book, [each for each in ended if isinstance(each, Record)], now)
 
 
-async def each_for_itself(
-    tx: AsyncConnection, asked: Sequence[Record], do: Any
-) -> list[Record | Refusal]:
+async def each_for_itself(tx: AsyncConnection, asked: Sequence[Record], do: Any) -> list[Record | Refusal]:
     """Does something with all of the records, or where the books refuse one, with each alone; outcomes in order."""
     try:
         async with tx.begin_nested():
@@ -207,9 +209,7 @@ def _earned(
         return replace(of, state="reviewed", due_on=None)
     before[of.holder].add(work, award)
     until = (
-        today + timedelta(days=in_force.appeal_days)
-        if award.points < 0
-        else days.after(today, in_force.notice_days)
+        today + timedelta(days=in_force.appeal_days) if award.points < 0 else days.after(today, in_force.notice_days)
     )
     return replace(
         of,
@@ -288,7 +288,8 @@ def _hours(of: Record) -> Proposal:
 
 
 def _points(of: Record, in_force: RuleSet) -> Proposal:
-    assert of.points is not None and of.bonus is not None, "decided"
+    assert of.points is not None, "decided"
+    assert of.bonus is not None, "decided"
     category = "service" if of.item is None else in_force.item(of.item).category
     lines = [Line(f"{_REWARDS[category]}.{of.organisation}", "debit", of.points - of.bonus)]
     if of.bonus:

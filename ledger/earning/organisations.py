@@ -101,22 +101,40 @@ async def find(tx: AsyncConnection, book: int, code: str) -> Organisation:
     return _organisation(*row)
 
 
+async def find_many(tx: AsyncConnection, book: int, codes: Iterable[str]) -> dict[str, Organisation]:
+    """The organisations with these codes; those that are not there are left out."""
+    possible = literal([code for code in codes if CODE.fullmatch(code)], ARRAY(TEXT))
+    rows = await tx.execute(
+        _ORGANISATION.where(organisations.c.book_id == book, organisations.c.code == any_(possible))
+    )
+    return {row.code: _organisation(*row) for row in rows}
+
+
 async def active(tx: AsyncConnection, book: int, code: str) -> Organisation:
     """The organisation with this code, if it may record: it and all above it are active.
 
     UnknownOrganisation, OrganisationInactive. Nothing is locked: what was begun before a suspension ends undisturbed.
     """
     found = await find(tx, book, code)
+    if (status := (await inactive(tx, book, [found])).get(code)) is not None:
+        raise OrganisationInactive(code, status)
+    return found
+
+
+async def inactive(tx: AsyncConnection, book: int, asked: Iterable[Organisation]) -> dict[str, str]:
+    """Those of these organisations that may not record, with the status that is to blame: the nearest in their line."""
+    of_each = {each.code: each.line for each in asked}
+    all_lines = sorted({code for line in of_each.values() for code in line})
     rows = await tx.execute(
         select(organisations.c.code, organisations.c.status).where(
-            organisations.c.book_id == book, organisations.c.code.in_(found.line), organisations.c.status != "active"
+            organisations.c.book_id == book,
+            organisations.c.code == any_(literal(all_lines, ARRAY(TEXT))),
+            organisations.c.status != "active",
         )
     )
-    inactive = {row.code: row.status for row in rows}
-    for each in found.line:
-        if each in inactive:
-            raise OrganisationInactive(code, inactive[each])
-    return found
+    blamed = {row.code: row.status for row in rows}
+    nearest = {code: next((each for each in line if each in blamed), None) for code, line in of_each.items()}
+    return {code: blamed[each] for code, each in nearest.items() if each is not None}
 
 
 async def organisations_of(tx: AsyncConnection, book: int, *, after: str = "", limit: int = 200) -> list[Organisation]:

@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import any_, literal, select
+from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,12 +23,12 @@ from ledger import identifiers
 from ledger.database import connect
 from ledger.database.rows import rows_within
 from ledger.days import BEIJING, day_of
-from ledger.earning import calendar, crediting, organisations, record, rule_sets
+from ledger.earning import calendar, crediting, organisations, record, rule_sets, rules, volunteers
 from ledger.earning.calendar import Calendar
 from ledger.earning.organisations import Organisation
 from ledger.earning.record import Record, RecordClass
 from ledger.earning.rule_sets import Rulebook
-from ledger.earning.tables import records, volunteers
+from ledger.earning.tables import records
 from ledger.errors import (
     CallBackDue,
     EndNotAfterStart,
@@ -138,10 +138,7 @@ async def submit(
         stored = {}
         for one in new:
             stored |= await _alone(tx, book, one, desk, now)
-    return [
-        _as_stored(each, stored[each.record.record_id]) if isinstance(each, Taken) and each.new else each
-        for each in outcomes
-    ]
+    return [stored[each.record.record_id] if isinstance(each, Taken) and each.new else each for each in outcomes]
 
 
 async def review(
@@ -165,7 +162,7 @@ async def review(
     if not one_line(reason, least=0 if accept else 1, most=EVIDENCE_LENGTH):
         raise InvalidField("reason", "not_a_reason")
     hers = {each.record_id: each.holder for each in await _found(tx, book, record_ids)}
-    await lock_volunteers(tx, book, hers.values())
+    await volunteers.locked(tx, book, hers.values())
     now_are = await record.locked(tx, book, record_ids)
     outcomes: list[Record | Refusal] = []
     for record_id in dict.fromkeys(record_ids):
@@ -176,17 +173,10 @@ async def review(
     if accept:
         rulebook = await rule_sets.in_force(tx, book)
         days = await calendar.read(tx, day_of(now))
-        try:
-            async with tx.begin_nested():
-                credited = await crediting.credit(tx, book, agreed, rulebook, days, now)
-            done |= {each.record_id: each for each in credited}
-        except crediting.NotPosted:
-            for one in agreed:
-                try:
-                    async with tx.begin_nested():
-                        [done[one.record_id]] = await crediting.credit(tx, book, [one], rulebook, days, now)
-                except crediting.NotPosted as error:
-                    done[one.record_id] = error.refusal
+        credited = await crediting.each_for_itself(
+            tx, agreed, lambda some: crediting.credit(tx, book, some, rulebook, days, now)
+        )
+        done |= {each.record_id: outcome for each, outcome in zip(agreed, credited, strict=True)}
     else:
         done |= {
             each.record_id: replace(each, state="refused", reason=reason, due_on=None, ended_at=now, ended_by=by)
@@ -208,21 +198,6 @@ async def find(tx: AsyncConnection, book: int, number: str) -> Record:
     if not found:
         raise UnknownRecord(number)
     return found[0]
-
-
-async def lock_volunteers(tx: AsyncConnection, book: int, holders: Iterable[str]) -> dict[str, date | None]:
-    """Locks these people in one order until the transaction ends: what they do is decided one after another.
-
-    Answers since when each of them has left (None: she has not); who is not there is left out.
-    """
-    named = volunteers.c.holder == any_(literal(sorted(set(holders)), ARRAY(TEXT)))
-    rows = await tx.execute(
-        select(volunteers.c.holder, volunteers.c.left_on)
-        .where(volunteers.c.book_id == book, named)
-        .order_by(volunteers.c.holder)
-        .with_for_update(key_share=True)
-    )
-    return {row.holder: row.left_on for row in rows}
 
 
 # --- looking at what is handed in ------------------------------------------------------------------------------------
@@ -294,14 +269,14 @@ class _Desk:
         return new.second_person == new.recorder
 
     def _has_item(self, new: NewRecord) -> bool:
-        rules = self.rulebook.on(new.day)
-        return rules is not None and any(item.code == new.item for item in rules.items)
+        in_force = self.rulebook.on(new.day)
+        return in_force is not None and any(item.code == new.item for item in in_force.items)
 
     def _record(self, new: NewRecord, of: Organisation) -> Record:
-        rules = self.rulebook.on(new.day) or rule_sets.WITHOUT
+        in_force = self.rulebook.on(new.day) or rules.DEFAULT
         # What a leader signed in is for another unit to review, a long day for the one above, a longer for the top.
-        level = max(int(new.by_leader), self._tier(new, rules.day_tiers))
-        drawn = new.by_leader and self.reviewed_by is None and secrets.randbelow(100) < rules.sample_share
+        level = max(int(new.by_leader), self._tier(new, in_force.tiers))
+        drawn = new.by_leader and self.reviewed_by is None and secrets.randbelow(100) < in_force.sample_share
         made = Record(
             record_id=next(iter(self.ids)),
             record=new.record,
@@ -328,7 +303,7 @@ class _Desk:
             state="submitted",
             review_by=of.line[-1] if level >= TOP else of.line[min(level, len(of.line) - 1)],
             call_back="due" if drawn else None,
-            due_on=self.calendar.after(day_of(self.now), rules.review_days),
+            due_on=self.calendar.after(day_of(self.now), in_force.review_days),
         )
         if self.reviewed_by is None:
             return made
@@ -364,7 +339,7 @@ async def _desk(
     reviewed_by: str | None,
 ) -> _Desk:
     good = [new for new in wanted if _malformed(new) is None]
-    left = await lock_volunteers(tx, book, (new.holder for new in good))
+    left = await volunteers.locked(tx, book, (new.holder for new in good))
     numbers = literal([new.record for new in good], ARRAY(TEXT))
     there = await record.read(
         tx,
@@ -410,7 +385,8 @@ async def _spans(tx: AsyncConnection, book: int, wanted: Iterable[NewRecord]) ->
             )
         )
         for holder, since, until in rows:
-            spans.setdefault(holder, []).append((since, until))
+            if since is not None and until is not None:
+                spans.setdefault(holder, []).append((since, until))
     return spans
 
 
@@ -489,7 +465,7 @@ async def _alone(tx: AsyncConnection, book: int, one: Record, desk: _Desk, now: 
     except crediting.NotPosted as error:
         return {one.record_id: error.refusal}
     except IntegrityError as error:
-        sqlstate, constraint = connect.violation(error)
+        _, constraint = connect.violation(error)
         if constraint == "records_overlap":
             return {one.record_id: OverlapsAnotherRecord()}
         if constraint == "records_record_key":  # somebody else's, stored since we looked
@@ -497,8 +473,10 @@ async def _alone(tx: AsyncConnection, book: int, one: Record, desk: _Desk, now: 
         raise
 
 
-def _as_stored(was: Taken, outcome: Outcome) -> Outcome:
-    return outcome
+def _as_stored(was: Taken, stored: Mapping[UUID, Outcome]) -> Outcome:
+    """What became of a record; one that came twice in a batch is answered as the first was."""
+    outcome = stored.get(was.record.record_id, was)
+    return replace(outcome, new=was.new) if isinstance(outcome, Taken) else outcome
 
 
 def _may_review(asked: Record, by: str, holder: str | None, accept: bool) -> Record | Refusal:
@@ -512,7 +490,5 @@ def _may_review(asked: Record, by: str, holder: str | None, accept: bool) -> Rec
 
 
 async def _found(tx: AsyncConnection, book: int, record_ids: Sequence[UUID]) -> list[Record]:
-    from sqlalchemy import Uuid
-
     named = records.c.record_id == any_(literal(list(record_ids), ARRAY(Uuid)))
     return await record.read(tx, record.of_book(book).where(named))

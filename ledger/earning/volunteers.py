@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from sqlalchemy import any_, delete, literal, select
@@ -164,6 +165,21 @@ async def holders_of(tx: AsyncConnection, book: int, numbers: Iterable[str]) -> 
         )
     )
     return {row.volunteer_no: row.holder for row in rows}
+
+
+async def locked(tx: AsyncConnection, book: int, holders: Iterable[str]) -> dict[str, date | None]:
+    """Locks these people in one order until the transaction ends: what they do is decided one after another.
+
+    Answers since when each of them has left (None: she has not); who is not there is left out.
+    """
+    named = volunteers.c.holder == any_(literal(sorted(set(holders)), ARRAY(TEXT)))
+    rows = await tx.execute(
+        select(volunteers.c.holder, volunteers.c.left_on)
+        .where(volunteers.c.book_id == book, named)
+        .order_by(volunteers.c.holder)
+        .with_for_update(key_share=True)
+    )
+    return {row.holder: row.left_on for row in rows}
 
 
 async def numbers_of(tx: AsyncConnection, book: int, holders: Iterable[str]) -> dict[str, str]:
