@@ -1,4 +1,4 @@
-"""What is thrown away while the service runs: attempts that no longer count, devices that ended long ago."""
+"""What happens by itself while the service runs: public notices end, and what is old is thrown away."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api import auth
 from ledger.access import attempts, sessions
 from ledger.database import connect
+from ledger.days import day_of
+from ledger.earning import crediting, notices
 
 EVERY: Final = timedelta(hours=1)
 ENDED_FOR: Final = timedelta(days=180)
@@ -46,8 +48,18 @@ async def _keep(database: AsyncEngine, ended: asyncio.Event) -> None:
 
 
 async def once(database: AsyncEngine) -> None:
-    """Throws away what is old now."""
+    """Ends the notices that are over, and throws away what is old now."""
     now = auth.now()
     async with database.begin() as tx:
         await attempts.forget_old(tx, now)
         await sessions.forget_ended(tx, now - ENDED_FOR)
+    async with database.connect() as tx:
+        books = await notices.books_due(tx, day_of(await connect.now(tx)))
+    for book in books:
+        try:
+            released = await crediting.release(database, book)
+            resumed = await crediting.resume(database, book)
+        except SQLAlchemyError as error:  # of this book; the others shall not wait for it
+            log.warning("crediting_failed", book=book, error=connect.first_line(error))
+        else:
+            log.info("credited", book=book, released=released, resumed=resumed)

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Date, Select, case, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -89,10 +89,25 @@ def whose_turn(of: Record, raised: Objection | None = None) -> Turn:
             return Turn("nobody")
 
 
+async def books_due(tx: AsyncConnection, today: date) -> list[int]:
+    """The books in which something can be brought on: a notice is over, or a record waits for the budget."""
+    found = (
+        select(records.c.book_id)
+        .where(
+            ((records.c.state == "in_notice") & (records.c.notice_until < today)) | (records.c.state == "reviewed"),
+            # In the words of the index, which holds only these.
+            records.c.state.in_(("submitted", "reviewed", "in_notice", "objected")),
+        )
+        .distinct()
+        .order_by(records.c.book_id)
+    )
+    return list((await tx.execute(found)).scalars())
+
+
 # --- lists for staff --------------------------------------------------------------------------------------------------
 
-_DUE: Final = func.coalesce(records.c.due_on, records.c.served_on)
-_LAST_DAY: Final = func.coalesce(records.c.notice_until, records.c.served_on)
+_DUE: Final[ColumnElement[date]] = func.coalesce(records.c.due_on, records.c.served_on, type_=Date)
+_LAST_DAY: Final[ColumnElement[date]] = func.coalesce(records.c.notice_until, records.c.served_on, type_=Date)
 
 
 async def to_review(
@@ -202,7 +217,11 @@ async def overdue(
     if within is not None:
         found = found.where(_any_of(within))
     rows = await tx.execute(found)
-    return [Overdue(code, name, of_them, waiting - of_them, oldest) for code, name, of_them, waiting, oldest in rows]
+    return [
+        Overdue(code, name, of_them, waiting - of_them, oldest)
+        for code, name, of_them, waiting, oldest in rows
+        if oldest is not None  # it never is: what has no such day is not overdue
+    ]
 
 
 def _within(
@@ -215,7 +234,8 @@ def _within(
 
 
 def _any_of(within: Collection[str]) -> ColumnElement[bool]:
-    return organisations.c.line.overlap(literal(sorted(within), ARRAY(TEXT)))
+    overlaps: ColumnElement[bool] = organisations.c.line.overlap(literal(sorted(within), ARRAY(TEXT)))
+    return overlaps
 
 
 async def _page(
