@@ -16,7 +16,7 @@
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
     │   ├── UnknownMember  UnknownQualification  UnknownGuardian  UnknownActivity
-    │   ├── UnknownRecord  UnknownItem  UnknownRuleSet
+    │   ├── UnknownRecord  UnknownItem  UnknownObjection  UnknownRuleSet
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
@@ -32,6 +32,7 @@
     ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
     ├── RecordDiffers  OverlapsAnotherRecord        why a service record is not taken
     ├── NotTheirTurn  CallBackDue   a record is not in the state for it
+    ├── ObjectionOpen  NoticeOver   why nobody objects to a record now
     ├── BudgetBelowIssued           more has been issued than shall be granted
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
@@ -256,6 +257,13 @@ class UnknownToken(Unknown):
 @dataclass(eq=False)
 class UnknownRenewal(Unknown):
     renewal: UUID
+
+
+@dataclass(eq=False)
+class UnknownItem(Unknown):
+    """The rules of that day have no item of this code."""
+
+    item: str
 
 
 @dataclass(eq=False)
@@ -685,6 +693,26 @@ class CallBackDue(Refusal):
     """It was drawn for a call-back: first the person served is asked."""
 
     record: str
+
+
+@dataclass(eq=False)
+class UnknownObjection(Unknown):
+    objection: UUID
+
+
+@dataclass(eq=False)
+class ObjectionOpen(Refusal):
+    """An objection to this record, or its correction, waits for a decision already."""
+
+    record: str
+
+
+@dataclass(eq=False)
+class NoticeOver(Refusal):
+    """`until` was the last day of public notice."""
+
+    record: str
+    until: date
 
 
 @dataclass(eq=False)
