@@ -24,7 +24,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api import VERSION, answers, auth, figures, housekeeping, keys, pages
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
-from api.routes import approvals, books, holds, operations, own, people, periods, postings, rules, sessions, volunteers
+from api.routes import (
+    approvals,
+    books,
+    holds,
+    lapsing,
+    operations,
+    own,
+    people,
+    periods,
+    postings,
+    rules,
+    sessions,
+    volunteers,
+)
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -160,6 +173,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             people.router,
             volunteers.router,
             books.router,
+            lapsing.router,
             postings.router,
             approvals.router,
             holds.router,

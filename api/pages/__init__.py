@@ -5,7 +5,20 @@ from __future__ import annotations
 from litestar import Router
 from litestar.exceptions import HTTPException
 
-from api.pages import access_log, account, approvals, doors, frame, own, people, renewals, staff, volunteer, volunteers
+from api.pages import (
+    access_log,
+    account,
+    approvals,
+    doors,
+    frame,
+    lapsing,
+    own,
+    people,
+    renewals,
+    staff,
+    volunteer,
+    volunteers,
+)
 from api.pages.frame import TEMPLATES, on_unknown_address
 from api.settings import Settings
 from ledger.errors import Fault, Refusal
@@ -33,6 +46,7 @@ def router(settings: Settings) -> Router:
             *people.HANDLERS,
             *volunteers.HANDLERS,
             *access_log.HANDLERS,
+            *lapsing.HANDLERS,
             frame.static_file,
         ],
         middleware=[frame.GuardedForms(settings)],

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from api.pages import texts_lapsing
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -602,6 +603,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "It is not your fault, and your points and hours are safe. Please try again later; if it does not help, tell "
         "the staff this number: {request_id}",
     ),
+    # --- what has a file of its own
+    **texts_lapsing.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -717,7 +720,7 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "hold.capture": ("预留用后余下的，退回", "What was left of points set aside, given back"),
     "hold.void": ("预留取消，退回", "Points set aside, given back"),
     "hold.lapse": ("预留到期，退回", "Points set aside for too long, given back"),
-    "books.expiry": ("积分过期", "Points expired"),
+    "earn.expiry": ("积分过期", "Points expired"),
     "reversal": ("冲正", "Reversal"),
     "clawback": ("追回", "Taken back"),
     "item": ("加分", "Bonus points"),

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth
+from api import auth, lapsing
 from api.pages import doors, frame, texts
 from api.problems import Language
 from api.requests import StrictRequest
@@ -29,6 +29,9 @@ from ledger.errors import NotAllowed
 
 LATEST: Final = 3
 """Entries on the home page."""
+SOON: Final = 3
+"""Days on the home page on which something lapses; the rest is added up."""
+A_DAY: Final = datetime.timedelta(days=1)
 
 YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
 
@@ -115,6 +118,7 @@ async def home(
             for account, passbook in accounts.items()
             for line in await statements.entries_of(tx, me.book_id, account, limit=LATEST)
         ]
+        soon = await lapsing.of_mine(tx, me)
     language = frame.view_of(request).language
     told = {line.transaction_id: (passbook, line) for passbook, line in reversed(lines)}  # the first account wins
     newest = sorted(told.values(), key=lambda pair: (pair[1].recorded_at, pair[1].number), reverse=True)[:LATEST]
@@ -129,6 +133,10 @@ async def home(
         },
         points=texts.points(language, kept.get(wallet, 0)).split(" "),
         held=texts.points(language, kept[held]) if kept.get(held) else None,
+        soon=[
+            (texts.points(language, each.amount), texts.day(language, each.lapses_on - A_DAY)) for each in soon[:SOON]
+        ],
+        soon_more=texts.points(language, later) if (later := sum(each.amount for each in soon[SOON:])) else None,
         latest=[
             (passbook, "in" if line.side == "credit" else "out", _row(language, passbook, line))
             for passbook, line in newest
