@@ -35,6 +35,7 @@ from api.routes import (
     periods,
     postings,
     rules,
+    records,
     sessions,
     volunteers,
 )
@@ -179,6 +180,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             holds.router,
             periods.router,
             rules.router,
+            records.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
