@@ -5,7 +5,20 @@ from __future__ import annotations
 from litestar import Router
 from litestar.exceptions import HTTPException
 
-from api.pages import access_log, account, approvals, doors, frame, own, people, renewals, staff, volunteer, volunteers
+from api.pages import (
+    access_log,
+    account,
+    approvals,
+    doors,
+    frame,
+    own,
+    people,
+    programme,
+    renewals,
+    staff,
+    volunteer,
+    volunteers,
+)
 from api.pages.frame import TEMPLATES, on_unknown_address
 from api.settings import Settings
 from ledger.errors import Fault, Refusal
@@ -27,6 +40,7 @@ def router(settings: Settings) -> Router:
             doors.in_english,
             *account.HANDLERS,
             *own.HANDLERS,
+            *programme.HANDLERS,
             *staff.HANDLERS,
             *approvals.HANDLERS,
             *renewals.HANDLERS,

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from api.pages import texts_hours
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -602,6 +603,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "It is not your fault, and your points and hours are safe. Please try again later; if it does not help, tell "
         "the staff this number: {request_id}",
     ),
+    # --- what has a file of its own
+    **texts_hours.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -784,6 +787,11 @@ def amount(language: Language, unit: str, smallest: int) -> str:
     if unit == "CNY":
         return f"¥{smallest // 100:,}.{smallest % 100:02d}"
     return f"{smallest:,} {unit}"
+
+
+def hundredths(number: int) -> str:
+    """1025 as 10.25."""
+    return f"{number // 100:,}.{number % 100:02d}"
 
 
 def role(language: Language, name: str, organisation: str | None = None, until: str | None = None) -> str:

@@ -122,6 +122,7 @@ async def home(
         request,
         "home.html",
         book=book.name,
+        book_code=book.code,
         is_staff=is_staff,
         digits=her.volunteer_no[-4:],
         figures={

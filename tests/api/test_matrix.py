@@ -71,6 +71,7 @@ ROWS: Final = [
     Row("health", "public"),
     Row("readiness", "public"),
     Row("figures", "public"),
+    Row("readProgramme", "public"),
     # sessions
     Row("signIn", "public", lambda w, n: {}, works=False),
     Row("refreshSession", "public", lambda w, n: {}, works=False),

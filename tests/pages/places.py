@@ -31,6 +31,11 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resident", "/passbook?year=never"),
         ("chief", "/passbook"),
     ),
+    "/programme/{book}": (
+        ("nobody", "/programme/{book}"),
+        ("nobody", "/programme/none"),
+        ("resident", "/programme/{book}"),
+    ),
     "/sign-in": (("nobody", "/sign-in"), ("nobody", "/sign-in?left=1")),
     "/sign-out": (("resident", "/sign-out"),),
     "/account": (("resident", "/account"), ("both", "/account?done=password_changed")),
@@ -185,7 +190,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
                 lifetime=tokens.LONGEST,
             )
         await tokens.revoke(tx, book.book_id, made.token_id, me.name, now)
-    return Cast(cast, ids, district)
+    return Cast(cast, ids | {"book": book.code}, district)
 
 
 async def principal(database: AsyncEngine, person: Person) -> Principal:
