@@ -155,6 +155,20 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     ),
     errors.UnknownToken: Row(404, "unknown_token", "没有这个令牌。", "There is no such token."),
     errors.UnknownRenewal: Row(404, "unknown_renewal", "没有这个换密码的申请。", "There is no such request for a PIN."),
+    errors.UnknownObjection: Row(404, "unknown_objection", "没有这个异议。", "There is no such objection."),
+    errors.ObjectionOpen: Row(
+        409,
+        "objection_open",
+        "记录 {record} 已有人提出异议，正等另一位工作人员处理。请先看处理结果。",
+        "Somebody has objected to the record {record} already. Please wait for the decision on that.",
+    ),
+    errors.NoticeOver: Row(
+        409,
+        "notice_over",
+        "记录 {record} 的公示 {until} 已结束，不能再提异议。如果确实有错，请告诉服务站，由两位工作人员更正。",
+        "The notice of the record {record} ended on {until}. If it is wrong, please tell your service station: two of"
+        " the staff can correct it.",
+    ),
     errors.OrganisationExists: Row(
         409,
         "organisation_exists",

@@ -15,7 +15,7 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
-    │   ├── UnknownRecord  UnknownItem
+    │   ├── UnknownRecord  UnknownItem  UnknownObjection
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
     │   ├── UnknownItem  UnknownRuleSet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
@@ -31,6 +31,7 @@
     ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
     ├── RecordDiffers  OverlapsAnotherRecord        why a service record is not taken
     ├── NotTheirTurn  CallBackDue   a record is not in the state for it
+    ├── ObjectionOpen  NoticeOver   why nobody objects to a record now
     ├── BudgetBelowIssued           more has been issued than shall be granted
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
@@ -576,6 +577,26 @@ class CallBackDue(Refusal):
     """It was drawn for a call-back: first the person served is asked."""
 
     record: str
+
+
+@dataclass(eq=False)
+class UnknownObjection(Unknown):
+    objection: UUID
+
+
+@dataclass(eq=False)
+class ObjectionOpen(Refusal):
+    """An objection to this record, or its correction, waits for a decision already."""
+
+    record: str
+
+
+@dataclass(eq=False)
+class NoticeOver(Refusal):
+    """`until` was the last day of public notice."""
+
+    record: str
+    until: date
 
 
 @dataclass(eq=False)

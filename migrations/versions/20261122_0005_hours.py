@@ -287,7 +287,9 @@ def upgrade() -> None:
         sa.Column("book_id", sa.Integer(), nullable=False),
         sa.Column("objection_id", sa.Uuid(), nullable=False),
         sa.Column("record_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(collation="C"), nullable=False),
         sa.Column("raised_by", sa.Text(collation="C"), nullable=False),
+        sa.Column("holder", sa.Text(collation="C"), nullable=True),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=False),
@@ -298,6 +300,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(decided_at IS NULL) = (upheld IS NULL)", name=op.f("objections_decided_check")),
         sa.CheckConstraint("(decided_by IS NULL) = (upheld IS NULL)", name=op.f("objections_decided_by_check")),
         sa.CheckConstraint("decided_by <> raised_by", name=op.f("objections_two_people_check")),
+        sa.CheckConstraint("kind IN ('objection', 'correction')", name=op.f("objections_kind_check")),
         sa.ForeignKeyConstraint(
             ["book_id", "record_id"],
             ["records.book_id", "records.record_id"],
