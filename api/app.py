@@ -28,6 +28,7 @@ from api.routes import (
     approvals,
     books,
     holds,
+    hours,
     operations,
     own,
     people,
@@ -169,6 +170,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         route_handlers=[
             sessions.router,
             own.router,
+            hours.router,
             people.router,
             volunteers.router,
             books.router,
