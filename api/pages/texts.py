@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_lapsing
+from api.pages import texts_hours, texts_lapsing
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -605,6 +605,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     # --- what has a file of its own
     **texts_lapsing.TEXTS,
+    **texts_hours.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -711,6 +712,10 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "earn.backfill": ("补录时长", "Hours entered afterwards"),
     "earn.item": ("加分", "Bonus points"),
     "earn.training": ("培训积分", "Points for training"),
+    "earn.reversal": ("更正，冲回", "Correction, taken back"),
+    "earn.clawback": ("更正，追回积分", "Correction, points taken back"),
+    "earn.budget": ("年度积分额度", "Budget of points"),
+    "deduct.item": ("减分", "Minus item"),
     "deduct": ("扣分", "Points taken off"),
     "spend.hold": ("兑换冻结", "Held for a redemption"),
     "spend.redeem": ("兑换", "Redeemed"),
@@ -787,6 +792,11 @@ def amount(language: Language, unit: str, smallest: int) -> str:
     if unit == "CNY":
         return f"¥{smallest // 100:,}.{smallest % 100:02d}"
     return f"{smallest:,} {unit}"
+
+
+def hundredths(number: int) -> str:
+    """1025 as 10.25."""
+    return f"{number // 100:,}.{number % 100:02d}"
 
 
 def role(language: Language, name: str, organisation: str | None = None, until: str | None = None) -> str:

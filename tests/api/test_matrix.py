@@ -72,6 +72,7 @@ ROWS: Final = [
     Row("health", "public"),
     Row("readiness", "public"),
     Row("figures", "public"),
+    Row("readProgramme", "public"),
     # sessions
     Row("signIn", "public", lambda w, n: {}, works=False),
     Row("refreshSession", "public", lambda w, n: {}, works=False),
@@ -87,6 +88,9 @@ ROWS: Final = [
     Row("withdrawConsent", "volunteer**", path=lambda w: {"purpose": "public_name"}),
     Row("exportMe", "volunteer**"),
     Row("listMyLapsing", "volunteer**"),
+    Row("listMyHours", "volunteer**"),
+    Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
+    Row("readMyPassbook", "volunteer**"),
     # volunteers as persons
     Row("registerVolunteer", "recorder+ operator+", lambda w, n: {"volunteer": n, "organisation": "street"}),
     Row("registerVolunteer", "recorder operator", lambda w, n: {"volunteer": n}),
