@@ -8,6 +8,8 @@
     │   ├── TooManyLines            more than 400 lines
     │   ├── Unbalanced              debits and credits of one unit differ
     │   ├── KeyNotConsecutive       a file's lines of one key do not stand together
+    │   ├── UnreadableSheet         a sheet cannot be read as a whole
+    │   ├── BadTime  DuplicateRecord  why a line of a sheet is not taken
     │   ├── UnitMismatch            a line names another unit than its account's
     │   ├── NotTheChart             an account of the chart with another floor than the chart's
     │   ├── CannotReverse           a reversal, a hold or its end is itself not reversed
@@ -114,6 +116,30 @@ class KeyNotConsecutive(Malformed):
 
     key: str
     line: int
+
+
+@dataclass(eq=False)
+class UnreadableSheet(Malformed):
+    """`problem`: a stable word (`missing_columns`, `not_a_workbook`, `damaged`, `protected`, `too_large`)."""
+
+    file: str
+    problem: str
+    detail: str
+
+
+@dataclass(eq=False)
+class BadTime(Malformed):
+    """What stands in the column `field` is no time."""
+
+    field: str
+    text: str
+
+
+@dataclass(eq=False)
+class DuplicateRecord(Malformed):
+    """The number of this record stands in the same file before."""
+
+    record: str
 
 
 @dataclass(eq=False)
