@@ -147,6 +147,22 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "没有组织 {organisation}。请核对编号。",
         "There is no organisation {organisation}. Please check the code.",
     ),
+    errors.UnknownItem: Row(
+        404,
+        "unknown_item",
+        "规则里没有“{item}”这一项。请核对编号。",
+        "The rules have no item {item}. Please check its code.",
+    ),
+    errors.UnknownRuleSet: Row(
+        404, "unknown_rule_set", "没有第 {version} 版规则。", "There is no version {version} of the rules."
+    ),
+    errors.BeginsTooEarly: Row(
+        409,
+        "begins_too_early",
+        "新规则不改变已经过去的日子：最早从 {earliest} 起生效，不能从 {effective_from} 起。请另起草一版。",
+        "New rules leave past days alone: they can begin on {earliest} at the earliest, not on {effective_from}. "
+        "Please draft another version.",
+    ),
     errors.UnknownDraft: Row(404, "unknown_proposal", "没有这笔待批的账。", "There is no such proposal."),
     errors.UnknownUser: Row(404, "unknown_user", "没有用户 {user}。", "There is no user {user}."),
     errors.UnknownRole: Row(
@@ -288,6 +304,81 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "needs_approval",
         "账户 {account} 的账须两个人办：一人提出，另一人批准。请改为提出待批。",
         "Two people post to {account}: one proposes, another approves. Please propose it instead.",
+    ),
+    errors.UnknownRecord: Row(
+        404, "unknown_record", "没有服务记录 {record}。请核对编号。", "There is no service record {record}."
+    ),
+    errors.UnknownItem: Row(
+        404,
+        "unknown_item",
+        "当日的规则里没有 {item} 这一项。请核对代码。",
+        "The rules of that day have no item {item}. Please check the code.",
+    ),
+    errors.OrganisationInactive: Row(
+        409,
+        "organisation_inactive",
+        "组织 {organisation} 已暂停或退出，不能再记录服务。请联系上级组织。",
+        "The organisation {organisation} is suspended or has left, and records nothing. Please ask the one above it.",
+    ),
+    errors.VolunteerLeft: Row(
+        409,
+        "volunteer_left",
+        "这位志愿者已于 {left_on} 退出，之后的服务不能记录。",
+        "This volunteer left on {left_on}; service after that day cannot be recorded.",
+    ),
+    errors.EndNotAfterStart: Row(
+        422,
+        "end_not_after_start",
+        "签退时间须晚于签到时间。请核对两个时间。",
+        "The sign-out must be later than the sign-in. Please check both times.",
+    ),
+    errors.LongerThanADay: Row(
+        422,
+        "longer_than_a_day",
+        "一次服务不能超过24小时。请核对时间，或分成几条。",
+        "One service cannot be longer than 24 hours. Please check the times, or split it.",
+    ),
+    errors.InTheFuture: Row(
+        422,
+        "in_the_future",
+        "签退时间在 {today} 之后，还没有发生。请核对日期。",
+        "The sign-out is after {today} and has not happened yet. Please check the date.",
+    ),
+    errors.NeedsSecondPerson: Row(
+        422,
+        "needs_second_person",
+        "补录的时长须由记录人以外的另一个人复核。请填写复核人。",
+        "Hours entered afterwards must be confirmed by another person than the recorder. Please name the reviewer.",
+    ),
+    errors.RecordDiffers: Row(
+        409,
+        "record_differs",
+        "记录 {record} 已经有了，但“{field}”不同。要更正，请走更正手续。",
+        "The record {record} is there already with another {field}. To change it, please have it corrected.",
+    ),
+    errors.OverlapsAnotherRecord: Row(
+        409,
+        "overlaps_another_record",
+        "这位志愿者在同一时间已有另一条记录。请核对时间。",
+        "This volunteer has another record at the same time. Please check the times.",
+    ),
+    errors.NotTheirTurn: Row(
+        409,
+        "not_their_turn",
+        "记录 {record} 现在的状态是 {state}，不能这样办理。请刷新后再看。",
+        "The record {record} is {state} now, so this cannot be done. Please reload and look again.",
+    ),
+    errors.CallBackDue: Row(
+        409,
+        "call_back_due",
+        "记录 {record} 被抽中回访。请先回访服务对象，再审核。",
+        "The record {record} was drawn for a call-back. Please ask the person served first, then review it.",
+    ),
+    errors.BudgetBelowIssued: Row(
+        409,
+        "budget_below_issued",
+        "已发放 {issued} 分，额度不能低于这个数。",
+        "{issued} points have been issued already; the budget cannot be lower.",
     ),
     errors.SecondPersonNeeded: Row(
         403,

@@ -17,7 +17,9 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
+    │   ├── UnknownRecord  UnknownItem
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
+    │   ├── UnknownItem  UnknownRuleSet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
@@ -28,13 +30,19 @@
     │   ├── InsufficientBalance  AccountFrozen  AccountClosed  AmountOutOfRange  PeriodClosed
     │   ├── AlreadyReversed  AlreadyRefunded  RefundTooLarge
     │   └── HoldEnded  HoldExpired
+    ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
+    ├── RecordDiffers  OverlapsAnotherRecord        why a service record is not taken
+    ├── NotTheirTurn  CallBackDue   a record is not in the state for it
+    ├── BudgetBelowIssued           more has been issued than shall be granted
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
     ├── AlreadyDecided              what waited for a second person waits no more
+    ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
     ├── NeedsApproval               nobody posts that alone: propose it
     ├── SecondPersonNeeded          who asked for it cannot also approve it
     ├── StillKnown                  a volunteer is forgotten when her personal data are erased
+    ├── OrganisationInactive        suspended or exited, it or one above it: it may read, and record nothing
     ├── WrongPassword               login and password do not belong together
     ├── TooManyAttempts             wrong too often from here: wait
     ├── ChangeNeeded                somebody else has seen this password: change it first
@@ -271,6 +279,18 @@ class UnknownRenewal(Unknown):
     renewal: UUID
 
 
+@dataclass(eq=False)
+class UnknownItem(Unknown):
+    """The rules have no item of this code."""
+
+    item: str
+
+
+@dataclass(eq=False)
+class UnknownRuleSet(Unknown):
+    version: int
+
+
 class Taken(Refusal):
     """That name is in use for something else."""
 
@@ -450,6 +470,14 @@ class AlreadyDecided(Refusal):
 
 
 @dataclass(eq=False)
+class BeginsTooEarly(Refusal):
+    """Rules leave yesterday and today alone: they begin on `earliest` at the earliest. (A book's first do not.)"""
+
+    effective_from: date
+    earliest: date
+
+
+@dataclass(eq=False)
 class ReservedKind(Refusal):
     """`room`: the part of the service that alone posts transactions of this kind."""
 
@@ -496,11 +524,101 @@ class NotAllowed(Refusal):
     """This user may not do that: another role or another book."""
 
 
+# --- hours and points ------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class UnknownRecord(Unknown):
+    record: str
+
+
+@dataclass(eq=False)
+class UnknownItem(Unknown):
+    """No item of the rules in force on that day has this code."""
+
+    item: str
+
+
+@dataclass(eq=False)
+class OrganisationInactive(Refusal):
+    """It is suspended or has left, or one above it: it may read, and record nothing."""
+
+    organisation: str
+    status: str
+
+
+@dataclass(eq=False)
+class VolunteerLeft(Refusal):
+    """Since `left_on` she is no longer a volunteer of the programme."""
+
+    left_on: date
+
+
+@dataclass(eq=False)
+class EndNotAfterStart(Refusal):
+    """The sign-out is not at least a minute after the sign-in."""
+
+
+@dataclass(eq=False)
+class LongerThanADay(Refusal):
+    """From sign-in to sign-out it is more than 24 hours."""
+
+
+@dataclass(eq=False)
+class InTheFuture(Refusal):
+    """It ends after `today`."""
+
+    today: date
+
+
+@dataclass(eq=False)
+class NeedsSecondPerson(Refusal):
+    """Hours entered afterwards must be confirmed by another person than the one who records them."""
+
+
+@dataclass(eq=False)
+class RecordDiffers(Refusal):
+    """A record of this number is there already, with another `field`."""
+
+    record: str
+    field: str
+
+
+@dataclass(eq=False)
+class OverlapsAnotherRecord(Refusal):
+    """The same person has another record at that time, of whichever organisation."""
+
+
+@dataclass(eq=False)
+class NotTheirTurn(Refusal):
+    """The record's state does not let this happen (any more)."""
+
+    record: str
+    state: str
+
+
+@dataclass(eq=False)
+class CallBackDue(Refusal):
+    """It was drawn for a call-back: first the person served is asked."""
+
+    record: str
+
+
+@dataclass(eq=False)
+class BudgetBelowIssued(Refusal):
+    """So many points have been issued already."""
+
+    issued: int
+
+
 @dataclass(eq=False)
 class StillKnown(Refusal):
     """Personal data of `volunteer` are there: erase them in the transaction in which her number is forgotten."""
 
     volunteer: str
+
+
+# --- earning ---------------------------------------------------------------------------------------------------------
 
 
 # --- the surroundings ------------------------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.access import ciphers
 from ledger.access.ciphers import Keys
-from ledger.access.tables import book_numbers, cards, rows_within
+from ledger.access.tables import book_numbers, cards
 from ledger.database import connect
+from ledger.database.rows import rows_within
 from ledger.errors import UnknownVolunteer
 
 PREFIX: Final = "79"

@@ -20,8 +20,9 @@ from ledger.access import ciphers, identities, log
 from ledger.access.ciphers import Keys
 from ledger.access.identities import FIELDS, Field, Identity, Masked
 from ledger.access.log import Subject
-from ledger.access.tables import cards, persons, rows_within
+from ledger.access.tables import cards, persons
 from ledger.database import connect
+from ledger.database.rows import rows_within
 from ledger.days import day_of
 from ledger.errors import IdentityTaken, InvalidField, UnknownPerson, UnknownVolunteer
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     ARRAY,
@@ -27,14 +26,12 @@ from sqlalchemy import (
     Named,
     PrimaryKeyConstraint,
     Table,
-    TableValuedAlias,
     Text,
     TypedColumns,
     UniqueConstraint,
     Uuid,
     column,
     func,
-    literal,
     table,
     text,
 )
@@ -43,13 +40,6 @@ from ledger.database.metadata import READ_ADD_CHANGE, READ_ADD_CHANGE_REMOVE, RE
 
 book_numbers: Final = table("books", column("book_id", Integer))
 """The list of books as far as this room knows it: their numbers."""
-
-
-def rows_within(columns: Sequence[Column[Any]], rows: Sequence[Sequence[object]]) -> TableValuedAlias:
-    """The rows as a table within a statement, with the names and types of these columns."""
-    lists = zip(*rows, strict=True)
-    arrays = (literal(list(each), ARRAY(like.type)) for like, each in zip(columns, lists, strict=True))
-    return func.unnest(*arrays).table_valued(*(column(like.name, like.type) for like in columns)).render_derived()
 
 
 class _User(TypedColumns):

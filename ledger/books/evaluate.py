@@ -16,7 +16,7 @@ from uuid import UUID
 from ledger.books import lots
 from ledger.books.chart import DEBIT_NORMAL, KEEPS_LOTS, balance_of
 from ledger.books.keys import ROOM, Used
-from ledger.books.lots import Change, Lot, Move, NewLot, Shelves, Taking
+from ledger.books.lots import Change, Lot, Move, NewLot, Reach, Shelves, Taking
 from ledger.books.proposals import Line, Proposal, Side, malformed
 from ledger.days import day_of
 from ledger.errors import (
@@ -591,22 +591,17 @@ def _debits(entries: Iterable[Entry]) -> dict[str, int]:
 def _available(account: _Account, proposal: Proposal, books: _Books) -> int:
     """What this proposal can take of an account that keeps lots."""
     shelf = books.shelves.lots[account.account_id]
-    return lots.usable(shelf.values(), books.today, lambda lot: _is_own(lot, proposal), _open_holds(books))
+    return lots.usable(shelf.values(), books.today, _reach(proposal, books))
 
 
-def _open_holds(books: _Books) -> set[UUID]:
-    return {hold.hold_id for hold in books.holds.values() if hold.ending is None}
-
-
-def _is_own(lot: Lot, proposal: Proposal) -> bool:
+def _reach(proposal: Proposal, books: _Books) -> Reach:
     """A correction takes first what came from what it corrects, the end of a hold what was held."""
+    held = {hold.hold_id for hold in books.holds.values() if hold.ending is None} if books.holds else ()
     if proposal.ends is not None:
-        return lot.transaction_id == proposal.ends
-    return (
-        proposal.correction in ("reversal", "clawback")
-        and proposal.corrects is not None
-        and proposal.corrects in (lot.origin, lot.transaction_id)
-    )
+        return Reach(held, maker=proposal.ends)
+    if proposal.correction in ("reversal", "clawback"):
+        return Reach(held, proposal.corrects, proposal.corrects, proposal.moves, proposal.lapsed)
+    return Reach(held, moves=proposal.moves, lapsed=proposal.lapsed)
 
 
 def _move_lots(
@@ -637,8 +632,7 @@ def _move_lots(
         transaction_id,
         changes,
         books.today,
-        lambda lot: _is_own(lot, proposal),
-        _open_holds(books),
+        _reach(proposal, books),
         giving_back,
         proposal.grace_days,
     )

@@ -6,7 +6,6 @@ functions are defined in the migrations. This path speaks psycopg directly: a ba
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +16,7 @@ from sqlalchemy import Uuid, any_, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger import identifiers
 from ledger.books import keys
 from ledger.books.evaluate import (
     AccountState,
@@ -67,7 +67,7 @@ async def post(tx: AsyncConnection, book: int, proposals: Sequence[Proposal], *,
 async def decided(tx: AsyncConnection, book: int, asked: Checked) -> Evaluation:
     """The first half of `post`: locks, reads, decides."""
     state = await _load(tx, book, asked)
-    return evaluate(state, asked.proposals, _new_ids(state.now), asked.faults)
+    return evaluate(state, asked.proposals, identifiers.rising(state.now), asked.faults)
 
 
 async def store(tx: AsyncConnection, book: int, evaluation: Evaluation, *, commit: bool = False) -> list[Outcome]:
@@ -79,7 +79,7 @@ async def store(tx: AsyncConnection, book: int, evaluation: Evaluation, *, commi
 
 def decide(state: State, proposals: Sequence[Proposal]) -> Evaluation:
     """What `post` would do in this state; writes nothing."""
-    return evaluate(state, proposals, _new_ids(state.now))
+    return evaluate(state, proposals, identifiers.rising(state.now))
 
 
 async def load(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> State:
@@ -181,16 +181,6 @@ async def read_many(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict
         transaction_id: Transaction(**head, entries=tuple(legs[transaction_id]))
         for transaction_id, head in found.items()
     }
-
-
-def _new_ids(time: datetime) -> Iterator[UUID]:
-    """UUIDs of version 7 (RFC 9562): the milliseconds of `time`, then 74 random bits."""
-    prefix = int(time.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << 62
-    while True:
-        drawn = os.urandom(10 * 64)  # one call of the system for many
-        for start in range(0, len(drawn), 10):
-            bits = int.from_bytes(drawn[start : start + 10], "big")
-            yield UUID(int=prefix | bits & ~(0xF << 76) & ~(0x3 << 62))
 
 
 async def _load(tx: AsyncConnection, book: int, checked: Checked) -> State:

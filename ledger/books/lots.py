@@ -7,7 +7,7 @@ over the lots of one batch; `evaluate` calls them under the accounts' locks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -74,6 +74,34 @@ class Change(NamedTuple):
     credits: Sequence[tuple[date | None, int]]
 
 
+class Reach(NamedTuple):
+    """Which lots a transaction may take, and which of them first.
+
+    `held`: open holds, whose lots only their own end takes. `maker`, `origin`: what it undoes or ends; lots that this
+    made, or that come from it, are its own: they are taken first, lapsed or not. `moves`: what it carries on; of what
+    anybody could take, it takes first what comes from there. `lapsed`: it takes what has lapsed and nothing else.
+    """
+
+    held: Container[UUID | None]
+    maker: UUID | None = None
+    origin: UUID | None = None
+    moves: UUID | None = None
+    lapsed: bool = False
+
+    def owns(self, lot: Lot) -> bool:
+        """Whether a lot is its own."""
+        return (self.maker is not None and lot.transaction_id == self.maker) or (
+            self.origin is not None and lot.origin == self.origin
+        )
+
+    def takes(self, lot: Lot, today: date) -> bool:
+        """Whether it may take a lot."""
+        if (self.maker or self.origin) and self.owns(lot):
+            return True
+        lapsed = lot.lapses_on is not None and lot.lapses_on <= today
+        return lapsed == self.lapsed and lot.transaction_id not in self.held
+
+
 @dataclass(slots=True)
 class Shelves:
     """The lots of all accounts of a batch, as they are moved on, and what is to be stored of it.
@@ -89,13 +117,9 @@ class Shelves:
     moves: list[Move] = field(default_factory=list)
 
 
-def usable(lots: Iterable[Lot], today: date, own: Callable[[Lot], bool], held: Container[UUID | None]) -> int:
-    """How much a debit can take: what has neither lapsed nor is `held` by an open hold, and what is its own."""
-    return sum(lot.remaining for lot in lots if _can_take(lot, today, own, held))
-
-
-def _can_take(lot: Lot, today: date, own: Callable[[Lot], bool], held: Container[UUID | None]) -> bool:
-    return own(lot) or ((lot.lapses_on is None or today < lot.lapses_on) and lot.transaction_id not in held)
+def usable(lots: Iterable[Lot], today: date, reach: Reach) -> int:
+    """How much a debit can take."""
+    return sum(lot.remaining for lot in lots if reach.takes(lot, today))
 
 
 def settle(
@@ -103,21 +127,19 @@ def settle(
     transaction_id: UUID,
     changes: Sequence[Change],
     today: date,
-    own: Callable[[Lot], bool],
-    held: Container[UUID | None],
+    reach: Reach,
     giving_back: Sequence[UUID],
     grace_days: int,
 ) -> None:
     """Moves the lots as a transaction does; there must be enough, which `usable` tells.
 
-    `own`: lots that are taken first, lapsed or not. `held`: open holds, whose lots only their own end takes.
     `giving_back`: the transactions whose takings a credit returns before it makes lots of its own.
     """
     places: dict[int, int] = {}
     pieces: list[_Piece] = []
     for change in changes:
         if change.net < 0:
-            pieces += _take(shelves, transaction_id, change, today, own, held, places)
+            pieces += _take(shelves, transaction_id, change, today, reach, places)
     pieces.reverse()  # consumed from the end
     for change in changes:
         if change.net > 0:
@@ -142,16 +164,19 @@ def _take(
     transaction_id: UUID,
     change: Change,
     today: date,
-    own: Callable[[Lot], bool],
-    held: Container[UUID | None],
+    reach: Reach,
     places: dict[int, int],
 ) -> list[_Piece]:
     shelf = shelves.lots[change.account_id]
-    in_order = sorted(shelf.values(), key=lambda lot: (not own(lot), lot.lapses_on or date.max, lot.number, lot.part))
+    in_order = sorted(shelf.values(), key=lambda lot: (lot.lapses_on or date.max, lot.number, lot.part))
+    if reach.moves is not None:
+        in_order.sort(key=lambda lot: lot.origin != reach.moves)
+    if reach.maker or reach.origin:
+        in_order.sort(key=lambda lot: not reach.owns(lot))
     left = -change.net
     pieces = []
     for lot in in_order:
-        if left and lot.remaining and _can_take(lot, today, own, held):
+        if left and lot.remaining and reach.takes(lot, today):
             amount = min(left, lot.remaining)
             left -= amount
             _move(shelves, transaction_id, change.account_id, lot, -amount, None, places)

@@ -71,6 +71,9 @@ class Proposal(NamedTuple):
 
     `ends`: the hold that it ends, by `ending`; its lines follow from the hold, so it has none. `to` and `part`: the
     account that a capture credits, and with how much if not with all.
+
+    `moves`: the transaction whose points it carries on: of what it may take, it takes first what comes from there.
+    `lapsed`: it takes only what has lapsed, which nobody else can. (Rooms set both, never a caller over HTTP.)
     """
 
     client: str
@@ -92,6 +95,8 @@ class Proposal(NamedTuple):
     to: str | None = None
     part: int | None = None
     grace_days: int = GRACE_DAYS
+    moves: UUID | None = None
+    lapsed: bool = False
 
 
 class Checked(NamedTuple):

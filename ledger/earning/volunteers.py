@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import any_, delete, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,7 +28,14 @@ IN_NOTICE: Final = "2110"
 CREDIT_HOURS: Final = "9200"
 HONOUR_HOURS: Final = "9210"
 
-OWN_ACCOUNTS: Final = (WALLET, IN_NOTICE, CREDIT_HOURS, HONOUR_HOURS)
+_ACCOUNTS: Final = (
+    (WALLET, "可用积分", "liability", "PT"),
+    (IN_NOTICE, "公示中积分", "liability", "PT"),
+    (CREDIT_HOURS, "服务时长", "memo_credit", "HR"),
+    (HONOUR_HOURS, "荣誉时长", "memo_credit", "HR"),
+)
+
+OWN_ACCOUNTS: Final = tuple(code for code, *_ in _ACCOUNTS)
 """What every volunteer has from the start; others are opened at first use."""
 
 
@@ -48,35 +56,66 @@ async def register(tx: AsyncConnection, book: int, volunteer_no: str, organisati
     """Registers a volunteer number and opens wallet and hours accounts under a new random holder number.
 
     No identity enters the books: the link between number and holder stands in `volunteers` alone, and erasing it makes
-    the entries nobody's. InvalidField, UnknownOrganisation, VolunteerExists.
+    the entries nobody's. InvalidField, UnknownOrganisation, OrganisationInactive, VolunteerExists.
     """
-    if not NUMBER.fullmatch(volunteer_no):
+    if not (added := await _add(tx, book, [volunteer_no], organisation)):
+        raise VolunteerExists(volunteer_no)
+    return Volunteer(volunteer_no, added[volunteer_no], organisation)
+
+
+async def register_many(
+    tx: AsyncConnection, book: int, numbers: Iterable[str], organisation: str | None = None
+) -> dict[str, str]:
+    """Registers those of these numbers that are not registered; answers the holder of each of them.
+
+    Who is there already stays where she is, also when she has left. Some 1,000 at a time. InvalidField,
+    UnknownOrganisation, OrganisationInactive.
+    """
+    wanted = set(numbers)
+    holders = await holders_of(tx, book, wanted)
+    # Again where somebody else was registering the same number and it has been forgotten before we could read it.
+    while missing := wanted - holders.keys():
+        holders |= await _add(tx, book, missing, organisation)
+        if missing := wanted - holders.keys():
+            holders |= await holders_of(tx, book, missing)
+    return holders
+
+
+async def _add(tx: AsyncConnection, book: int, numbers: Collection[str], organisation: str | None) -> dict[str, str]:
+    """Adds these volunteers and opens their accounts; the holders of those who were not there."""
+    if not all(NUMBER.fullmatch(number) for number in numbers):
         raise InvalidField("volunteer", "not_a_volunteer_number")
     if organisation is not None:
-        await organisations.find(tx, book, organisation)
-    volunteer = Volunteer(volunteer_no, f"{secrets.randbelow(10**16):016d}", organisation)
+        await organisations.active(tx, book, organisation)
+    # In order of their numbers, so that two who register the same people do not wait for each other.
+    rows = [
+        {"book_id": book, "volunteer_no": number, "holder": _new_holder(), "organisation": organisation}
+        for number in sorted(numbers)
+    ]
     added = await tx.execute(
         insert(volunteers)
-        .values(book_id=book, volunteer_no=volunteer_no, holder=volunteer.holder, organisation=organisation)
         .on_conflict_do_nothing(index_elements=[volunteers.c.book_id, volunteers.c.volunteer_no])
-        .returning(volunteers.c.volunteer_no)
+        .returning(volunteers.c.volunteer_no, volunteers.c.holder),
+        rows,
     )
-    if added.scalar_one_or_none() is None:
-        raise VolunteerExists(volunteer_no)
+    holders = {row.volunteer_no: row.holder for row in added}
     opened = await chart.open_accounts(
         tx,
         book,
         [
-            NewAccount(volunteer.account(WALLET), "可用积分", "liability", "PT"),
-            NewAccount(volunteer.account(IN_NOTICE), "公示中积分", "liability", "PT"),
-            NewAccount(volunteer.account(CREDIT_HOURS), "服务时长", "memo_credit", "HR"),
-            NewAccount(volunteer.account(HONOUR_HOURS), "荣誉时长", "memo_credit", "HR"),
+            NewAccount(f"{code}.{holder}", name, account_class, unit)
+            for holder in holders.values()
+            for code, name, account_class, unit in _ACCOUNTS
         ],
     )
     for outcome in opened:
         if isinstance(outcome, Refusal):
             raise outcome
-    return volunteer
+    return holders
+
+
+def _new_holder() -> str:
+    return f"{secrets.randbelow(10**16):016d}"
 
 
 async def find(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
@@ -115,6 +154,32 @@ async def forget(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer
     if row is None:
         raise UnknownVolunteer(volunteer_no)
     return Volunteer(*row)
+
+
+async def holders_of(tx: AsyncConnection, book: int, numbers: Iterable[str]) -> dict[str, str]:
+    """Under which holder numbers the books know these volunteers; who is not registered is not in it."""
+    possible = [number for number in numbers if NUMBER.fullmatch(number)]
+    rows = await tx.execute(
+        select(volunteers.c.volunteer_no, volunteers.c.holder).where(
+            volunteers.c.book_id == book, volunteers.c.volunteer_no == any_(literal(possible, ARRAY(TEXT)))
+        )
+    )
+    return {row.volunteer_no: row.holder for row in rows}
+
+
+async def locked(tx: AsyncConnection, book: int, holders: Iterable[str]) -> dict[str, date | None]:
+    """Locks these people in one order until the transaction ends: what they do is decided one after another.
+
+    Answers since when each of them has left (None: she has not); who is not there is left out.
+    """
+    named = volunteers.c.holder == any_(literal(sorted(set(holders)), ARRAY(TEXT)))
+    rows = await tx.execute(
+        select(volunteers.c.holder, volunteers.c.left_on)
+        .where(volunteers.c.book_id == book, named)
+        .order_by(volunteers.c.holder)
+        .with_for_update(key_share=True)
+    )
+    return {row.holder: row.left_on for row in rows}
 
 
 async def numbers_of(tx: AsyncConnection, book: int, holders: Iterable[str]) -> dict[str, str]:

@@ -13,8 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.books.evaluate import LARGEST_TOTAL, AccountState, Evaluation, Outcome, Posted, Refused, State, evaluate
+from ledger.books.evaluate import (
+    LARGEST_TOTAL,
+    AccountState,
+    Evaluation,
+    HoldState,
+    Outcome,
+    Posted,
+    Refused,
+    State,
+    evaluate,
+)
 from ledger.books.keys import KEY_LENGTH, Used
+from ledger.books.lots import Lot
 from ledger.books.proposals import DESCRIPTION_LENGTH, MOST, Line, Proposal
 from ledger.days import BEIJING
 from ledger.errors import (
@@ -67,6 +78,8 @@ def account(wanted: str, *, debits: int = 0, credits: int = 0, **other: Any) -> 
         credits=credits,
         number=other.pop("number", 1 if debits or credits else 0),
         recorded_at=other.pop("recorded_at", None),
+        kind=other.pop("kind", None),
+        lots=other.pop("lots", ()),
     )
 
 
@@ -791,3 +804,113 @@ def test_a_batch_posted_in_two_parts_has_the_outcomes_of_the_whole(batch: list[P
     assert [plain(outcome) for outcome in parts] == [plain(outcome) for outcome in whole.outcomes]
     assert first.transactions + second.transactions == whole.transactions
     assert after(after(START, first), second).accounts == after(START, whole).accounts
+
+
+# --- lots: which of them a debit takes -------------------------------------------------------------------------------
+
+OF_ONE, OF_ANOTHER = UUID(int=101), UUID(int=102)
+"""Records whose points lie in the same account."""
+
+
+def lot(number: int, remaining: int, lapses_on: date | None = None, origin: UUID = OF_ONE) -> Lot:
+    return Lot(number, 0, UUID(int=100 + number), origin, lapses_on, remaining)
+
+
+def made_of(*shelf: Lot) -> State:
+    """Books in which 2100.a and 2110.a are each made of these lots."""
+    total = sum(one.remaining for one in shelf)
+    return books(
+        account("2100.a", credits=total, number=len(shelf), kind="wallet", lots=shelf),
+        account("2110.a", credits=total, number=len(shelf), kind="wallet_in_notice", lots=shelf),
+        account("2100.b", kind="wallet"),
+        account("4100"),
+    )
+
+
+def taken(state: State, *proposals: Proposal) -> dict[int, int]:
+    """What proposals that are posted take, by the number of the lot."""
+    evaluation = evaluate(state, proposals, ids_for(proposals))
+    assert all(map(was_posted, evaluation.outcomes)), evaluation.outcomes
+    sums: dict[int, int] = {}
+    for move in evaluation.moves:
+        sums[move.number] = sums.get(move.number, 0) - move.amount
+    return sums
+
+
+def release(amount: int, **other: Any) -> Proposal:
+    return proposal(other.pop("key", "k"), debit=f"2110.a {amount}", credit=f"2100.b {amount}", **other)
+
+
+def expire(amount: int, **other: Any) -> Proposal:
+    return proposal(other.pop("key", "k"), debit=f"2100.a {amount}", credit="4100 " + str(amount), **other)
+
+
+def test_a_move_takes_first_what_comes_from_the_transaction_that_it_carries_on() -> None:
+    two_records = made_of(lot(1, 20, origin=OF_ONE), lot(2, 30, origin=OF_ANOTHER), lot(3, 5, origin=OF_ANOTHER))
+    assert taken(two_records, release(32, moves=OF_ANOTHER)) == {2: 30, 3: 2}
+    assert taken(two_records, release(32)) == {1: 20, 2: 12}
+
+
+def test_what_was_moved_on_keeps_the_transaction_that_it_comes_from() -> None:
+    two_records = made_of(lot(1, 20, origin=OF_ONE), lot(2, 30, origin=OF_ANOTHER))
+    wanted = release(30, moves=OF_ANOTHER)
+    assert [made.origin for made in evaluate(two_records, [wanted], ids_for([wanted])).lots] == [OF_ANOTHER]
+
+
+def test_where_little_is_left_of_it_a_move_takes_the_rest_as_any_debit() -> None:
+    dated = made_of(lot(1, 20), lot(2, 20, TODAY + timedelta(days=9)), lot(3, 5, origin=OF_ANOTHER))
+    assert taken(dated, release(30, moves=OF_ANOTHER)) == {3: 5, 2: 20, 1: 5}
+
+
+def test_a_move_takes_nothing_that_has_lapsed_even_of_its_own() -> None:
+    lapsed = made_of(lot(1, 20, TODAY, origin=OF_ANOTHER), lot(2, 20))
+    assert taken(lapsed, release(10, moves=OF_ANOTHER)) == {2: 10}
+    assert refuse(lapsed, release(21, moves=OF_ANOTHER)) == (
+        InsufficientBalance,
+        {"account": "2110.a", "balance": 20, "floor": 0},
+    )
+
+
+def test_an_expiry_takes_what_has_lapsed_the_earliest_first() -> None:
+    shelf = made_of(lot(1, 4), lot(2, 5, TODAY), lot(3, 6, TODAY - timedelta(days=1)), lot(4, 7, TODAY + timedelta(1)))
+    assert taken(shelf, expire(11, lapsed=True)) == {3: 6, 2: 5}
+    assert taken(shelf, expire(8, lapsed=True)) == {3: 6, 2: 2}
+
+
+def test_an_expiry_of_more_than_has_lapsed_is_refused() -> None:
+    shelf = made_of(lot(1, 400), lot(2, 5, TODAY), lot(3, 7, TODAY + timedelta(days=1)))
+    assert refuse(shelf, expire(6, lapsed=True)) == (
+        InsufficientBalance,
+        {"account": "2100.a", "balance": 5, "floor": 0},
+    )
+
+
+def test_a_second_expiry_finds_nothing_that_the_first_has_taken() -> None:
+    shelf = made_of(lot(1, 400), lot(2, 5, TODAY))
+    outcomes = decide(shelf, expire(5, lapsed=True), expire(5, lapsed=True, key="again"))
+    assert reason(refusal_of(outcomes[1]))[0] is InsufficientBalance
+
+
+def test_an_expiry_leaves_what_an_open_hold_holds() -> None:
+    held = lot(1, 5, TODAY)
+    hold = HoldState(UUID(int=101), "2100.a", "2120.a", 5, NOW + timedelta(days=1))
+    accounts = (
+        account("2100.a", kind="wallet"),
+        account("2120.a", credits=5, kind="wallet_held", lots=(held,)),
+        account("4100"),
+    )
+    wanted = proposal("k", debit="2120.a 5", credit="4100 5", lapsed=True)
+    assert refuse(dataclasses.replace(books(*accounts), holds={hold.hold_id: hold}), wanted) == (
+        InsufficientBalance,
+        {"account": "2120.a", "balance": 0, "floor": 0},
+    )
+
+
+def test_what_expired_lives_for_the_days_of_grace_when_the_expiry_is_reversed() -> None:
+    shelf = made_of(lot(1, 5, TODAY))
+    expiry = expire(5, lapsed=True)
+    back = proposal("back", debit="4100 5", credit="2100.a 5", correction="reversal", corrects=UUID(int=1))
+    evaluation = evaluate(shelf, [expiry, back], ids_for([expiry, back]))
+    assert all(map(was_posted, evaluation.outcomes))
+    [revived] = evaluation.lots
+    assert (revived.amount, revived.lapses_on, revived.origin) == (5, TODAY + timedelta(days=30), OF_ONE)

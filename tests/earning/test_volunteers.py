@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
+
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -9,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.books import chart
 from ledger.books.directory import Book
 from ledger.books.tables import accounts
-from ledger.earning import volunteers
+from ledger.earning import organisations, volunteers
 from ledger.earning.volunteers import Volunteer
-from ledger.errors import InvalidField, UnknownVolunteer, VolunteerExists
+from ledger.errors import InvalidField, UnknownOrganisation, UnknownVolunteer, VolunteerExists
 from tests.conftest import new_book
 
 
@@ -123,3 +126,69 @@ async def test_nobody_is_forgotten_twice(database: AsyncEngine, book: Book) -> N
     with pytest.raises(UnknownVolunteer) as caught:
         await forget(database, other, "V-0001")
     assert caught.value.volunteer == "V-0001"
+
+
+# --- many at a time --------------------------------------------------------------------------------------------------
+
+
+async def register_many(
+    database: AsyncEngine, book: Book, numbers: Iterable[str], organisation: str | None = None
+) -> dict[str, str]:
+    async with database.begin() as tx:
+        return await volunteers.register_many(tx, book.book_id, numbers, organisation)
+
+
+async def test_many_are_registered_at_once_and_who_is_there_is_only_answered(database: AsyncEngine, book: Book) -> None:
+    async with database.begin() as tx:
+        await organisations.add(tx, book.book_id, "street", "街道")
+    there = await register(database, book, "V-0001")
+    numbers = [f"V-{number:04d}" for number in range(1, 1001)]
+    holders = await register_many(database, book, numbers, "street")
+    assert sorted(holders) == numbers
+    assert holders["V-0001"] == there.holder
+    assert len(set(holders.values())) == 1000
+    assert len(await codes_of(database, book)) == 4000
+    async with database.connect() as tx:
+        assert await volunteers.find(tx, book.book_id, "V-0001") == there
+        second = await volunteers.find(tx, book.book_id, "V-0002")
+        assert second == Volunteer("V-0002", holders["V-0002"], "street")
+        account = await chart.account(tx, book.book_id, second.account("2110"))
+        assert (account.kind, account.name, account.unit) == ("wallet_in_notice", "公示中积分", "PT")
+    assert await register_many(database, book, numbers, "street") == holders
+    assert len(await codes_of(database, book)) == 4000
+
+
+async def test_a_number_given_twice_is_one_volunteer_and_no_number_at_all_is_none(
+    database: AsyncEngine, book: Book
+) -> None:
+    holders = await register_many(database, book, ["V-1", "V-2", "V-1"])
+    assert sorted(holders) == ["V-1", "V-2"]
+    assert await register_many(database, book, []) == {}
+    assert len(await codes_of(database, book)) == 8
+
+
+async def test_of_many_none_is_registered_where_one_number_is_none(database: AsyncEngine, book: Book) -> None:
+    with pytest.raises(InvalidField):
+        await register_many(database, book, ["V-1", "V 2"])
+    with pytest.raises(UnknownOrganisation):
+        await register_many(database, book, ["V-1"], "street")
+    assert await codes_of(database, book) == []
+
+
+async def test_sheets_with_the_same_people_registered_at_once_make_each_of_them_once(
+    database: AsyncEngine, book: Book
+) -> None:
+    numbers = [f"V-{number:03d}" for number in range(200)]
+    orders = [numbers, numbers[::-1], numbers[100:] + numbers[:100], [*numbers[::2], *numbers[1::2]]]
+    told = await asyncio.gather(*(register_many(database, book, order) for order in orders))
+    assert all(holders == told[0] for holders in told)
+    assert sorted(told[0]) == numbers
+    assert len(await codes_of(database, book)) == 800
+
+
+async def test_holders_are_told_for_numbers_of_this_book(database: AsyncEngine, book: Book) -> None:
+    first = await register(database, book, "V-1")
+    await register(database, await new_book(database), "V-2")
+    async with database.connect() as tx:
+        asked = await volunteers.holders_of(tx, book.book_id, ["V-1", "V-2", "志愿者", "\x00"])
+    assert asked == {"V-1": first.holder}
