@@ -147,6 +147,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "没有组织 {organisation}。请核对编号。",
         "There is no organisation {organisation}. Please check the code.",
     ),
+    errors.UnknownImport: Row(
+        404,
+        "unknown_import",
+        "没有导入 {import_id}。请核对编号：meide import list",
+        "There is no import {import_id}. Please check: meide import list",
+    ),
     errors.UnknownItem: Row(
         404,
         "unknown_item",
@@ -355,6 +361,13 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "record_differs",
         "记录 {record} 已经有了，但“{field}”不同。要更正，请走更正手续。",
         "The record {record} is there already with another {field}. To change it, please have it corrected.",
+    ),
+    errors.OpeningDiffers: Row(
+        409,
+        "opening_differs",
+        "志愿者 {volunteer} 的结转时长已经记过，数字、组织或日期不同。每人只结转一次。",
+        "Hours of the volunteer {volunteer} were carried over before, with another figure, organisation or day."
+        " That is done once for each.",
     ),
     errors.OverlapsAnotherRecord: Row(
         409,

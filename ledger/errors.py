@@ -17,7 +17,7 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
-    │   ├── UnknownRecord  UnknownItem
+    │   ├── UnknownRecord  UnknownItem  UnknownImport
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
     │   ├── UnknownItem  UnknownRuleSet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
@@ -31,6 +31,7 @@
     │   ├── AlreadyReversed  AlreadyRefunded  RefundTooLarge
     │   └── HoldEnded  HoldExpired
     ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
+    ├── OpeningDiffers              other hours of hers were carried over before
     ├── RecordDiffers  OverlapsAnotherRecord        why a service record is not taken
     ├── NotTheirTurn  CallBackDue   a record is not in the state for it
     ├── BudgetBelowIssued           more has been issued than shall be granted
@@ -277,6 +278,11 @@ class UnknownToken(Unknown):
 @dataclass(eq=False)
 class UnknownRenewal(Unknown):
     renewal: UUID
+
+
+@dataclass(eq=False)
+class UnknownImport(Unknown):
+    import_id: UUID
 
 
 @dataclass(eq=False)
@@ -582,6 +588,13 @@ class RecordDiffers(Refusal):
 
     record: str
     field: str
+
+
+@dataclass(eq=False)
+class OpeningDiffers(Refusal):
+    """Hours of this volunteer were carried over before, with other figures: it is done once for each."""
+
+    volunteer: str
 
 
 @dataclass(eq=False)
