@@ -314,12 +314,6 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     errors.UnknownRecord: Row(
         404, "unknown_record", "没有服务记录 {record}。请核对编号。", "There is no service record {record}."
     ),
-    errors.UnknownItem: Row(
-        404,
-        "unknown_item",
-        "当日的规则里没有 {item} 这一项。请核对代码。",
-        "The rules of that day have no item {item}. Please check the code.",
-    ),
     errors.OrganisationInactive: Row(
         409,
         "organisation_inactive",

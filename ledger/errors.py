@@ -539,13 +539,6 @@ class UnknownRecord(Unknown):
 
 
 @dataclass(eq=False)
-class UnknownItem(Unknown):
-    """No item of the rules in force on that day has this code."""
-
-    item: str
-
-
-@dataclass(eq=False)
 class OrganisationInactive(Refusal):
     """It is suspended or has left, or one above it: it may read, and record nothing."""
 
