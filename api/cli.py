@@ -10,9 +10,9 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import rich_click as click
@@ -22,10 +22,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import VERSION, journal_files, keys, memory, problems, reach, settings
+from api import VERSION, hours_commands, journal_files, keys, memory, problems, settings
+from api.console import A_DAY, A_FILE, as_json, language, of_book
+from api.console import print_json as _print_json
+from api.console import say as _say
+from api.console import with_database as _with_database
 from api.journal_files import NotThisFormat
-from api.problems import Language
-from api.settings import Settings
 from ledger.access import rekeying, rights, sessions, tokens, users
 from ledger.access.rights import Grant
 from ledger.books import balances, directory, guards, integrity
@@ -43,13 +45,8 @@ from ledger.errors import (
     UnknownVolunteer,
 )
 
-T = TypeVar("T")
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
-of_book = click.option("--book", required=True, metavar="CODE", help="The book.")
 on_port = click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
 a_kind_of_key = click.argument("kind", type=click.Choice(list(keys.SETTINGS)), metavar="{session|identity|index}")
-A_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 def with_role(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,7 +62,6 @@ def with_role(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-A_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 RELOAD = "A running service reads them when it is reloaded: send it SIGHUP."
 
 
@@ -95,12 +91,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def language() -> Language:
-    """Chinese where the terminal is Chinese, English elsewhere."""
-    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return "zh" if spoken.startswith("zh") else "en"
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="meide")
 def cli() -> None:
@@ -109,6 +99,10 @@ def cli() -> None:
     Settings come from the environment (MEIDE_…, see the README). Without MEIDE_DATABASE_URL a PostgreSQL of its own
     runs in the data folder (MEIDE_DATA).
     """
+
+
+cli.add_command(hours_commands.hours)
+cli.add_command(hours_commands.imports)
 
 
 @cli.command()
@@ -636,30 +630,6 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
         report.show(result, Console(width=max(150, Console().width)))
     if result.findings:
         sys.exit(1)
-
-
-def _with_database(work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
-    """Runs `work` on the database of the settings, whose schema must be this version's."""
-    given: Settings = settings.read(os.environ)
-
-    async def run(url: str) -> T:
-        database = connect.to(url)
-        try:
-            await schema.may_serve(database)
-            return await work(database)
-        finally:
-            await database.dispose()
-
-    with reach.reached(given, _say) as url:
-        return asyncio.run(run(url))
-
-
-def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _fail(code: str, sentence: str, facts: dict[str, Any]) -> None:

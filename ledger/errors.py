@@ -17,12 +17,13 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
-    │   ├── UnknownRecord  UnknownItem  UnknownImport
+    │   ├── UnknownRecord  UnknownImport  UnknownMember  UnknownQualification  UnknownGuardian
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
     │   ├── UnknownItem  UnknownRuleSet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
+    │   ├── AlreadyMember           of that organisation
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
@@ -43,7 +44,7 @@
     ├── NeedsApproval               nobody posts that alone: propose it
     ├── SecondPersonNeeded          who asked for it cannot also approve it
     ├── StillKnown                  a volunteer is forgotten when her personal data are erased
-    ├── OrganisationInactive        suspended or exited, it or one above it: it may read, and record nothing
+    ├── TooYoung  GuardianConsentNeeded  CompanyNeeded      what stands before a minor's service
     ├── WrongPassword               login and password do not belong together
     ├── TooManyAttempts             wrong too often from here: wait
     ├── ChangeNeeded                somebody else has seen this password: change it first
@@ -624,7 +625,54 @@ class StillKnown(Refusal):
     volunteer: str
 
 
-# --- earning ---------------------------------------------------------------------------------------------------------
+# --- people and organisations -----------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class UnknownMember(Unknown):
+    """This person is not (or no longer) a member of `organisation`."""
+
+    organisation: str
+
+
+@dataclass(eq=False)
+class AlreadyMember(Taken):
+    organisation: str
+
+
+@dataclass(eq=False)
+class UnknownQualification(Unknown):
+    """`name`, passed on that day, is not recorded of this person."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class UnknownGuardian(Unknown):
+    """No guardian is recorded of this volunteer, or no longer."""
+
+    volunteer: str
+
+
+@dataclass(eq=False)
+class TooYoung(Refusal):
+    """Only from `least_age` full years on. How old she is, is not said."""
+
+    least_age: int
+
+
+@dataclass(eq=False)
+class GuardianConsentNeeded(Refusal):
+    """Below `age` a guardian's consent is recorded first (Shandong Regulation on Volunteer Service 10)."""
+
+    age: int
+
+
+@dataclass(eq=False)
+class CompanyNeeded(Refusal):
+    """Below `age` somebody accompanies the child."""
+
+    age: int
 
 
 # --- the surroundings ------------------------------------------------------------------------------------------------
