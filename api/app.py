@@ -27,6 +27,7 @@ from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
     approvals,
     books,
+    budgets,
     holds,
     hours,
     operations,
@@ -179,6 +180,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             holds.router,
             periods.router,
             programme_routes.router,
+            budgets.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

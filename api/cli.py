@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import VERSION, cli_calendar, cli_hours, journal_files, keys, memory, problems, settings
+from api import VERSION, cli_budget, cli_calendar, cli_hours, journal_files, keys, memory, problems, settings
 from api.command import A_DAY, as_json, language, of_book, print_json, say, with_database
 from api.journal_files import NotThisFormat
 from ledger.access import rekeying, rights, sessions, tokens, users
@@ -567,9 +567,9 @@ def expire_points(book: str, as_json: bool) -> None:
             of = await directory.find_book(tx, book)
         return await holds.sweep(database, of.book_id), await expiry.expire(database, of.book_id)
 
-    given_back, expired = _with_database(work)
+    given_back, expired = with_database(work)
     if as_json:
-        _print_json({"book": book, "holds_given_back": given_back, "points_expired": expired})
+        print_json({"book": book, "holds_given_back": given_back, "points_expired": expired})
     else:
         click.echo(f"{given_back} holds had run out and were given back; {expired} points have expired.")
 
@@ -653,6 +653,7 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
         sys.exit(1)
 
 
+cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
 cli.add_command(cli_hours.hours)
 
