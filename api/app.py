@@ -30,15 +30,18 @@ from api.routes import (
     budgets,
     holds,
     hours,
+    lapsing,
     operations,
     own,
     people,
     periods,
     postings,
+    public,
+    records,
+    rules,
     sessions,
     volunteers,
 )
-from api.routes import programme as programme_routes
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -175,12 +178,15 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             people.router,
             volunteers.router,
             books.router,
+            lapsing.router,
             postings.router,
             approvals.router,
             holds.router,
             periods.router,
-            programme_routes.router,
+            public.router,
             budgets.router,
+            rules.router,
+            records.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

@@ -88,9 +88,7 @@ async def grant(tx: AsyncConnection, me: Principal, new: NewGrant, key: str) -> 
     """
     before = await keys.find(tx, me.book_id, me.name, key)
     call = calls.identity("POST", "/budgets", new)
-    await budgets.grant(
-        tx, me.book_id, new.year, new.points, new.fen, by=me.name, client=me.name, key=key, call=call
-    )
+    await budgets.grant(tx, me.book_id, new.year, new.points, new.fen, by=me.name, client=me.name, key=key, call=call)
     return before is not None
 
 

@@ -27,10 +27,10 @@ from api.command import A_DAY, as_json, language, of_book, print_json, say, with
 from api.journal_files import NotThisFormat
 from ledger.access import rekeying, rights, sessions, tokens, users
 from ledger.access.rights import Grant
-from ledger.books import balances, directory, guards, holds, integrity
+from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, distribution, embedded, schema
-from ledger.earning import expiry, organisations, volunteers
+from ledger.earning import organisations, volunteers
 from ledger.errors import (
     DatabaseRefused,
     DemoNeedsOwnServer,
@@ -545,33 +545,6 @@ def check(book: str | None, as_json: bool) -> None:
         click.echo(f"{books} books checked, {len(found)} findings" + ("" if found else ": everything adds up"))
     if found:
         sys.exit(1)
-
-
-@cli.group()
-def hours() -> None:
-    """Hours and points: what becomes of service."""
-
-
-@hours.command("expire")
-@of_book
-@as_json
-def expire_points(book: str, as_json: bool) -> None:
-    """Give back what was held by holds that ran out, and post to breakage what has lapsed. A service does so itself.
-
-    It can be interrupted and run again at any time.
-    """
-
-    async def work(database: AsyncEngine) -> tuple[int, int]:
-        memory.settle()
-        async with database.connect() as tx:
-            of = await directory.find_book(tx, book)
-        return await holds.sweep(database, of.book_id), await expiry.expire(database, of.book_id)
-
-    given_back, expired = with_database(work)
-    if as_json:
-        print_json({"book": book, "holds_given_back": given_back, "points_expired": expired})
-    else:
-        click.echo(f"{given_back} holds had run out and were given back; {expired} points have expired.")
 
 
 @cli.command("rekey")

@@ -1,7 +1,7 @@
 """What is done by itself while the service runs.
 
-Thrown away are attempts that no longer count and devices that ended long ago. In the books, holds that ran out are
-given back, and points that have lapsed go to breakage.
+Thrown away are attempts that no longer count and devices that ended long ago. In the books, public notices end, what
+waited for the budget goes on, holds that ran out are given back, and points that have lapsed go to breakage.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from api import auth
 from ledger.access import attempts, sessions
 from ledger.books import directory, holds
 from ledger.database import connect
-from ledger.earning import expiry
+from ledger.earning import crediting, expiry
 from ledger.errors import Refusal, TooBusy
 
 EVERY: Final = timedelta(hours=1)
-FIRST_LAPSE: Final = (60.0, 600.0)
+FIRST_TIME: Final = (60.0, 600.0)
 """Seconds after the start, between which the books are looked after for the first time."""
 ENDED_FOR: Final = timedelta(days=180)
 """So long it is kept where somebody was signed in (Cybersecurity Law 21: logs for six months)."""
@@ -41,7 +41,7 @@ async def running(database: AsyncEngine) -> AsyncIterator[None]:
     keeping = [
         asyncio.create_task(_repeated(once, database, ended, 0)),
         # The workers begin together; they need not all read the same lots at the same time.
-        asyncio.create_task(_repeated(lapse, database, ended, random.uniform(*FIRST_LAPSE))),  # noqa: S311 - no secret
+        asyncio.create_task(_repeated(bring_on, database, ended, random.uniform(*FIRST_TIME))),  # noqa: S311 - no secret
     ]
     try:
         yield
@@ -67,22 +67,28 @@ async def _repeated(
             log.warning("housekeeping_failed", error=connect.first_line(error))
 
 
-async def lapse(database: AsyncEngine) -> None:
-    """Gives back in every book what was held for too long, and takes off the books what has lapsed."""
+async def bring_on(database: AsyncEngine) -> None:
+    """Ends in every book the notices that are over, goes on with what waited for the budget, gives back what was held
+    for too long, and takes off the books what has lapsed."""
     async with database.connect() as tx:
         books = await directory.all_books(tx)
     for book in books:
         try:
-            given_back = await holds.sweep(database, book.book_id)
-            expired = await expiry.expire(database, book.book_id)
+            done = {
+                "released": await crediting.release(database, book.book_id),
+                "resumed": await crediting.resume(database, book.book_id),
+                "holds": await holds.sweep(database, book.book_id),
+                "expired": await expiry.expire(database, book.book_id),
+            }
         except Refusal as refusal:  # the account of breakage is frozen, say: the other books go on
-            log.warning("lapse_refused", book=book.code, refusal=type(refusal).__name__, **dict(refusal.facts()))
-            continue
+            log.warning("bringing_on_refused", book=book.code, refusal=type(refusal).__name__, **dict(refusal.facts()))
         except TooBusy as busy:  # it goes on in an hour
-            log.warning("lapse_put_off", book=book.code, **dict(busy.facts()))
-            continue
-        if given_back or expired:
-            log.info("lapsed", book=book.code, holds=given_back, points=expired)
+            log.warning("bringing_on_put_off", book=book.code, **dict(busy.facts()))
+        except (SQLAlchemyError, psycopg.Error) as error:  # of this book; the others shall not wait for it
+            log.warning("bringing_on_failed", book=book.code, error=connect.first_line(error))
+        else:
+            if any(done.values()):
+                log.info("brought_on", book=book.code, **done)
 
 
 async def once(database: AsyncEngine) -> None:

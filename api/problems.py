@@ -129,6 +129,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "没有组织 {organisation}。请核对编号。",
         "There is no organisation {organisation}. Please check the code.",
     ),
+    errors.UnknownItem: Row(
+        404,
+        "unknown_item",
+        "当日的规则里没有 {item} 这一项。请核对代码。",
+        "The rules of that day have no item {item}. Please check the code.",
+    ),
     errors.UnknownRuleSet: Row(
         404, "unknown_rule_set", "没有第 {version} 版规则。", "There is no version {version} of the rules."
     ),

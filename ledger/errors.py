@@ -16,7 +16,7 @@
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
     │   ├── UnknownMember  UnknownQualification  UnknownGuardian  UnknownActivity
-    │   ├── UnknownRecord  UnknownItem  UnknownRuleSet  UnknownObjection
+    │   ├── UnknownRecord  UnknownItem  UnknownObjection  UnknownRuleSet
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
@@ -257,6 +257,13 @@ class UnknownToken(Unknown):
 @dataclass(eq=False)
 class UnknownRenewal(Unknown):
     renewal: UUID
+
+
+@dataclass(eq=False)
+class UnknownItem(Unknown):
+    """The rules of that day have no item of this code."""
+
+    item: str
 
 
 @dataclass(eq=False)

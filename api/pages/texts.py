@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_hours
+from api.pages import texts_hours, texts_lapsing
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -605,6 +605,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     # --- what has a file of its own
     **texts_hours.TEXTS,
+    **texts_lapsing.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -668,7 +669,10 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "写的编号不对，没有注销。请看清楚再写。",
         "That is not her number, so nothing was erased. Please look again.",
     ),
-    "not_this_number": ("“{field}”请写整数，不要太大。请核对。", "{field}: a whole number that is not too large, please."),
+    "not_this_number": (
+        "“{field}”请写整数，不要太大。请核对。",
+        "{field}: a whole number that is not too large, please.",
+    ),
     "page_too_old": (
         "网页打开得太久，还没有提出。请再按一次。",
         "The page was open for too long, so nothing was proposed. Please press the button again.",
@@ -728,7 +732,7 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "hold.capture": ("预留用后余下的，退回", "What was left of points set aside, given back"),
     "hold.void": ("预留取消，退回", "Points set aside, given back"),
     "hold.lapse": ("预留到期，退回", "Points set aside for too long, given back"),
-    "books.expiry": ("积分过期", "Points expired"),
+    "earn.expiry": ("积分过期", "Points expired"),
     "reversal": ("冲正", "Reversal"),
     "clawback": ("追回", "Taken back"),
     "item": ("加分", "Bonus points"),

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, hours
+from api import auth, hours, lapsing
 from api.hours import Traced
 from api.pages import doors, frame, texts
 from api.problems import Language
@@ -30,6 +30,9 @@ from ledger.errors import NotAllowed
 
 LATEST: Final = 3
 """Entries on the home page."""
+SOON: Final = 3
+"""Days on the home page on which something lapses; the rest is added up."""
+A_DAY: Final = datetime.timedelta(days=1)
 
 YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
 
@@ -121,6 +124,7 @@ async def home(
         told = {line.transaction_id: (passbook, line) for passbook, line in reversed(lines)}  # the first account wins
         newest = sorted(told.values(), key=lambda pair: (pair[1].recorded_at, pair[1].number), reverse=True)[:LATEST]
         traced = await hours.traced(tx, me.book_id, her, [line for _passbook, line in newest])
+        soon = await lapsing.of_mine(tx, me)
     language = frame.view_of(request).language
     return frame.page(
         request,
@@ -134,6 +138,10 @@ async def home(
         },
         points=texts.points(language, kept.get(wallet, 0)).split(" "),
         held=texts.points(language, kept[held]) if kept.get(held) else None,
+        soon=[
+            (texts.points(language, each.amount), texts.day(language, each.lapses_on - A_DAY)) for each in soon[:SOON]
+        ],
+        soon_more=texts.points(language, later) if (later := sum(each.amount for each in soon[SOON:])) else None,
         latest=[
             (passbook, "in" if each.line.side == "credit" else "out", _row(language, passbook, each))
             for (passbook, _line), each in zip(newest, traced, strict=True)

@@ -18,9 +18,7 @@ from ledger.access.rights import Principal, Right
 from ledger.earning.budgets import FIRST_YEAR, LAST_YEAR
 
 MANAGE = {"right": Right.MANAGE_BUDGET}
-OfYear = FromQuery[
-    Annotated[int | None, Parameter(ge=FIRST_YEAR, le=LAST_YEAR, description="Of this year only.")]
-]
+OfYear = FromQuery[Annotated[int | None, Parameter(ge=FIRST_YEAR, le=LAST_YEAR, description="Of this year only.")]]
 
 
 class BudgetView(msgspec.Struct, frozen=True):

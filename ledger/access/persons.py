@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.access import ciphers, identities, log
+from ledger.access import ciphers, consents, identities, log
 from ledger.access.ciphers import Keys
 from ledger.access.identities import FIELDS, Field, Identity, Masked
 from ledger.access.log import Subject
@@ -165,6 +165,30 @@ async def masked(
     return {number: shown[number] for number in volunteer_nos if number in shown}
 
 
+async def on_boards(
+    tx: AsyncConnection, keys: Keys, book: int, volunteer_nos: Sequence[str], at: datetime
+) -> dict[str, str]:
+    """The names as a public board shows them, by volunteer number: in full of grown-ups who have agreed to it
+    (PIPL 25), else the first character alone. Minors are not in it, nor who is not recorded. CannotDecrypt.
+
+    Nothing of a minor leaves this, so there is nothing to log.
+    """
+    rows = (
+        await tx.execute(select(persons).where(persons.c.book_id == book, persons.c.volunteer_no.in_(volunteer_nos)))
+    ).all()
+    agreed = await consents.agreed(tx, book, [row.holder for row in rows], "public_name")
+    today = day_of(at)
+    shown = {}
+    for row in rows:
+        identity = _opened(_data_key(keys, row), row)
+        masked = identities.masked(identity, today)
+        if masked.minor:
+            continue
+        known_as_grown = masked.minor is False
+        shown[row.volunteer_no] = identity.name if known_as_grown and row.holder in agreed else masked.name
+    return shown
+
+
 async def reveal(
     tx: AsyncConnection,
     keys: Keys,
@@ -276,8 +300,9 @@ async def erase(tx: AsyncConnection, book: int, volunteer_no: str, holder: str, 
     """Destroys what is known of a volunteer (PIPL 47): her identity, her key, her cards, her guardian.
 
     Also where nothing is known. The same transaction must then forget her number (`earning.volunteers.forget`) and end
-    her users. What is kept is nobody's: the books (the duty to keep them is one of law), her consents as evidence of what was allowed then, and
-    the access log, whose reasons can no longer be read. Backups keep the key until they are themselves destroyed.
+    her users. What is kept is nobody's: the books (the duty to keep them is one of law), her consents as evidence of
+    what was allowed then, and the access log, whose reasons can no longer be read. Backups keep the key until they are
+    themselves destroyed.
     """
     await tx.execute(delete(persons).where(_is(book, volunteer_no)))
     for table in (cards, guardians):

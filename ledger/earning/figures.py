@@ -212,4 +212,4 @@ async def waiting(tx: AsyncConnection, book: int) -> dict[str, int]:
         .where(records.c.book_id == book, records.c.state == "reviewed")
         .group_by(records.c.organisation)
     )
-    return {organisation: count for organisation, count in rows}
+    return {row[0]: row[1] for row in rows}

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Date, Select, case, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +21,7 @@ from ledger.earning.calendar import Calendar
 from ledger.earning.objections import Objection
 from ledger.earning.record import Record, State
 from ledger.earning.tables import organisations, records
+from ledger.errors import InvalidField
 
 MOST: Final = 200
 
@@ -36,9 +37,12 @@ class Place(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Place:
-        """What `str` wrote; ValueError."""
+        """What `str` wrote; InvalidField."""
         day, _, record_id = text.partition(".")
-        return cls(date.fromisoformat(day), UUID(record_id))
+        try:
+            return cls(date.fromisoformat(day), UUID(record_id))
+        except ValueError:
+            raise InvalidField("after", "not_a_place") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,8 @@ def whose_turn(of: Record, raised: Objection | None = None) -> Turn:
 
 # --- lists for staff --------------------------------------------------------------------------------------------------
 
-_DUE: Final = func.coalesce(records.c.due_on, records.c.served_on)
-_LAST_DAY: Final = func.coalesce(records.c.notice_until, records.c.served_on)
+_DUE: Final[ColumnElement[date]] = func.coalesce(records.c.due_on, records.c.served_on, type_=Date)
+_LAST_DAY: Final[ColumnElement[date]] = func.coalesce(records.c.notice_until, records.c.served_on, type_=Date)
 
 
 async def to_review(
@@ -202,7 +206,11 @@ async def overdue(
     if within is not None:
         found = found.where(_any_of(within))
     rows = await tx.execute(found)
-    return [Overdue(code, name, of_them, waiting - of_them, oldest) for code, name, of_them, waiting, oldest in rows]
+    return [
+        Overdue(code, name, of_them, waiting - of_them, oldest)
+        for code, name, of_them, waiting, oldest in rows
+        if oldest is not None  # it never is: what has no such day is not overdue
+    ]
 
 
 def _within(
@@ -215,7 +223,8 @@ def _within(
 
 
 def _any_of(within: Collection[str]) -> ColumnElement[bool]:
-    return organisations.c.line.overlap(literal(sorted(within), ARRAY(TEXT)))
+    overlaps: ColumnElement[bool] = organisations.c.line.overlap(literal(sorted(within), ARRAY(TEXT)))
+    return overlaps
 
 
 async def _page(

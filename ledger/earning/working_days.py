@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from chinese_calendar import constants, is_workday
+from chinese_calendar import constants, is_workday  # type: ignore[import-untyped] # it has no types
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection

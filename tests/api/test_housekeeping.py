@@ -52,8 +52,8 @@ async def test_holds_that_ran_out_are_given_back_and_what_has_lapsed_expires_in_
         books = [await _with_a_hold_and_a_lapsed_lot(database) for _ in range(3)]
         async with database.begin() as tx:
             await chart.set_status(tx, books[0].book_id, "4100", "frozen")
-        await housekeeping.lapse(database)
-        await housekeeping.lapse(database)
+        await housekeeping.bring_on(database)
+        await housekeeping.bring_on(database)
         left = [await balances_of(database, book, "2100.a", "2100.b", "2120.b", "4100") for book in books]
     finally:
         await database.dispose()

@@ -60,6 +60,7 @@ WORDS: Final = {
     "token_id": "1",
     "volunteer": "V-1",
     "purpose": "service",
+    "version": "1",
 }
 """What addresses name by words and numbers."""
 

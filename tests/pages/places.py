@@ -69,6 +69,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/approvals/{declined}"),
         ("auditor", "/staff/approvals/{mine}"),
     ),
+    "/staff/lapsing": (("chief", "/staff/lapsing"), ("clerk", "/staff/lapsing?after=2026-01-01_2100")),
     "/staff/propose": (("chief", "/staff/propose"),),
     "/staff/budget": (
         ("chief", "/staff/budget"),
