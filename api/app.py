@@ -27,6 +27,7 @@ from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
     approvals,
     books,
+    budgets,
     holds,
     hours,
     lapsing,
@@ -35,12 +36,12 @@ from api.routes import (
     people,
     periods,
     postings,
+    public,
     records,
     rules,
     sessions,
     volunteers,
 )
-from api.routes import programme as programme_routes
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -184,7 +185,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             periods.router,
             rules.router,
             records.router,
-            programme_routes.router,
+            public.router,
+            budgets.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

@@ -73,6 +73,10 @@ ROWS: Final = [
     Row("readiness", "public"),
     Row("figures", "public"),
     Row("readProgramme", "public"),
+    # the budget
+    Row("listBudgets", ALL_READERS),
+    Row("grantBudget", "owner", lambda w, n: {"year": 2026, "points": 1000, "fen": 100_000}),
+    Row("shareBudget", "owner", lambda w, n: {"year": 2026, "organisation": "street", "points": 10}),
     # sessions
     Row("signIn", "public", lambda w, n: {}, works=False),
     Row("refreshSession", "public", lambda w, n: {}, works=False),
