@@ -15,12 +15,13 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
-    │   ├── UnknownRecord  UnknownItem  UnknownObjection
+    │   ├── UnknownMember  UnknownQualification  UnknownGuardian  UnknownActivity
+    │   ├── UnknownRecord  UnknownItem  UnknownObjection  UnknownRuleSet
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
-    │   ├── UnknownItem  UnknownRuleSet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
+    │   ├── AlreadyMember  ActivityExists
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
@@ -35,13 +36,17 @@
     ├── BudgetBelowIssued           more has been issued than shall be granted
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
+    ├── ActivityCancelled  ActivityClosed  ActivityBegun  ActivityNotUnderWay   when an activity lets nothing happen
+    ├── NoInsurance  CodeStale  StruckOut  TrainingNeeded  AlreadySignedIn  TooManyPairs  ActivityFull  TooManyByLeader
+    │                               why nobody, or not she, is signed in
+    ├── NotSignedIn  HeadCountDiffers           why she is not signed out, why an activity is not closed
     ├── AlreadyDecided              what waited for a second person waits no more
     ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
     ├── NeedsApproval               nobody posts that alone: propose it
     ├── SecondPersonNeeded          who asked for it cannot also approve it
     ├── StillKnown                  a volunteer is forgotten when her personal data are erased
-    ├── OrganisationInactive        suspended or exited, it or one above it: it may read, and record nothing
+    ├── TooYoung  GuardianConsentNeeded  CompanyNeeded      what stands before a minor's service
     ├── WrongPassword               login and password do not belong together
     ├── TooManyAttempts             wrong too often from here: wait
     ├── ChangeNeeded                somebody else has seen this password: change it first
@@ -256,7 +261,7 @@ class UnknownRenewal(Unknown):
 
 @dataclass(eq=False)
 class UnknownItem(Unknown):
-    """The rules have no item of this code."""
+    """The rules of that day have no item of this code."""
 
     item: str
 
@@ -499,6 +504,124 @@ class NotAllowed(Refusal):
     """This user may not do that: another role or another book."""
 
 
+# --- activities -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class UnknownActivity(Unknown):
+    activity: str
+
+
+@dataclass(eq=False)
+class ActivityExists(Taken):
+    activity: str
+
+
+@dataclass(eq=False)
+class ActivityCancelled(Refusal):
+    """It does not take place."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class ActivityClosed(Refusal):
+    """Its head count has been confirmed: nothing of it changes any more."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class ActivityBegun(Refusal):
+    """What it is can be changed before it begins and before anybody signs in."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class ActivityNotUnderWay(Refusal):
+    """One signs in between `opens_at` and `ends_at`."""
+
+    activity: str
+    opens_at: datetime
+    ends_at: datetime
+
+
+@dataclass(eq=False)
+class NoInsurance(Refusal):
+    """It has bodily risk, and no policy is named: nobody is signed in."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class CodeStale(Refusal):
+    """Not the code that the leader's screen shows, nor the one that it showed before. Which of the two is not told."""
+
+
+@dataclass(eq=False)
+class StruckOut(Refusal):
+    """The leader has struck her out; only the leader signs her in again."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class TrainingNeeded(Refusal):
+    """Whoever takes part holds the qualification `training` on that day."""
+
+    activity: str
+    training: str
+
+
+@dataclass(eq=False)
+class AlreadySignedIn(Refusal):
+    """She is at another `activity`, which has not ended: one person is in one place at a time."""
+
+    activity: str
+    since: datetime
+
+
+@dataclass(eq=False)
+class TooManyPairs(Refusal):
+    """So often one may sign in to an activity on one day."""
+
+    activity: str
+    most: int
+
+
+@dataclass(eq=False)
+class ActivityFull(Refusal):
+    activity: str
+    capacity: int
+
+
+@dataclass(eq=False)
+class TooManyByLeader(Refusal):
+    """Of `present` people, this one included, the leader would have signed in more than `share` percent."""
+
+    activity: str
+    present: int
+    by_leader: int
+    share: int
+
+
+@dataclass(eq=False)
+class NotSignedIn(Refusal):
+    """Nothing to be ended or struck out."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class HeadCountDiffers(Refusal):
+    """The leader counted `head_count` people; `signed_in` are signed in and not struck out."""
+
+    activity: str
+    head_count: int
+    signed_in: int
+
+
 # --- hours and points ------------------------------------------------------------------------------------------------
 
 
@@ -606,7 +729,54 @@ class StillKnown(Refusal):
     volunteer: str
 
 
-# --- earning ---------------------------------------------------------------------------------------------------------
+# --- people and organisations -----------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class UnknownMember(Unknown):
+    """This person is not (or no longer) a member of `organisation`."""
+
+    organisation: str
+
+
+@dataclass(eq=False)
+class AlreadyMember(Taken):
+    organisation: str
+
+
+@dataclass(eq=False)
+class UnknownQualification(Unknown):
+    """`name`, passed on that day, is not recorded of this person."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class UnknownGuardian(Unknown):
+    """No guardian is recorded of this volunteer, or no longer."""
+
+    volunteer: str
+
+
+@dataclass(eq=False)
+class TooYoung(Refusal):
+    """Only from `least_age` full years on. How old she is, is not said."""
+
+    least_age: int
+
+
+@dataclass(eq=False)
+class GuardianConsentNeeded(Refusal):
+    """Below `age` a guardian's consent is recorded first (Shandong Regulation on Volunteer Service 10)."""
+
+    age: int
+
+
+@dataclass(eq=False)
+class CompanyNeeded(Refusal):
+    """Below `age` somebody accompanies the child."""
+
+    age: int
 
 
 # --- the surroundings ------------------------------------------------------------------------------------------------

@@ -93,21 +93,6 @@ def whose_turn(of: Record, raised: Objection | None = None) -> Turn:
             return Turn("nobody")
 
 
-async def books_due(tx: AsyncConnection, today: date) -> list[int]:
-    """The books in which something can be brought on: a notice is over, or a record waits for the budget."""
-    found = (
-        select(records.c.book_id)
-        .where(
-            ((records.c.state == "in_notice") & (records.c.notice_until < today)) | (records.c.state == "reviewed"),
-            # In the words of the index, which holds only these.
-            records.c.state.in_(("submitted", "reviewed", "in_notice", "objected")),
-        )
-        .distinct()
-        .order_by(records.c.book_id)
-    )
-    return list((await tx.execute(found)).scalars())
-
-
 # --- lists for staff --------------------------------------------------------------------------------------------------
 
 _DUE: Final[ColumnElement[date]] = func.coalesce(records.c.due_on, records.c.served_on, type_=Date)

@@ -250,7 +250,7 @@ def test_conditions_of_constraints_and_indexes_are_those_that_the_code_describes
     server: Server, empty: str, migrated: str
 ) -> None:
     """Alembic compares them by their names alone."""
-    server.execute("CREATE TABLE alembic_version ()", database=empty)
+    server.execute("CREATE TABLE alembic_version ()", "CREATE EXTENSION btree_gist", database=empty)
     with as_owner(server, empty) as connection, connection.begin():
         metadata.create_all(connection)
     assert rows(server, empty, DESCRIBED) == rows(server, migrated, DESCRIBED)

@@ -10,8 +10,6 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books.directory import Book
-from ledger.database import connect
-from ledger.days import day_of
 from ledger.earning import calendar, call_backs, crediting, notices, organisations
 from ledger.earning.notices import Overdue, Page, Place, Turn
 from ledger.earning.record import Record
@@ -257,20 +255,3 @@ async def test_nobody_asks_about_her_own_record_and_only_what_was_drawn_is_asked
     async with programme.database.begin() as tx:
         with pytest.raises(UnknownRecord):
             await call_backs.note(tx, book.book_id, uuid4(), by="user:clerk", holder=None, confirmed=True)
-
-
-async def test_books_in_which_something_is_due_are_found(database: AsyncEngine, book: Book) -> None:
-    programme = await opened(database, book)
-    [asked] = await programme.taken(programme.service(DAY, "09:00", "10:00"))
-
-    async def due(day: date) -> bool:
-        async with database.connect() as tx:
-            return book.book_id in await notices.books_due(tx, day)
-
-    async with programme.database.connect() as tx:
-        today = day_of(await connect.now(tx))
-    assert not await due(today)
-    await programme.review(asked)
-    assert [await due(day) for day in (date(2026, 3, 13), date(2026, 3, 14))] == [False, True]
-    await crediting.release(later(programme.database, days=30), book.book_id)
-    assert not await due(date(2027, 1, 1))
