@@ -24,7 +24,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api import VERSION, answers, auth, figures, housekeeping, keys, pages
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
-from api.routes import approvals, books, holds, operations, own, people, periods, postings, sessions, volunteers
+from api.routes import (
+    activities,
+    approvals,
+    books,
+    holds,
+    operations,
+    own,
+    people,
+    periods,
+    postings,
+    sessions,
+    volunteers,
+)
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -159,6 +171,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             own.router,
             people.router,
             volunteers.router,
+            activities.own_router,
+            activities.router,
             books.router,
             postings.router,
             approvals.router,
