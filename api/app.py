@@ -34,6 +34,7 @@ from api.routes import (
     people,
     periods,
     postings,
+    rules,
     sessions,
     volunteers,
 )
@@ -178,6 +179,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             approvals.router,
             holds.router,
             periods.router,
+            rules.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

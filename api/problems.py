@@ -134,8 +134,8 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     errors.UnknownItem: Row(
         404,
         "unknown_item",
-        "规则里没有“{item}”这一项。请核对编号。",
-        "The rules have no item {item}. Please check its code.",
+        "当日的规则里没有 {item} 这一项。请核对代码。",
+        "The rules of that day have no item {item}. Please check the code.",
     ),
     errors.UnknownRuleSet: Row(
         404, "unknown_rule_set", "没有第 {version} 版规则。", "There is no version {version} of the rules."
@@ -157,6 +157,20 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     ),
     errors.UnknownToken: Row(404, "unknown_token", "没有这个令牌。", "There is no such token."),
     errors.UnknownRenewal: Row(404, "unknown_renewal", "没有这个换密码的申请。", "There is no such request for a PIN."),
+    errors.UnknownObjection: Row(404, "unknown_objection", "没有这个异议。", "There is no such objection."),
+    errors.ObjectionOpen: Row(
+        409,
+        "objection_open",
+        "记录 {record} 已有人提出异议，正等另一位工作人员处理。请先看处理结果。",
+        "Somebody has objected to the record {record} already. Please wait for the decision on that.",
+    ),
+    errors.NoticeOver: Row(
+        409,
+        "notice_over",
+        "记录 {record} 的公示 {until} 已结束，不能再提异议。如果确实有错，请告诉服务站，由两位工作人员更正。",
+        "The notice of the record {record} ended on {until}. If it is wrong, please tell your service station: two of"
+        " the staff can correct it.",
+    ),
     errors.OrganisationExists: Row(
         409,
         "organisation_exists",
@@ -509,6 +523,48 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "You counted {head_count} people, and {signed_in} are signed in. Please count again, strike out who is not"
         " there and sign in who is.",
     ),
+    errors.UnknownMember: Row(
+        404,
+        "unknown_member",
+        "这位志愿者不是组织 {organisation} 的成员。请核对编号。",
+        "This volunteer is no member of the organisation {organisation}. Please check the number.",
+    ),
+    errors.AlreadyMember: Row(
+        409,
+        "already_member",
+        "这位志愿者已经是组织 {organisation} 的成员。要改职务，请用“改职务”。",
+        "This volunteer is a member of the organisation {organisation} already. Please change the role instead.",
+    ),
+    errors.UnknownQualification: Row(
+        404,
+        "unknown_qualification",
+        "没有登记这项资格：{name}。请核对名称和日期。",
+        "No such qualification is recorded: {name}. Please check its name and day.",
+    ),
+    errors.UnknownGuardian: Row(
+        404,
+        "unknown_guardian",
+        "志愿者 {volunteer} 没有登记监护人。请先登记。",
+        "No guardian of the volunteer {volunteer} is recorded. Please record one first.",
+    ),
+    errors.TooYoung: Row(
+        409,
+        "too_young",
+        "年满 {least_age} 周岁才能参加。请换一项合适的活动。",
+        "This is for people of {least_age} years and older. Please choose another activity.",
+    ),
+    errors.GuardianConsentNeeded: Row(
+        409,
+        "guardian_consent_needed",
+        "未满 {age} 周岁，须先登记监护人的同意。请带监护人到服务站办理。",
+        "Below the age of {age} a guardian has to consent first. Please come to the service station together.",
+    ),
+    errors.CompanyNeeded: Row(
+        409,
+        "company_needed",
+        "未满 {age} 周岁，须有大人陪同。请由陪同的大人一起签到。",
+        "Children below the age of {age} are accompanied by an adult. Please sign in together.",
+    ),
     errors.NotAllowed: Row(403, "not_allowed", "您没有权限做这件事。", "You are not allowed to do this."),
 }
 
@@ -607,6 +663,12 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "in_the_future": ("不能晚于今天", "not after today"),
     "not_a_reason": ("须写明理由，4 到 200 个字", "a reason of 4 to 200 characters is needed"),
     "needs_guardian": ("须由监护人同意", "a guardian has to consent"),
+    "not_a_level": ("只能用小写英文字母和 _，如 community", "small letters and _ only, like community"),
+    "not_a_status": ("须是 active、suspended 或 exited", "active, suspended or exited"),
+    "not_a_role": ("须是 leader、deputy、member 或 liaison", "leader, deputy, member or liaison"),
+    "not_a_relation": ("须是 parent、grandparent、sibling 或 other", "parent, grandparent, sibling or other"),
+    "before_it_began": ("不能早于开始的日期", "not before it began"),
+    "not_a_qualification": ("须是一行，1 到 100 个字", "one line of 1 to 100 characters"),
     "not_a_month": ("须写成 2025-03", "written as 2025-03"),
 }
 

@@ -15,14 +15,13 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
-    │   ├── UnknownActivity
-    │   ├── UnknownRecord  UnknownItem
+    │   ├── UnknownMember  UnknownQualification  UnknownGuardian  UnknownActivity
+    │   ├── UnknownRecord  UnknownItem  UnknownObjection  UnknownRuleSet
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
-    │   ├── UnknownItem  UnknownRuleSet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
-    │   ├── ActivityExists
+    │   ├── AlreadyMember  ActivityExists
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
@@ -33,6 +32,7 @@
     ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
     ├── RecordDiffers  OverlapsAnotherRecord        why a service record is not taken
     ├── NotTheirTurn  CallBackDue   a record is not in the state for it
+    ├── ObjectionOpen  NoticeOver   why nobody objects to a record now
     ├── BudgetBelowIssued           more has been issued than shall be granted
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
@@ -46,7 +46,7 @@
     ├── NeedsApproval               nobody posts that alone: propose it
     ├── SecondPersonNeeded          who asked for it cannot also approve it
     ├── StillKnown                  a volunteer is forgotten when her personal data are erased
-    ├── OrganisationInactive        suspended or exited, it or one above it: it may read, and record nothing
+    ├── TooYoung  GuardianConsentNeeded  CompanyNeeded      what stands before a minor's service
     ├── WrongPassword               login and password do not belong together
     ├── TooManyAttempts             wrong too often from here: wait
     ├── ChangeNeeded                somebody else has seen this password: change it first
@@ -261,7 +261,7 @@ class UnknownRenewal(Unknown):
 
 @dataclass(eq=False)
 class UnknownItem(Unknown):
-    """The rules have no item of this code."""
+    """The rules of that day have no item of this code."""
 
     item: str
 
@@ -696,6 +696,26 @@ class CallBackDue(Refusal):
 
 
 @dataclass(eq=False)
+class UnknownObjection(Unknown):
+    objection: UUID
+
+
+@dataclass(eq=False)
+class ObjectionOpen(Refusal):
+    """An objection to this record, or its correction, waits for a decision already."""
+
+    record: str
+
+
+@dataclass(eq=False)
+class NoticeOver(Refusal):
+    """`until` was the last day of public notice."""
+
+    record: str
+    until: date
+
+
+@dataclass(eq=False)
 class BudgetBelowIssued(Refusal):
     """So many points have been issued already."""
 
@@ -709,7 +729,54 @@ class StillKnown(Refusal):
     volunteer: str
 
 
-# --- earning ---------------------------------------------------------------------------------------------------------
+# --- people and organisations -----------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class UnknownMember(Unknown):
+    """This person is not (or no longer) a member of `organisation`."""
+
+    organisation: str
+
+
+@dataclass(eq=False)
+class AlreadyMember(Taken):
+    organisation: str
+
+
+@dataclass(eq=False)
+class UnknownQualification(Unknown):
+    """`name`, passed on that day, is not recorded of this person."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class UnknownGuardian(Unknown):
+    """No guardian is recorded of this volunteer, or no longer."""
+
+    volunteer: str
+
+
+@dataclass(eq=False)
+class TooYoung(Refusal):
+    """Only from `least_age` full years on. How old she is, is not said."""
+
+    least_age: int
+
+
+@dataclass(eq=False)
+class GuardianConsentNeeded(Refusal):
+    """Below `age` a guardian's consent is recorded first (Shandong Regulation on Volunteer Service 10)."""
+
+    age: int
+
+
+@dataclass(eq=False)
+class CompanyNeeded(Refusal):
+    """Below `age` somebody accompanies the child."""
+
+    age: int
 
 
 # --- the surroundings ------------------------------------------------------------------------------------------------

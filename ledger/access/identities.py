@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal, get_args
 
+from ledger.days import full_years
 from ledger.errors import InvalidField
 from ledger.text import one_line
 
@@ -99,29 +100,34 @@ def born_of(number: str) -> date:
 
 def is_minor(born: date, today: date) -> bool:
     """Under 18 (Law on the Protection of Minors, 2)."""
-    return _age(born, today) < 18
+    return full_years(born, today) < 18
 
 
 def is_child(born: date, today: date) -> bool:
     """Under 14: all personal data are sensitive, and a guardian consents (PIPL 28, 31)."""
-    return _age(born, today) < 14
-
-
-def _age(born: date, today: date) -> int:
-    """Full years; who was born on 29 February is a year older on 1 March of a common year."""
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return full_years(born, today) < 14
 
 
 def masked(identity: Identity, today: date) -> Masked:
     """As much as a page shows."""
     minor = None if identity.born is None else is_minor(identity.born, today)
-    name = f"{identity.name[0]}**"  # as many stars for every name: its length would tell something
+    name = masked_name(identity.name)
     if minor:
         return Masked(name, None, None, minor)
     phone, number = identity.phone, identity.id_number
     return Masked(
         name,
-        None if phone is None else f"{phone[:3]}****{phone[-4:]}",
+        None if phone is None else masked_phone(phone),
         None if number is None else f"{number[:4]}{'*' * 12}{number[-2:]}",
         minor,
     )
+
+
+def masked_name(name: str) -> str:
+    """张**: as many stars for every name, since its length would tell something."""
+    return f"{name[0]}**"
+
+
+def masked_phone(phone: str) -> str:
+    """138****5678"""
+    return f"{phone[:3]}****{phone[-4:]}"

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Update, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, LargeBinary, Row, Update, any_, delete, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.access import ciphers, identities, log
+from ledger.access import ciphers, consents, identities, log
 from ledger.access.ciphers import Keys
 from ledger.access.identities import FIELDS, Field, Identity, Masked
 from ledger.access.log import Subject
-from ledger.access.tables import cards, persons
+from ledger.access.tables import cards, guardians, persons
 from ledger.database import connect
 from ledger.database.rows import rows_within
 from ledger.days import day_of
@@ -177,6 +177,30 @@ async def names_of_grown(
     return {number: each.name for number, each in shown.items() if each.minor is False}
 
 
+async def on_boards(
+    tx: AsyncConnection, keys: Keys, book: int, volunteer_nos: Sequence[str], at: datetime
+) -> dict[str, str]:
+    """The names as a public board shows them, by volunteer number: in full of grown-ups who have agreed to it
+    (PIPL 25), else the first character alone. Minors are not in it, nor who is not recorded. CannotDecrypt.
+
+    Nothing of a minor leaves this, so there is nothing to log.
+    """
+    rows = (
+        await tx.execute(select(persons).where(persons.c.book_id == book, persons.c.volunteer_no.in_(volunteer_nos)))
+    ).all()
+    agreed = await consents.agreed(tx, book, [row.holder for row in rows], "public_name")
+    today = day_of(at)
+    shown = {}
+    for row in rows:
+        identity = _opened(_data_key(keys, row), row)
+        masked = identities.masked(identity, today)
+        if masked.minor:
+            continue
+        known_as_grown = masked.minor is False
+        shown[row.volunteer_no] = identity.name if known_as_grown and row.holder in agreed else masked.name
+    return shown
+
+
 async def reveal(
     tx: AsyncConnection,
     keys: Keys,
@@ -208,15 +232,93 @@ async def reveal(
     return Revealed(**{name: getattr(identity, name) for name in wanted})
 
 
-async def erase(tx: AsyncConnection, book: int, volunteer_no: str, holder: str, actor: str, at: datetime) -> None:
-    """Destroys what is known of a volunteer: her identity, her key, her cards (PIPL 47). Also where nothing is known.
+async def subject(tx: AsyncConnection, keys: Keys, book: int, volunteer_no: str, at: datetime) -> Subject:
+    """Her holder, her data key and whether she is a minor; nobody erases or changes her until the transaction ends.
 
-    The same transaction must then forget her number (`earning.volunteers.forget`) and end her users. What is kept is
-    nobody's: the books (the duty to keep them is one of law), her consents as evidence of what was allowed then, and
-    the access log, whose reasons can no longer be read. Backups keep the key until they are themselves destroyed.
+    For what is sealed with her key elsewhere. UnknownPerson, CannotDecrypt.
+    """
+    row = (
+        await tx.execute(select(persons).where(_is(book, volunteer_no)).with_for_update(key_share=True))
+    ).one_or_none()
+    if row is None:
+        raise UnknownPerson(volunteer_no)
+    data_key = _data_key(keys, row)
+    born = _opened(data_key, row).born
+    return Subject(row.holder, None if born is None else identities.is_minor(born, day_of(at)), data_key)
+
+
+async def born(tx: AsyncConnection, keys: Keys, book: int, volunteer_no: str) -> date | None:
+    """Her day of birth, for a decision that shows it to nobody; None where it is not recorded. CannotDecrypt."""
+    row = (await tx.execute(select(persons).where(_is(book, volunteer_no)))).one_or_none()
+    return None if row is None else _opened(_data_key(keys, row), row).born
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody of whom nothing is recorded yet."""
+
+    volunteer_no: str
+    holder: str
+    identity: Identity
+
+
+async def record_many(
+    tx: AsyncConnection, keys: Keys, book: int, newcomers: Sequence[Newcomer], actor: str, at: datetime
+) -> None:
+    """Records who these volunteers are. Their identities have been `checked`, and their numbers are nobody's (`taken`).
+
+    IdentityTaken where somebody else has recorded one of the numbers in the meantime; then nothing is recorded.
+    """
+    rows: list[dict[str, object]] = []
+    logged: dict[tuple[Field, ...], list[Subject]] = {}
+    for each in newcomers:
+        data_key = ciphers.new_key()
+        rows.append(
+            {
+                "book_id": book,
+                "volunteer_no": each.volunteer_no,
+                "holder": each.holder,
+                "data_key": ciphers.seal_data_key(keys, data_key, book, each.volunteer_no),
+                **_sealed(keys, data_key, book, each.volunteer_no, each.identity),
+                "created_at": at,
+                "changed_at": at,
+            }
+        )
+        fields = tuple(name for name in FIELDS if getattr(each.identity, name) is not None)
+        minor = None if each.identity.born is None else identities.is_minor(each.identity.born, day_of(at))
+        logged.setdefault(fields, []).append(Subject(each.holder, minor))
+    if not rows:
+        return
+    added = await tx.execute(insert(persons).on_conflict_do_nothing().returning(persons.c.volunteer_no), rows)
+    if missed := {each.volunteer_no for each in newcomers} - set(added.scalars()):
+        raise IdentityTaken(min(missed))
+    for fields, subjects in logged.items():
+        await log.add(tx, book, "record", subjects, fields, actor, at)
+
+
+async def taken(tx: AsyncConnection, keys: Keys, book: int, id_numbers: Collection[str]) -> frozenset[str]:
+    """Which of these identity numbers (as `identities.id_number` writes them) are somebody's already."""
+    digests = {digest: number for number in id_numbers for digest in ciphers.digests(keys, "id_number", number)}
+    found = await tx.execute(
+        select(persons.c.id_number_index).where(
+            persons.c.book_id == book,
+            persons.c.id_number_index == any_(literal(list(digests), ARRAY(LargeBinary))),
+        )
+    )
+    return frozenset(digests[index] for index in found.scalars() if index is not None)
+
+
+async def erase(tx: AsyncConnection, book: int, volunteer_no: str, holder: str, actor: str, at: datetime) -> None:
+    """Destroys what is known of a volunteer (PIPL 47): her identity, her key, her cards, her guardian.
+
+    Also where nothing is known. The same transaction must then forget her number (`earning.volunteers.forget`) and end
+    her users. What is kept is nobody's: the books (the duty to keep them is one of law), her consents as evidence of
+    what was allowed then, and the access log, whose reasons can no longer be read. Backups keep the key until they are
+    themselves destroyed.
     """
     await tx.execute(delete(persons).where(_is(book, volunteer_no)))
-    await tx.execute(delete(cards).where(cards.c.book_id == book, cards.c.volunteer_no == volunteer_no))
+    for table in (cards, guardians):
+        await tx.execute(delete(table).where(table.c.book_id == book, table.c.volunteer_no == volunteer_no))
     await log.add(tx, book, "erase", [Subject(holder, None)], FIELDS, actor, at)
 
 

@@ -282,6 +282,32 @@ cards = Table(
 )
 
 
+class _Guardian(TypedColumns):
+    book_id: Named[int] = Column(Integer)
+    volunteer_no: Named[str] = Column(Text(collation="C"))
+    """The minor's. Whether this guardian consents stands among the minor's consents."""
+    guardian_id: Named[uuid.UUID] = Column(Uuid)
+    name: Named[bytes] = Column(LargeBinary)
+    """Sealed with the minor's data key, as the phone."""
+    phone: Named[bytes | None] = Column(LargeBinary)
+    relation: Named[str] = Column(Text(collation="C"))
+    recorded_by: Named[str] = Column(Text(collation="C"))
+    recorded_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
+    ended_at: Named[datetime.datetime | None] = Column(DateTime(timezone=True))
+
+
+guardians = Table(
+    "guardians",
+    metadata,
+    _Guardian,
+    PrimaryKeyConstraint("book_id", "volunteer_no", "guardian_id"),
+    ForeignKeyConstraint(["book_id", "volunteer_no"], ["volunteers.book_id", "volunteers.volunteer_no"]),
+    CheckConstraint("relation IN ('parent', 'grandparent', 'sibling', 'other')", name="relation"),
+    Index("guardians_live_key", "book_id", "volunteer_no", unique=True, postgresql_where=text("ended_at IS NULL")),
+    info=READ_ADD_CHANGE_REMOVE,
+)
+
+
 class _Consent(TypedColumns):
     book_id: Named[int] = Column(Integer)
     holder: Named[str] = Column(Text(collation="C"))

@@ -25,7 +25,7 @@ REFERENCE: Final = (
 DISTRIBUTED: Final = (
     *("accounts", "transactions", "entries", "day_totals", "keys"),
     *("lots", "lot_moves", "holds", "closings", "drafts"),
-    *("organisations", "volunteers", "persons", "cards", "consents", "access_log"),
+    *("organisations", "volunteers", "persons", "cards", "guardians", "consents", "access_log"),
     *("members", "qualifications", "activities", "attendances"),
     *("rule_sets", "budgets", "imports", "records", "objections"),
 )

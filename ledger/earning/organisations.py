@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
-from sqlalchemy import any_, case, literal, select
+from sqlalchemy import any_, case, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books.chart import CHART, CODE
 from ledger.books.tables import accounts
 from ledger.earning.tables import organisations, volunteers
-from ledger.errors import InvalidField, OrganisationExists, OrganisationInactive, UnknownOrganisation
+from ledger.errors import InvalidField, OrganisationExists, OrganisationInactive, Refusal, UnknownOrganisation
 from ledger.text import one_line
 
 Status = Literal["active", "suspended", "exited"]
@@ -45,6 +45,16 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True)
+class NewOrganisation:
+    """A row of a list of organisations."""
+
+    code: str
+    name: str
+    level: str = "team"
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Belonging:
     """What an account is, and the line of the organisation that it belongs to; empty: to the book as a whole."""
 
@@ -67,26 +77,128 @@ async def add(
 ) -> Organisation:
     """A new organisation below another one, or at the top.
 
-    InvalidField, UnknownOrganisation (the parent), OrganisationExists.
+    InvalidField, UnknownOrganisation (the parent), OrganisationInactive (the parent), OrganisationExists.
     """
-    if not CODE.fullmatch(code):
-        raise InvalidField("code", "not_a_code")
-    if not one_line(name, least=1, most=NAME_LENGTH):
-        raise InvalidField("name", "not_a_name")
-    if not LEVEL.fullmatch(level):
-        raise InvalidField("level", "not_a_level")
-    line = (code, *((await find(tx, book, parent)).line if parent is not None else ()))
+    wanted = NewOrganisation(code, name, level, parent)
+    if (wrong := _wrong(wanted)) is not None:
+        raise wrong
+    above = await active(tx, book, parent) if parent is not None else None
+    planned = _below(wanted, above)
+    if isinstance(planned, Refusal):
+        raise planned
+    if not await _insert(tx, book, [planned]):
+        raise OrganisationExists(code)
+    return planned
+
+
+async def add_many(
+    tx: AsyncConnection, book: int, rows: Sequence[NewOrganisation]
+) -> list[tuple[Organisation, bool] | Refusal]:
+    """Adds organisations, parents before or after their children; answers for each (it, whether it is new) or why not.
+
+    What is there with the same data stays as it is. Refusals: InvalidField, OrganisationExists where the one that is
+    there differs, OrganisationInactive, UnknownOrganisation where the parent is not there, not accepted, or below it.
+    """
+    known = {each.code: each for each in await all_of(tx, book)}
+    outcomes: list[tuple[Organisation, bool] | Refusal | None] = [_wrong(row) for row in rows]
+    planned: dict[str, Organisation] = {}
+    waiting = [index for index, outcome in enumerate(outcomes) if outcome is None]
+    while waiting:  # once for each level of the tree
+        later = []
+        for index in waiting:
+            row = rows[index]
+            if row.code in known:
+                outcomes[index] = _same(row, known[row.code])
+            elif row.parent is not None and row.parent not in known:
+                later.append(index)
+            else:
+                outcome = _planned(row, known)
+                outcomes[index] = outcome if isinstance(outcome, Refusal) else (outcome, True)
+                if isinstance(outcome, Organisation):
+                    known[row.code] = planned[row.code] = outcome
+        if len(later) == len(waiting):
+            for index in later:
+                outcomes[index] = UnknownOrganisation(rows[index].parent or "")
+            break
+        waiting = later
+    added = await _insert(tx, book, planned.values())
+    if missed := planned.keys() - added:  # somebody else has added them at the same time
+        there = {each.code: each for each in await all_of(tx, book) if each.code in missed}
+        for index, row in enumerate(rows):
+            if row.code in there:
+                outcomes[index] = _same(row, there[row.code])
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _wrong(row: NewOrganisation) -> InvalidField | None:
+    """What cannot be stored, whatever is there."""
+    if not CODE.fullmatch(row.code):
+        return InvalidField("code", "not_a_code")
+    if not one_line(row.name, least=1, most=NAME_LENGTH):
+        return InvalidField("name", "not_a_name")
+    if not LEVEL.fullmatch(row.level):
+        return InvalidField("level", "not_a_level")
+    return None
+
+
+def _planned(row: NewOrganisation, known: Mapping[str, Organisation]) -> Organisation | Refusal:
+    """The organisation of a row whose parent is among the known ones."""
+    above = known[row.parent] if row.parent is not None else None
+    for code in above.line if above is not None else ():
+        if known[code].status != "active":
+            return OrganisationInactive(row.parent or "", known[code].status)
+    return _below(row, above)
+
+
+def _below(row: NewOrganisation, above: Organisation | None) -> Organisation | Refusal:
+    line = (row.code, *(above.line if above is not None else ()))
     if len(line) > DEEPEST:
-        raise InvalidField("parent", "too_deep")
+        return InvalidField("parent", "too_deep")
+    return Organisation(row.code, row.name, row.parent, line, row.level)
+
+
+def _same(row: NewOrganisation, there: Organisation) -> tuple[Organisation, bool] | Refusal:
+    same = (row.name, row.level, row.parent) == (there.name, there.level, there.parent)
+    return (there, False) if same else OrganisationExists(row.code)
+
+
+async def _insert(tx: AsyncConnection, book: int, new: Iterable[Organisation]) -> set[str]:
+    """Adds these organisations; the codes of those that were not there."""
+    rows = [
+        {
+            "book_id": book,
+            "code": each.code,
+            "name": each.name,
+            "parent": each.parent,
+            "line": list(each.line),
+            "level": each.level,
+        }
+        # Parents first; and in one order, so that two who add the same ones do not wait for each other.
+        for each in sorted(new, key=lambda each: (len(each.line), each.code))
+    ]
+    if not rows:
+        return set()
     added = await tx.execute(
         insert(organisations)
-        .values(book_id=book, code=code, name=name, parent=parent, line=list(line), level=level)
         .on_conflict_do_nothing(index_elements=[organisations.c.book_id, organisations.c.code])
-        .returning(organisations.c.code)
+        .returning(organisations.c.code),
+        rows,
     )
-    if added.first() is None:
-        raise OrganisationExists(code)
-    return Organisation(code, name, parent, line, level)
+    return set(added.scalars())
+
+
+async def set_status(tx: AsyncConnection, book: int, code: str, status: str) -> Organisation:
+    """Suspends an organisation, lets it go or lets it in again; those below it follow it. What is there stays.
+
+    UnknownOrganisation, InvalidField.
+    """
+    if status not in STATUSES:
+        raise InvalidField("status", "not_a_status")
+    await find(tx, book, code)
+    await tx.execute(
+        update(organisations).where(organisations.c.book_id == book, organisations.c.code == code).values(status=status)
+    )
+    return await find(tx, book, code)
 
 
 async def find(tx: AsyncConnection, book: int, code: str) -> Organisation:
@@ -146,6 +258,12 @@ async def organisations_of(tx: AsyncConnection, book: int, *, after: str = "", l
         .order_by(organisations.c.code)
         .limit(limit)
     )
+    return [_organisation(*row) for row in rows]
+
+
+async def all_of(tx: AsyncConnection, book: int) -> list[Organisation]:
+    """All organisations of a book by code: for its tree."""
+    rows = await tx.execute(_ORGANISATION.where(organisations.c.book_id == book).order_by(organisations.c.code))
     return [_organisation(*row) for row in rows]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from sqlalchemy import any_, delete, literal, select
+from sqlalchemy import ColumnElement, any_, delete, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,9 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.books import chart
 from ledger.books.chart import NewAccount
 from ledger.database import connect
-from ledger.earning import organisations
+from ledger.days import day_of
+from ledger.earning import members, organisations
 from ledger.earning.tables import volunteers
-from ledger.errors import InvalidField, Refusal, StillKnown, UnknownVolunteer, VolunteerExists
+from ledger.errors import InvalidField, Refusal, StillKnown, UnknownVolunteer, VolunteerExists, VolunteerLeft
 
 NUMBER: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,31}")
 
@@ -41,11 +42,15 @@ OWN_ACCOUNTS: Final = tuple(code for code, *_ in _ACCOUNTS)
 
 @dataclass(frozen=True, slots=True)
 class Volunteer:
-    """A registered volunteer. `holder` is the random number that stands in the account codes."""
+    """A registered volunteer. `holder` is the random number that stands in the account codes.
+
+    `left_on`: since when she is no longer one; what she has stays hers.
+    """
 
     volunteer_no: str
     holder: str
     organisation: str | None = None
+    left_on: date | None = None
 
     def account(self, code: str) -> str:
         """The code of this person's account of the chart's `code`."""
@@ -120,18 +125,69 @@ def _new_holder() -> str:
 
 async def find(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
     """The volunteer with this number; UnknownVolunteer."""
+    return await _find(tx, book, volunteer_no, held=False)
+
+
+async def move(tx: AsyncConnection, book: int, volunteer_no: str, organisation: str | None) -> Volunteer:
+    """From now on she belongs to this organisation (None: the book's own staff). What she did stays where it was.
+
+    UnknownVolunteer, VolunteerLeft, UnknownOrganisation, OrganisationInactive.
+    """
+    her = await _find(tx, book, volunteer_no, held=True)
+    if her.left_on is not None:
+        raise VolunteerLeft(her.left_on)
+    return await _placed(tx, book, her, organisation)
+
+
+async def leave(tx: AsyncConnection, book: int, volunteer_no: str, day: date) -> Volunteer:
+    """From `day` on she is no longer a volunteer, nor a member of anything; what she has stays hers.
+
+    UnknownVolunteer, VolunteerLeft (on another day already), InvalidField (a day to come).
+    """
+    if day > day_of(await connect.now(tx)):
+        raise InvalidField("day", "in_the_future")
+    her = await _find(tx, book, volunteer_no, held=True)
+    if her.left_on == day:
+        return her
+    if her.left_on is not None:
+        raise VolunteerLeft(her.left_on)
+    await members.leave_all(tx, book, her.holder, day)
+    await tx.execute(update(volunteers).where(_is(book, volunteer_no)).values(left_on=day))
+    return replace(her, left_on=day)
+
+
+async def come_back(tx: AsyncConnection, book: int, volunteer_no: str, organisation: str | None) -> Volunteer:
+    """She is a volunteer again, of this organisation; who has not left is moved.
+
+    UnknownVolunteer, UnknownOrganisation, OrganisationInactive.
+    """
+    return await _placed(tx, book, await _find(tx, book, volunteer_no, held=True), organisation)
+
+
+async def _placed(tx: AsyncConnection, book: int, her: Volunteer, organisation: str | None) -> Volunteer:
+    if organisation is not None:
+        await organisations.active(tx, book, organisation)
+    await tx.execute(
+        update(volunteers).where(_is(book, her.volunteer_no)).values(organisation=organisation, left_on=None)
+    )
+    return replace(her, organisation=organisation, left_on=None)
+
+
+async def _find(tx: AsyncConnection, book: int, volunteer_no: str, *, held: bool) -> Volunteer:
+    """The volunteer with this number, and `held`, so that nobody changes her until the transaction ends."""
     if not NUMBER.fullmatch(volunteer_no):
         raise UnknownVolunteer(volunteer_no)
-    row = (
-        await tx.execute(
-            select(volunteers.c.volunteer_no, volunteers.c.holder, volunteers.c.organisation).where(
-                volunteers.c.book_id == book, volunteers.c.volunteer_no == volunteer_no
-            )
-        )
-    ).one_or_none()
+    query = select(
+        volunteers.c.volunteer_no, volunteers.c.holder, volunteers.c.organisation, volunteers.c.left_on
+    ).where(_is(book, volunteer_no))
+    row = (await tx.execute(query.with_for_update() if held else query)).one_or_none()
     if row is None:
         raise UnknownVolunteer(volunteer_no)
     return Volunteer(*row)
+
+
+def _is(book: int, volunteer_no: str) -> ColumnElement[bool]:
+    return (volunteers.c.book_id == book) & (volunteers.c.volunteer_no == volunteer_no)
 
 
 async def forget(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:

@@ -4,8 +4,9 @@ Revision ID: 0005
 Revises: 0004
 Create Date: 2026-11-22 08:01:39.811629
 
-All new but for columns with defaults, so the version before goes on undisturbed. `btree_gist` lets one constraint say
-that nobody serves in two places at once; whoever owns the database may create it. The calendar is the package's.
+All new but for columns with defaults and an index, so the version before goes on undisturbed. `btree_gist` lets one
+constraint say that nobody serves in two places at once; whoever owns the database may create it. The calendar is the
+package's.
 """
 
 import datetime
@@ -287,7 +288,9 @@ def upgrade() -> None:
         sa.Column("book_id", sa.Integer(), nullable=False),
         sa.Column("objection_id", sa.Uuid(), nullable=False),
         sa.Column("record_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(collation="C"), nullable=False),
         sa.Column("raised_by", sa.Text(collation="C"), nullable=False),
+        sa.Column("holder", sa.Text(collation="C"), nullable=True),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=False),
@@ -298,6 +301,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(decided_at IS NULL) = (upheld IS NULL)", name=op.f("objections_decided_check")),
         sa.CheckConstraint("(decided_by IS NULL) = (upheld IS NULL)", name=op.f("objections_decided_by_check")),
         sa.CheckConstraint("decided_by <> raised_by", name=op.f("objections_two_people_check")),
+        sa.CheckConstraint("kind IN ('objection', 'correction')", name=op.f("objections_kind_check")),
         sa.ForeignKeyConstraint(
             ["book_id", "record_id"],
             ["records.book_id", "records.record_id"],
@@ -313,12 +317,46 @@ def upgrade() -> None:
         postgresql_where=sa.text("decided_at IS NULL"),
     )
     op.create_index("objections_record_idx", "objections", ["book_id", "record_id"], unique=False)
+    op.create_table(
+        "guardians",
+        sa.Column("book_id", sa.Integer(), nullable=False),
+        sa.Column("volunteer_no", sa.Text(collation="C"), nullable=False),
+        sa.Column("guardian_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("phone", sa.LargeBinary(), nullable=True),
+        sa.Column("relation", sa.Text(collation="C"), nullable=False),
+        sa.Column("recorded_by", sa.Text(collation="C"), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "relation IN ('parent', 'grandparent', 'sibling', 'other')", name=op.f("guardians_relation_check")
+        ),
+        sa.ForeignKeyConstraint(
+            ["book_id", "volunteer_no"],
+            ["volunteers.book_id", "volunteers.volunteer_no"],
+            name=op.f("guardians_book_id_volunteer_no_fkey"),
+        ),
+        sa.PrimaryKeyConstraint("book_id", "volunteer_no", "guardian_id", name=op.f("guardians_pkey")),
+    )
+    op.create_index(
+        "guardians_live_key",
+        "guardians",
+        ["book_id", "volunteer_no"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
     op.add_column("organisations", sa.Column("level", sa.Text(collation="C"), server_default="team", nullable=False))
     op.add_column("organisations", sa.Column("status", sa.Text(collation="C"), server_default="active", nullable=False))
     op.create_check_constraint(
         op.f("organisations_status_check"), "organisations", "status IN ('active', 'suspended', 'exited')"
     )
     op.add_column("volunteers", sa.Column("left_on", sa.Date(), nullable=True))
+    op.create_index(
+        "lots_lapsing_idx",
+        "lots",
+        ["book_id", "lapses_on", "account_id"],
+        postgresql_where=sa.text("remaining > 0 AND lapses_on IS NOT NULL"),
+    )
     op.bulk_insert(
         sa.table("working_days", sa.column("day"), sa.column("working"), sa.column("name")),
         [{"day": day, "working": is_workday(day), "name": _name(day)} for day in _days()],
@@ -338,10 +376,16 @@ def _name(day: datetime.date) -> str:
 
 
 def downgrade() -> None:
+    op.drop_index(
+        "lots_lapsing_idx",
+        table_name="lots",
+        postgresql_where=sa.text("remaining > 0 AND lapses_on IS NOT NULL"),
+    )
     op.drop_column("volunteers", "left_on")
     op.drop_constraint(op.f("organisations_status_check"), "organisations", type_="check")
     op.drop_column("organisations", "status")
     op.drop_column("organisations", "level")
+    op.drop_table("guardians")
     op.drop_index("objections_record_idx", table_name="objections")
     op.drop_index("objections_open_key", table_name="objections", postgresql_where=sa.text("decided_at IS NULL"))
     op.drop_table("objections")

@@ -9,12 +9,14 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.access import cards, ciphers, consents, log, persons
+from ledger.access import cards, ciphers, consents, guardians, log, persons
+from ledger.access.guardians import Guardian
 from ledger.access.identities import Identity
 from ledger.access.tables import cards as cards_table
+from ledger.access.tables import guardians as guardians_table
 from ledger.access.tables import persons as persons_table
 from ledger.books import integrity
 from ledger.earning import volunteers
@@ -25,6 +27,7 @@ from tests.conftest import OWNER, Server, new_book
 
 NUMBER = f"370102{secrets.randbelow(10**10):010d}"
 IDENTITY = Identity("欧阳修远", "19912345678", id_number(date(1949, 10, 2)))
+GUARDIAN = Guardian("欧阳守诚", "19812345678", "sibling")
 REASON = "家属来电核对手机号码"
 
 
@@ -63,13 +66,24 @@ async def test_after_an_erasure_nothing_in_a_dump_says_who_it_was(server: Server
         await consents.give(
             *(tx, book.book_id, volunteer.holder, "public_name", consents.OFFERED["public_name"], "self", AT)
         )
+        await guardians.record(tx, KEYS, book.book_id, NUMBER, GUARDIAN, None, STAFF, AT)
         await persons.reveal(tx, KEYS, book.book_id, NUMBER, ["phone"], STAFF, REASON, AT)
         of = persons_table.c.volunteer_no == NUMBER
         wrapped = (await tx.execute(select(persons_table.c.data_key).where(of))).scalar_one()
         digests = (await tx.execute(select(cards_table.c.digest))).scalars().all()
     data_key = ciphers.unseal_data_key(KEYS, wrapped, book.book_id, NUMBER)
 
-    plain = (IDENTITY.name, IDENTITY.phone or "", IDENTITY.id_number or "", "1949-10-02", REASON, card, old_card)
+    plain = (
+        GUARDIAN.name,
+        GUARDIAN.phone or "",
+        IDENTITY.name,
+        IDENTITY.phone or "",
+        IDENTITY.id_number or "",
+        "1949-10-02",
+        REASON,
+        card,
+        old_card,
+    )
     before = dump(server, own)
     assert found_in(before, *plain, data_key, *KEYS.identity, *KEYS.index) == []
     assert found_in(before, NUMBER, wrapped, *digests) == [NUMBER, wrapped, *digests]
@@ -118,6 +132,21 @@ async def test_a_volunteer_of_whom_nothing_is_recorded_is_erased_too(own: AsyncE
     await erase(own, book, volunteer)
     async with own.connect() as tx:
         assert [line.action for line in await log.read_log(tx, KEYS, book.book_id, volunteer.holder, 10)] == ["erase"]
+
+
+async def test_a_number_is_not_forgotten_while_a_guardian_is_there(own: AsyncEngine) -> None:
+    book = await new_book(own)
+    volunteer = await recorded(own, book, IDENTITY, NUMBER)
+    async with own.begin() as tx:
+        await guardians.record(tx, KEYS, book.book_id, NUMBER, GUARDIAN, None, STAFF, AT)
+    async with own.begin() as tx:
+        await tx.execute(delete(persons_table).where(persons_table.c.book_id == book.book_id))
+        with pytest.raises(StillKnown):
+            await volunteers.forget(tx, book.book_id, NUMBER)
+        await tx.rollback()
+    await erase(own, book, volunteer)
+    async with own.connect() as tx:
+        assert (await tx.execute(select(guardians_table))).all() == []
 
 
 async def test_a_number_is_not_forgotten_while_identity_or_card_are_there(own: AsyncEngine) -> None:

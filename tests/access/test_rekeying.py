@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.access import cards, log, persons, rekeying
+from ledger.access import cards, guardians, log, persons, rekeying
 from ledger.access.ciphers import Keys
+from ledger.access.guardians import Guardian
 from ledger.access.identities import Identity
 from ledger.access.rekeying import Rekeyed
 from ledger.access.tables import persons as table
@@ -26,6 +27,7 @@ from tests.access.people import (
     OLD_IDENTITY,
     OLD_INDEX,
     REASON,
+    STAFF,
     WANG,
     ZHANG,
     read,
@@ -58,6 +60,10 @@ async def test_after_rekeying_the_old_keys_can_be_dropped(own: AsyncEngine) -> N
     await recorded(own, other, Identity("赵明"), "V-0002")
     lost, card = await issue(own, book, "V-0001"), await issue(own, book, "V-0001")
     await read(own, book, "V-0002")
+    async with own.begin() as tx:
+        await guardians.record(
+            tx, KEYS, book.book_id, "V-0002", Guardian("李大明", "13700002222", "parent"), None, STAFF, AT
+        )
     with pytest.raises(CannotDecrypt):
         await read(own, book, keys=NEW)
 
@@ -75,6 +81,10 @@ async def test_after_rekeying_the_old_keys_can_be_dropped(own: AsyncEngine) -> N
         assert await cards.holder_of_card(tx, NEW, lost) == []
         lines = await log.read_log(tx, NEW, book.book_id, child.holder, 10)
         assert REASON in [line.reason for line in lines]
+    async with own.begin() as tx:
+        shown = await guardians.of_volunteer(tx, NEW, book.book_id, "V-0002", STAFF, AT)
+        assert (shown and shown.name) == "李**"
+    async with own.connect() as tx:
         assert await persons.find_by_phone(tx, KEYS, book.book_id, WANG.phone or "") == []
     with pytest.raises(CannotDecrypt):
         await read(own, book, keys=KEYS)

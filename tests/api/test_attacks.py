@@ -622,6 +622,25 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "proposal line": ("/proposals", {"transaction": transfer(1, credit="@")}),
     "proposal reason": ("/proposals", {"reverses": str(uuid.uuid4()), "reason": "@"}),
     "decline": (f"/proposals/{uuid.uuid4()}/decline", {"reason": "@"}),
+    "rules day": ("/rule-sets", {"effective_from": "@", "rules": {}}),
+    "rules note": ("/rule-sets", {"effective_from": "2099-01-01", "rules": {}, "note": "@"}),
+    "rules item": ("/rule-sets", {"effective_from": "2099-01-01", "rules": {"items": [{"code": "@"}]}}),
+    "rules names": (
+        "/rule-sets",
+        {
+            "effective_from": "2099-01-01",
+            "rules": {
+                "items": [{"code": "P01", "name": "@", "category": "act", "how": "fixed", "points": 1}],
+                "categories": {"@": "P01"},
+            },
+        },
+    ),
+    "rules word": ("/rule-sets", {"effective_from": "2099-01-01", "rules": {"@": 1}}),
+    "trial": (
+        "/rule-sets/1/trial",
+        {"works": [{"day": "2026-03-05", "category": "@", "activity": "@", "qualifications": ["@"]}]},
+    ),
+    "trial item": ("/rule-sets/1/trial", {"works": [{"day": "@", "class": "act", "item": "@"}]}),
     "login": ("/users", {"login": "@", "role": "operator"}),
     "role": ("/users", {"login": "#", "role": "@"}),
     "organisation of a role": ("/users", {"login": "#", "role": "recorder", "organisation": "@"}),

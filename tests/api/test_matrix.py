@@ -66,6 +66,7 @@ READERS: Final = "reviewer+ operator+ auditor+ owner+ books:read"
 ALL_READERS: Final = "reviewer* operator* auditor* owner* books:read"
 MASKED: Final = "recorder+ reviewer+ operator+ auditor+ owner+"
 RENEWERS: Final = "recorder+ reviewer+ operator+"
+STAFF_READERS: Final = "recorder* reviewer* operator* auditor* owner*"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
 
 ROWS: Final = [
@@ -172,6 +173,14 @@ ROWS: Final = [
     Row("readHold", READERS, path=lambda w: {"hold_id": w.holds[0]}),
     Row("captureHold", "books:post", lambda w, n: {"to": "2300.shop"}, lambda w: {"hold_id": w.holds[0]}),
     Row("voidHold", "operator+ books:post", path=lambda w: {"hold_id": w.holds[1]}),
+    # rules
+    Row("draftRules", "operator", lambda w, n: {"effective_from": "2099-01-01", "rules": {}}),
+    Row("listRules", STAFF_READERS),
+    Row("readRulesInForce", f"volunteer merchant {STAFF_READERS}"),
+    Row("readRules", STAFF_READERS, path=lambda w: {"version": w.rules}),
+    Row("decideRules", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.rules}),
+    Row("withdrawRules", "operator", path=lambda w: {"version": 999}, works=False),
+    Row("tryRules", STAFF_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
     # periods
     Row("readClosed", ALL_READERS),
     Row("closePeriod", "operator books:periods", path=lambda w: {"period": "2020-01"}),
@@ -232,6 +241,7 @@ class World:
     proposals: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
     renewals: list[str] = field(default_factory=list)
+    rules: int = 0
     nothing: str = "00000000-0000-4000-8000-000000000000"
 
     def reward(self) -> dict[str, Any]:
@@ -329,6 +339,8 @@ class World:
             answer = await clerk.post("/proposals", {"transaction": body}, key)
             assert answer.status_code == 201, answer.text
             self.proposals.append(answer.json()["id"])
+        drafted = await clerk.post("/rule-sets", {"effective_from": "2026-01-01", "rules": {}})
+        self.rules = drafted.json()["version"]
         for key in ("h1", "h2"):
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])

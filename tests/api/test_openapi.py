@@ -62,6 +62,7 @@ WORDS: Final = {
     "purpose": "service",
     "activity": "A-1",
     "pair": "1",
+    "version": "1",
 }
 """What addresses name by words and numbers."""
 
