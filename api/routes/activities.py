@@ -59,9 +59,10 @@ class NewActivity(ActivityPlan, frozen=True, kw_only=True):
 
 
 class ByLeader(Body, frozen=True):
-    """Whom the leader signs in."""
+    """Whom the leader signs in. `accompanied`: a child who has come with an adult."""
 
     volunteer: str
+    accompanied: bool = False
 
 
 class HeadCount(Body, frozen=True):
@@ -321,7 +322,7 @@ async def sign_in_by_leader(
 ) -> AttendanceView:
     """Signs in somebody who has no phone, up to the rules' share of the people; another unit reviews her record."""
     async with database.begin() as tx:
-        made = await activities.sign_in_by_leader(tx, keys, me, activity, data.volunteer)
+        made = await activities.sign_in_by_leader(tx, keys, me, activity, data.volunteer, accompanied=data.accompanied)
         return (await _attendances(tx, me, [made]))[0]
 
 
