@@ -21,7 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, auth, figures, housekeeping, keys, pages
+from api import VERSION, answers, auth, figures, housekeeping, keys, pages, programme
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
@@ -29,15 +29,19 @@ from api.routes import (
     approvals,
     books,
     holds,
+    hours,
+    lapsing,
     operations,
     own,
     people,
     periods,
     postings,
+    records,
     rules,
     sessions,
     volunteers,
 )
+from api.routes import programme as programme_routes
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -170,16 +174,20 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         route_handlers=[
             sessions.router,
             own.router,
+            hours.router,
             people.router,
             volunteers.router,
             activities.own_router,
             activities.router,
             books.router,
+            lapsing.router,
             postings.router,
             approvals.router,
             holds.router,
             periods.router,
             rules.router,
+            records.router,
+            programme_routes.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
@@ -205,7 +213,14 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         template_config=pages.TEMPLATES,
         request_max_body_size=MOST_BODY,
         lifespan=[running],
-        state=State({"settings": settings, "security_headers": headers, "doors": auth.Doors(database)}),
+        state=State(
+            {
+                "settings": settings,
+                "security_headers": headers,
+                "doors": auth.Doors(database),
+                "programmes": programme.Programmes(database),
+            }
+        ),
         openapi_config=OpenAPIConfig(
             title="Meide Ledger 美德账本",
             version=VERSION,

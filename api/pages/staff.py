@@ -22,6 +22,7 @@ TILES: Final = (
     ("volunteers", "/staff/volunteers", Right.READ_PEOPLE, False),
     ("propose", "/staff/propose", Right.PROPOSE, False),
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),
+    ("lapsing", "/staff/lapsing", Right.READ_BOOKS, False),
     ("renewals", "/staff/renewals", Right.RENEW_PIN, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),

@@ -74,6 +74,7 @@ ROWS: Final = [
     Row("health", "public"),
     Row("readiness", "public"),
     Row("figures", "public"),
+    Row("readProgramme", "public"),
     # sessions
     Row("signIn", "public", lambda w, n: {}, works=False),
     Row("refreshSession", "public", lambda w, n: {}, works=False),
@@ -88,6 +89,10 @@ ROWS: Final = [
     Row("giveConsent", "volunteer**", lambda w, n: {"purpose": "public_name", "text_version": "2026-11"}),
     Row("withdrawConsent", "volunteer**", path=lambda w: {"purpose": "public_name"}),
     Row("exportMe", "volunteer**"),
+    Row("listMyLapsing", "volunteer**"),
+    Row("listMyHours", "volunteer**"),
+    Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
+    Row("readMyPassbook", "volunteer**"),
     # volunteers as persons
     Row("registerVolunteer", "recorder+ operator+", lambda w, n: {"volunteer": n, "organisation": "street"}),
     Row("registerVolunteer", "recorder operator", lambda w, n: {"volunteer": n}),
@@ -150,6 +155,7 @@ ROWS: Final = [
     Row("readBalance", BOOK_READERS, path=lambda w: {"code": "cash"}),
     Row("listEntries", READERS, path=lambda w: {"code": "5100.street"}),
     Row("listEntries", BOOK_READERS, path=lambda w: {"code": "cash"}),
+    Row("listLapsing", ALL_READERS),
     Row("setAccountStatus", "operator books:accounts", lambda w, n: {"status": "open"}, lambda w: {"code": w.wallet}),
     # postings: to wallets, hours and rewards by machines only
     Row("postTransaction", "operator books:post", lambda w, n: transfer(1, "cash", "bank")),
