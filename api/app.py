@@ -25,6 +25,7 @@ from api import VERSION, answers, auth, figures, housekeeping, keys, pages, prog
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
+    activities,
     approvals,
     books,
     budgets,
@@ -177,6 +178,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             hours.router,
             people.router,
             volunteers.router,
+            activities.own_router,
+            activities.router,
             books.router,
             lapsing.router,
             postings.router,
