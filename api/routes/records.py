@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import answers, auth, desk, problems, views
@@ -320,7 +320,7 @@ async def list_records(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
     organisation: FromQuery[str | None] = None,
-    standing: Annotated[FromQuery[State | None], Parameter(query="state")] = None,
+    standing: Annotated[State | None, QueryParameter(name="state")] = None,
     limit: FromQuery[Limit] = 50,
     after: FromQuery[UUID | None] = None,
 ) -> Records:
