@@ -25,8 +25,10 @@ from api import VERSION, answers, auth, figures, housekeeping, keys, pages, prog
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
+    activities,
     approvals,
     books,
+    budgets,
     holds,
     hours,
     lapsing,
@@ -35,12 +37,12 @@ from api.routes import (
     people,
     periods,
     postings,
+    public,
     records,
     rules,
     sessions,
     volunteers,
 )
-from api.routes import programme as programme_routes
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -176,6 +178,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             hours.router,
             people.router,
             volunteers.router,
+            activities.own_router,
+            activities.router,
             books.router,
             lapsing.router,
             postings.router,
@@ -184,7 +188,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             periods.router,
             rules.router,
             records.router,
-            programme_routes.router,
+            public.router,
+            budgets.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

@@ -24,6 +24,7 @@ TILES: Final = (
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),
     ("lapsing", "/staff/lapsing", Right.READ_BOOKS, False),
     ("renewals", "/staff/renewals", Right.RENEW_PIN, False),
+    ("budget", "/staff/budget", Right.READ_BOOKS, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),
     ("access_log", "/staff/access-log", Right.READ_ACCESS_LOG, True),

@@ -669,6 +669,10 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "写的编号不对，没有注销。请看清楚再写。",
         "That is not her number, so nothing was erased. Please look again.",
     ),
+    "not_this_number": (
+        "“{field}”请写整数，不要太大。请核对。",
+        "{field}: a whole number that is not too large, please.",
+    ),
     "page_too_old": (
         "网页打开得太久，还没有提出。请再按一次。",
         "The page was open for too long, so nothing was proposed. Please press the button again.",
@@ -701,6 +705,9 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "scopes": ("可以做什么", "What it may do"),
     "prefixes": ("账户编号的开头", "What account codes begin with"),
     "days": ("用多少天", "Good for how many days"),
+    "budget_year": ("哪一年", "Year"),
+    "budget_points": ("多少分", "Points"),
+    "budget_yuan": ("相应的资金", "The money behind them"),
 }
 """What fields of forms are called, as on their labels."""
 

@@ -18,15 +18,11 @@ from ledger.books.chart import KEEPS_LOTS
 from ledger.books.tables import accounts, day_totals
 from ledger.database import connect
 from ledger.days import day_of
+from ledger.earning.budgets import REWARDS, WHOLE
 from ledger.earning.tables import budgets, records, volunteers
-
-WHOLE_BOOK: Final = ""
-"""Where a budget is for no organisation in particular."""
 
 OUTSTANDING: Final = KEEPS_LOTS | {"service_vouchers"}
 """Kinds of account whose points can still be spent: 21xx, 2200, 2500."""
-
-REWARDS: Final = ("reward_hours", "reward_bonus", "reward_items", "reward_training")
 
 COUNTED: Final = ("in_notice", "objected", "credited")
 """States in which a record's points are with its volunteer, in notice or after it."""
@@ -127,7 +123,7 @@ async def programme(tx: AsyncConnection, code: str) -> Programme:
             select(budgets.c.granted, budgets.c.issued).where(
                 budgets.c.book_id == book.book_id,
                 budgets.c.year == today.year,
-                budgets.c.organisation == WHOLE_BOOK,
+                budgets.c.organisation == WHOLE,
             )
         )
     ).one_or_none()
@@ -207,3 +203,13 @@ async def _served(tx: AsyncConnection, book: int, today: datetime.date) -> tuple
         )
     ).one()
     return row[0], row[1], row[2], row[3]
+
+
+async def waiting(tx: AsyncConnection, book: int) -> dict[str, int]:
+    """Records whose hours stand and whose points wait for the budget: how many, by organisation."""
+    rows = await tx.execute(
+        select(records.c.organisation, func.count())
+        .where(records.c.book_id == book, records.c.state == "reviewed")
+        .group_by(records.c.organisation)
+    )
+    return {row[0]: row[1] for row in rows}

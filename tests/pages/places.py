@@ -20,7 +20,7 @@ from ledger.access.rights import Grant, Principal
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.earning import volunteers
+from ledger.earning import budgets, volunteers
 from ledger.earning.tables import objections
 from tests.earning.rows import a_record
 from tests.pages import people
@@ -71,6 +71,11 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "/staff/lapsing": (("chief", "/staff/lapsing"), ("clerk", "/staff/lapsing?after=2026-01-01_2100")),
     "/staff/propose": (("chief", "/staff/propose"),),
+    "/staff/budget": (
+        ("chief", "/staff/budget"),
+        ("chief", "/staff/budget?done=budget_granted"),
+        ("clerk", "/staff/budget"),
+    ),
     "/staff/renewals": (("chief", "/staff/renewals"), ("chief", "/staff/renewals?done=renewal_asked")),
     "/staff/volunteers": (("chief", "/staff/volunteers"), ("auditor", "/staff/volunteers?done=person_erased")),
     "/staff/volunteers/new": (("chief", "/staff/volunteers/new"),),
@@ -108,6 +113,8 @@ FORMS: Final[dict[str, str]] = {
     "/account/devices/end": "resident",
     "/account/devices/{device_id}/end": "resident",
     "/staff/propose": "chief",
+    "/staff/budget": "chief",
+    "/staff/budget/share": "chief",
     "/staff/approvals/{draft_id}/approve": "chief",
     "/staff/approvals/{draft_id}/decline": "chief",
     "/staff/renewals": "chief",
@@ -207,6 +214,10 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
                 lifetime=tokens.LONGEST,
             )
         await tokens.revoke(tx, book.book_id, made.token_id, me.name, now)
+        year = auth.today().year
+        granted = {"by": me.name, "client": me.name, "key": "budget", "call": "budget"}
+        await budgets.grant(tx, book.book_id, year, 120_000, 12_000_000, **granted)
+        await budgets.share(tx, book.book_id, year, NORTH, 40_000)
         ids |= await _hours(tx, book, resident, me)
     return Cast(cast, ids | {"book": book.code}, district)
 
