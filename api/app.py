@@ -24,7 +24,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api import VERSION, answers, auth, figures, housekeeping, keys, pages
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
-from api.routes import approvals, books, holds, operations, own, people, periods, postings, sessions, volunteers
+from api.routes import (
+    approvals,
+    books,
+    holds,
+    operations,
+    organisations,
+    own,
+    people,
+    periods,
+    postings,
+    sessions,
+    standing,
+    volunteers,
+)
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -158,7 +171,9 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             sessions.router,
             own.router,
             people.router,
+            organisations.router,
             volunteers.router,
+            standing.router,
             books.router,
             postings.router,
             approvals.router,

@@ -9,15 +9,15 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api import auth
-from ledger.access import consents, identities, log, persons
+from ledger.access import consents, guardians, identities, log, persons
 from ledger.access.ciphers import Keys
 from ledger.access.consents import Consent
 from ledger.access.log import Access
 from ledger.access.rights import Principal
 from ledger.books import statements
-from ledger.earning import volunteers
+from ledger.earning import members, qualifications, volunteers
 from ledger.earning.volunteers import Volunteer
-from ledger.errors import NotAllowed, UnknownPerson
+from ledger.errors import NotAllowed, UnknownGuardian, UnknownPerson
 
 MOST_LINES: Final = 1000
 """Of the access log in an export: the newest ones."""
@@ -107,13 +107,41 @@ class OwnEntry(msgspec.Struct, frozen=True):
     balance_after: int
 
 
+class OwnGuardian(msgspec.Struct, frozen=True):
+    """Her guardian as recorded."""
+
+    name: str
+    phone: str | None
+    relation: str
+
+
+class OwnMembership(msgspec.Struct, frozen=True):
+    """What she is a member of."""
+
+    organisation: str
+    role: str
+    joined_on: datetime.date
+
+
+class OwnQualification(msgspec.Struct, frozen=True):
+    """What she has passed, and the last day on which it holds."""
+
+    name: str
+    passed_on: datetime.date
+    valid_until: datetime.date | None
+
+
 class Export(msgspec.Struct, frozen=True):
     """Everything about her: who she is, what she agreed to, who looked, and every entry of her accounts by code."""
 
     volunteer: str
     book: str
     organisation: str | None
+    left_on: datetime.date | None
     person: OwnPerson | None
+    guardian: OwnGuardian | None
+    memberships: list[OwnMembership]
+    qualifications: list[OwnQualification]
     consents: list[ConsentView]
     access: list[OwnAccess]
     accounts: dict[str, list[OwnEntry]]
@@ -128,6 +156,12 @@ async def export(tx: AsyncConnection, keys: Keys, me: Principal) -> Export:
         )
     except UnknownPerson:
         shown = None
+    try:
+        guardian = await guardians.reveal(
+            tx, keys, me.book_id, her.volunteer_no, me.name, "本人查阅 own data", auth.now()
+        )
+    except (UnknownPerson, UnknownGuardian):
+        guardian = None
     accounts = {
         account: await _entries(tx, me.book_id, account)
         for account in (her.account(code) for code in volunteers.OWN_ACCOUNTS)
@@ -138,7 +172,17 @@ async def export(tx: AsyncConnection, keys: Keys, me: Principal) -> Export:
         her.volunteer_no,
         me.book,
         her.organisation,
+        her.left_on,
         None if shown is None else OwnPerson(shown.name, shown.phone, shown.id_number, shown.born),
+        None if guardian is None else OwnGuardian(guardian.name, guardian.phone, guardian.relation),
+        [
+            OwnMembership(each.organisation, each.role, each.joined_on)
+            for each in await members.of_volunteer(tx, me.book_id, her.holder)
+        ],
+        [
+            OwnQualification(each.name, each.passed_on, each.valid_until)
+            for each in await qualifications.of_volunteer(tx, me.book_id, her.holder)
+        ],
         [view(each) for each in given],
         [OwnAccess(each.at, each.actor, each.action, list(each.fields), each.reason) for each in seen],
         accounts,

@@ -276,8 +276,9 @@ async def erase(tx: AsyncConnection, book: int, volunteer_no: str, holder: str, 
     """Destroys what is known of a volunteer (PIPL 47): her identity, her key, her cards, her guardian.
 
     Also where nothing is known. The same transaction must then forget her number (`earning.volunteers.forget`) and end
-    her users. What is kept is nobody's: the books (the duty to keep them is one of law), her consents as evidence of what was allowed then, and
-    the access log, whose reasons can no longer be read. Backups keep the key until they are themselves destroyed.
+    her users. What is kept is nobody's: the books (the duty to keep them is one of law), her consents as evidence of
+    what was allowed then, and the access log, whose reasons can no longer be read. Backups keep the key until they are
+    themselves destroyed.
     """
     await tx.execute(delete(persons).where(_is(book, volunteer_no)))
     for table in (cards, guardians):

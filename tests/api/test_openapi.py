@@ -60,6 +60,7 @@ WORDS: Final = {
     "token_id": "1",
     "volunteer": "V-1",
     "purpose": "service",
+    "organisation": "street",
 }
 """What addresses name by words and numbers."""
 
