@@ -1,8 +1,9 @@
 """Who is calling, and may they: sign-in, the principal of a call, and what its handler says that it takes.
 
 Each handler of the API names its right in `opt`: `right` is what the caller must have, for the whole book unless
-`scoped` says that the handler itself asks `within` for what it touches. `unchanged`: also with a password that somebody
-else has seen. A handler that names no right is nobody's.
+`scoped` says that the handler itself asks `within` for what it touches. `also`: another right that is enough to come in
+with, where the handler asks further. `unchanged`: also with a password that somebody else has seen. A handler that
+names no right is nobody's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from litestar import Request
@@ -23,7 +24,8 @@ from ledger.access import attempts, cards, rights, sessions, tokens, users
 from ledger.access.rights import Principal, Right
 from ledger.access.tokens import Token
 from ledger.access.users import Candidate
-from ledger.books import approvals, chart, directory
+from ledger.books import approvals, chart, directory, journal
+from ledger.books.proposals import room_of
 from ledger.database.gather import Gathered
 from ledger.days import day_of
 from ledger.earning import organisations
@@ -33,11 +35,15 @@ from ledger.errors import (
     ChangeNeeded,
     InvalidField,
     NotAllowed,
+    ReservedKind,
     SessionEnded,
     TooManyAttempts,
     UnknownBook,
     WrongPassword,
 )
+
+EARNING: Final = "earning"
+"""The room that turns service records into postings."""
 
 
 def now() -> datetime:
@@ -85,8 +91,11 @@ async def admitted(request: Request[Any, Any, Any]) -> None:
     if me.must_change and not asked.get("unchanged"):
         raise ChangeNeeded
     held = rights.reach(me, asked["right"], today())
+    let_in = (
+        held.book or (held and asked.get("scoped")) or ("also" in asked and rights.reach(me, asked["also"], today()))
+    )
     # Whether another book exists is not told.
-    if request.path_params.get("book", me.book) != me.book or not (held.book or (held and asked.get("scoped"))):
+    if request.path_params.get("book", me.book) != me.book or not let_in:
         raise NotAllowed
 
 
@@ -172,6 +181,16 @@ async def may_post(database: AsyncEngine, me: Principal, codes: Iterable[str]) -
         raise NotAllowed
     # Of an account that is not there its code decides: it may be opened before the posting comes.
     approvals.alone({code: found[code].kind if code in found else chart.kind_by_code(code) for code in wanted})
+
+
+async def may_reverse(tx: AsyncConnection, me: Principal, transaction_id: UUID) -> None:
+    """ReservedKind for what a service record has posted: it is undone by correcting the record. UnknownTransaction.
+
+    A reversal by hand would leave the record saying that its points are there.
+    """
+    original = await journal.read(tx, me.book_id, transaction_id)
+    if original.client == f"room:{EARNING}" and room_of(original.kind) == EARNING:
+        raise ReservedKind(original.kind, EARNING)
 
 
 # --- signing in ------------------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import rich_click as click
@@ -22,10 +22,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import VERSION, journal_files, keys, memory, problems, reach, settings
+from api import VERSION, cli_budget, cli_calendar, cli_hours, journal_files, keys, memory, problems, settings
+from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, say, with_database
 from api.journal_files import NotThisFormat
-from api.problems import Language
-from api.settings import Settings
 from ledger.access import rekeying, rights, sessions, tokens, users
 from ledger.access.rights import Grant
 from ledger.books import balances, directory, guards, integrity
@@ -43,13 +42,8 @@ from ledger.errors import (
     UnknownVolunteer,
 )
 
-T = TypeVar("T")
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
-of_book = click.option("--book", required=True, metavar="CODE", help="The book.")
 on_port = click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
 a_kind_of_key = click.argument("kind", type=click.Choice(list(keys.SETTINGS)), metavar="{session|identity|index}")
-A_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 def with_role(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,7 +59,6 @@ def with_role(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-A_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 RELOAD = "A running service reads them when it is reloaded: send it SIGHUP."
 
 
@@ -79,7 +72,7 @@ def main() -> None:
     except Exit as end:
         sys.exit(end.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _say("Stopped." if language() == "en" else "已停止。")
+        say("Stopped." if language() == "en" else "已停止。")
         sys.exit(1)
     except Refusal as refusal:
         _fail(problems.code(refusal), problems.sentence(refusal, language()), problems.facts(refusal))
@@ -95,12 +88,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def language() -> Language:
-    """Chinese where the terminal is Chinese, English elsewhere."""
-    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return "zh" if spoken.startswith("zh") else "en"
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="meide")
 def cli() -> None:
@@ -109,6 +96,10 @@ def cli() -> None:
     Settings come from the environment (MEIDE_…, see the README). Without MEIDE_DATABASE_URL a PostgreSQL of its own
     runs in the data folder (MEIDE_DATA).
     """
+
+
+cli.add_command(cli_hours.hours)
+cli.add_command(cli_hours.imports)
 
 
 @cli.command()
@@ -120,9 +111,9 @@ def serve(host: str, port: int, workers: int) -> None:
     from api import serving  # the web framework takes half a second to import, which the other commands do not need
 
     def ready(_: str, address: str) -> None:
-        _say(f"Meide Ledger 美德账本: {address}")
+        say(f"Meide Ledger 美德账本: {address}")
 
-    serving.serve(settings.read(os.environ), host, port, workers, _say, ready)
+    serving.serve(settings.read(os.environ), host, port, workers, say, ready)
 
 
 @cli.command()
@@ -140,14 +131,14 @@ def migrate(distribute: bool, as_json: bool) -> None:
 
     given = settings.read(os.environ)
     if given.database_url is None:
-        with embedded.running(given.data, say=_say) as server:
+        with embedded.running(given.data, say=say) as server:
             done = work(server.owner_url, embedded.SERVICE)
     else:
         if given.owner_url is None:
             raise SettingInvalid("MEIDE_OWNER_URL", "it is required to migrate the database of MEIDE_DATABASE_URL")
         done = work(given.owner_url, connect.role_of(given.database_url))
     if as_json:
-        _print_json(done)
+        print_json(done)
     else:
         click.echo(f"The schema is up to date: {done['before'] or 'empty'} → {done['after']}")
         if distribute:
@@ -162,7 +153,7 @@ def run_program(program: str, arguments: tuple[str, ...]) -> None:
     given = settings.read(os.environ)
     if given.database_url is not None:
         raise click.UsageError("This is for the embedded database. Run your own PostgreSQL's programs on your own.")
-    with embedded.running(given.data, say=_say) as server:
+    with embedded.running(given.data, say=say) as server:
         sys.exit(subprocess.run([server.bin / program, *arguments], env=server.for_owner(), check=False).returncode)
 
 
@@ -177,10 +168,10 @@ def serve_demo(port: int) -> None:
         raise DemoNeedsOwnServer
 
     def ready(url: str, address: str) -> None:
-        demo.welcome(asyncio.run(demo.fill(url, given.data, keys.personal(given), _say)), address, given.data)
+        demo.welcome(asyncio.run(demo.fill(url, given.data, keys.personal(given), say)), address, given.data)
 
     os.environ.setdefault("MEIDE_HELP_PHONE", demo.HELP_PHONE)  # from there the workers read it
-    serving.serve(given, "127.0.0.1", port, 1, _say, ready, reloads=False, quiet=True)
+    serving.serve(given, "127.0.0.1", port, 1, say, ready, reloads=False, quiet=True)
 
 
 @cli.group()
@@ -201,9 +192,9 @@ def create_book(code: str, name: str, first_day: datetime.datetime | None, as_js
             day = first_day.date() if first_day else directory.FIRST_DAY
             return await directory.create_book(tx, code, name, day)
 
-    made = _with_database(work)
+    made = with_database(work)
     if as_json:
-        _print_json({"code": made.code, "name": made.name, "first_day": made.first_day.isoformat()})
+        print_json({"code": made.code, "name": made.name, "first_day": made.first_day.isoformat()})
     else:
         click.echo(f"The book {made.code} ({made.name}) begins on {made.first_day}.")
 
@@ -225,9 +216,9 @@ def create_unit(code: str, scale: int, name: str | None, as_json: bool) -> None:
         async with database.begin() as tx:
             await directory.create_unit(tx, code, name or code, scale)
 
-    _with_database(work)
+    with_database(work)
     if as_json:
-        _print_json({"code": code, "scale": scale, "name": name or code})
+        print_json({"code": code, "scale": scale, "name": name or code})
     else:
         click.echo(f"The unit {code} is there, with {scale} digits after the point.")
 
@@ -253,12 +244,12 @@ def create_user(login: str, book: str, password_stdin: bool, as_json: bool, **ro
             made = await users.create(tx, login, password=password)
             return await _give(tx, made.user_id, into.book_id, role)
 
-    accounts = _with_database(work)
+    accounts = with_database(work)
     shown = None if password_stdin else password
     names, volunteer = list(role["role"]), role["volunteer"]
     if as_json:
         made = {"login": login, "roles": names, "book": book, "volunteer": volunteer}
-        _print_json(made | {"password": shown, "accounts": accounts})
+        print_json(made | {"password": shown, "accounts": accounts})
     else:
         click.echo(f"{login} can sign in to {book} as {', '.join(names)}." + (f" Password: {shown}" if shown else ""))
         if accounts:
@@ -278,9 +269,9 @@ def give_role(login: str, book: str, as_json: bool, **role: Any) -> None:
             into = await directory.find_book(tx, book)
             return await _give(tx, (await _user(tx, login)).user_id, into.book_id, role)
 
-    accounts = _with_database(work)
+    accounts = with_database(work)
     if as_json:
-        _print_json({"login": login, "roles": list(role["role"]), "book": book, "accounts": accounts})
+        print_json({"login": login, "roles": list(role["role"]), "book": book, "accounts": accounts})
     else:
         click.echo(f"{login} is {', '.join(role['role'])} of {book} from the next sign-in.")
 
@@ -299,10 +290,10 @@ def renew_password(login: str, password_stdin: bool, as_json: bool) -> None:
             await users.change_secret(tx, whose.user_id, password, seen=True)
             await sessions.end_all(tx, whose.user_id, await connect.now(tx), "password_changed")
 
-    _with_database(work)
+    with_database(work)
     shown = None if password_stdin else password
     if as_json:
-        _print_json({"login": login, "password": shown})
+        print_json({"login": login, "password": shown})
     else:
         click.echo(f"{login} has a new password." + (f" Password: {shown}" if shown else ""))
 
@@ -378,9 +369,9 @@ def create_token(
                 lifetime=datetime.timedelta(days=days),
             )
 
-    made, secret = _with_database(work)
+    made, secret = with_database(work)
     if as_json:
-        _print_json({"id": made.token_id, "name": name, "book": book, "token": secret, "expires_at": made.expires_at})
+        print_json({"id": made.token_id, "name": name, "book": book, "token": secret, "expires_at": made.expires_at})
     else:
         click.echo(f"Token {made.token_id} ({name}) of {book}, good until {made.expires_at:%Y-%m-%d}: {secret}")
 
@@ -397,9 +388,9 @@ def revoke_token(number: int, book: str, as_json: bool) -> None:
             of = await directory.find_book(tx, book)
             return await tokens.revoke(tx, of.book_id, number, "room:cli", await connect.now(tx))
 
-    ended = _with_database(work)
+    ended = with_database(work)
     if as_json:
-        _print_json({"id": ended.token_id, "revoked_at": ended.revoked_at})
+        print_json({"id": ended.token_id, "revoked_at": ended.revoked_at})
     else:
         click.echo(f"Token {ended.token_id} ({ended.name}) no longer opens anything.")
 
@@ -416,7 +407,7 @@ def add_key(kind: keys.Kind, as_json: bool) -> None:
     """Make a new key the current one; what the older ones signed or encrypted is still understood."""
     count = keys.add(settings.read(os.environ), kind)
     if as_json:
-        _print_json({"kind": kind, "keys": count})
+        print_json({"kind": kind, "keys": count})
     else:
         click.echo(f"There are {count} {kind} keys now, the new one first. {RELOAD}")
 
@@ -428,7 +419,7 @@ def retire_keys(kind: keys.Kind, as_json: bool) -> None:
     """Drop all keys but the current one. What the others signed or encrypted can then not be read any more."""
     count = keys.retire(settings.read(os.environ), kind)
     if as_json:
-        _print_json({"kind": kind, "dropped": count})
+        print_json({"kind": kind, "dropped": count})
     else:
         click.echo(f"{count} older {kind} keys were dropped. {RELOAD}" if count else f"There is one {kind} key only.")
 
@@ -470,9 +461,9 @@ def import_journal(book: str, accounts: Path, entries: Path, dry_run: bool, stri
 
     if shown:
         with bar:
-            report = _with_database(work)
+            report = with_database(work)
     else:
-        report = _with_database(work)
+        report = with_database(work)
     if as_json:
         refused = [
             {
@@ -485,7 +476,7 @@ def import_journal(book: str, accounts: Path, entries: Path, dry_run: bool, stri
             for each in report.refused
         ]
         counts = {"accounts_opened": report.accounts_opened, "posted": report.posted, "replayed": report.replayed}
-        _print_json({**counts, "refused": refused, "dry_run": dry_run})
+        print_json({**counts, "refused": refused, "dry_run": dry_run})
     else:
         for each in sorted(report.refused, key=lambda one: (one.file != accounts.name, one.line)):
             reason, why = problems.code(each.refusal), problems.sentence(each.refusal, language())
@@ -522,10 +513,10 @@ def print_balances(book: str, at: datetime.datetime | None, form: str, as_json: 
             "credits": each.credits,
             "balance": each.balance,
         }
-        for each in _with_database(work)
+        for each in with_database(work)
     ]
     if as_json or form == "json":
-        _print_json(rows)
+        print_json(rows)
     else:
         columns = ("account", "name", "class", "unit", "debits", "credits", "balance")
         out = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
@@ -547,10 +538,10 @@ def check(book: str | None, as_json: bool) -> None:
             found += [(each.code, finding) for finding in await integrity.check(database, each.book_id)]
         return len(books), found
 
-    books, found = _with_database(work)
+    books, found = with_database(work)
     if as_json:
         findings = [{"book": code, "check": f.check, **{k: str(v) for k, v in f.facts.items()}} for code, f in found]
-        _print_json({"books": books, "findings": findings})
+        print_json({"books": books, "findings": findings})
     else:
         for code, finding in found:
             click.echo(f"{code or 'the database'}: {finding}")
@@ -579,7 +570,7 @@ def run_rekey(as_json: bool) -> None:
         return done, [{"book": codes[book], "volunteer": volunteer_no} for book, volunteer_no in done.taken]
 
     with bar:
-        done, taken = _with_database(work)
+        done, taken = with_database(work)
     if as_json:
         counts = {
             "persons": done.persons,
@@ -587,7 +578,7 @@ def run_rekey(as_json: bool) -> None:
             "cards": done.cards,
             "cards_changed": done.cards_changed,
         }
-        _print_json({**counts, "taken": taken})
+        print_json({**counts, "taken": taken})
     else:
         for each in taken:
             click.echo(
@@ -631,35 +622,15 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
     with bar:
         result = rounds.run(rounds.Plan(seconds, count, preload, only), progress)
     if as_json:
-        _print_json(report.as_json(result))
+        print_json(report.as_json(result))
     else:
         report.show(result, Console(width=max(150, Console().width)))
     if result.findings:
         sys.exit(1)
 
 
-def _with_database(work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
-    """Runs `work` on the database of the settings, whose schema must be this version's."""
-    given: Settings = settings.read(os.environ)
-
-    async def run(url: str) -> T:
-        database = connect.to(url)
-        try:
-            await schema.may_serve(database)
-            return await work(database)
-        finally:
-            await database.dispose()
-
-    with reach.reached(given, _say) as url:
-        return asyncio.run(run(url))
-
-
-def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+cli.add_command(cli_budget.budget)
+cli.add_command(cli_calendar.calendar)
 
 
 def _fail(code: str, sentence: str, facts: dict[str, Any]) -> None:

@@ -139,7 +139,7 @@ async def record(tx: AsyncConnection, keys: Keys, me: Principal, volunteer_no: s
 
 async def _record(tx: AsyncConnection, keys: Keys, me: Principal, her: Volunteer, identity: Identity) -> None:
     born = identities.checked(identity, auth.today()).born
-    if (refusal := ages.too_young(born, await ages.in_force(tx, me))) is not None:
+    if (refusal := ages.too_young(born, await ages.in_force(tx, me, auth.today()))) is not None:
         raise refusal
     await persons.record(tx, keys, me.book_id, her.volunteer_no, her.holder, identity, me.name, auth.now())
 
@@ -307,7 +307,7 @@ async def register_many(
     for line in lines | ({()} if None in named else set()):
         auth.within(me, Right.REGISTER, line)
     there = await volunteers.holders_of(tx, me.book_id, {row.volunteer_no for row in rows})
-    limits = await ages.in_force(tx, me)
+    limits = await ages.in_force(tx, me, auth.today())
     checked = [_checked(row, known, inactive, limits) for row in rows]
     numbers = {each.id_number for each in checked if isinstance(each, Identity) and each.id_number is not None}
     taken = dict.fromkeys(await persons.taken(tx, keys, me.book_id, numbers), "")

@@ -8,6 +8,8 @@
     │   ├── TooManyLines            more than 400 lines
     │   ├── Unbalanced              debits and credits of one unit differ
     │   ├── KeyNotConsecutive       a file's lines of one key do not stand together
+    │   ├── UnreadableSheet         a sheet cannot be read as a whole
+    │   ├── BadTime  DuplicateRecord  why a line of a sheet is not taken
     │   ├── UnitMismatch            a line names another unit than its account's
     │   ├── NotTheChart             an account of the chart with another floor than the chart's
     │   ├── CannotReverse           a reversal, a hold or its end is itself not reversed
@@ -15,14 +17,13 @@
     │   └── AboveHold               more is captured than is held
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
-    │   ├── UnknownMember  UnknownQualification  UnknownGuardian
-    │   ├── UnknownRecord
+    │   ├── UnknownMember  UnknownQualification  UnknownGuardian  UnknownActivity
+    │   ├── UnknownRecord  UnknownImport  UnknownItem  UnknownObjection  UnknownRuleSet
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
-    │   ├── UnknownItem  UnknownRuleSet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
-    │   ├── AlreadyMember           of that organisation
+    │   ├── AlreadyMember  ActivityExists
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
@@ -31,11 +32,17 @@
     │   ├── AlreadyReversed  AlreadyRefunded  RefundTooLarge
     │   └── HoldEnded  HoldExpired
     ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
+    ├── OpeningDiffers              other hours of hers were carried over before
     ├── RecordDiffers  OverlapsAnotherRecord        why a service record is not taken
     ├── NotTheirTurn  CallBackDue   a record is not in the state for it
+    ├── ObjectionOpen  NoticeOver   why nobody objects to a record now
     ├── BudgetBelowIssued           more has been issued than shall be granted
     ├── AccountNotEmpty             an account is closed at zero only
     ├── PeriodNotOver  PeriodOutOfOrder  SuspenseNotZero    why a month is not closed or reopened
+    ├── ActivityCancelled  ActivityClosed  ActivityBegun  ActivityNotUnderWay   when an activity lets nothing happen
+    ├── NoInsurance  CodeStale  StruckOut  TrainingNeeded  AlreadySignedIn  TooManyPairs  ActivityFull  TooManyByLeader
+    │                               why nobody, or not she, is signed in
+    ├── NotSignedIn  HeadCountDiffers           why she is not signed out, why an activity is not closed
     ├── AlreadyDecided              what waited for a second person waits no more
     ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
@@ -124,6 +131,30 @@ class KeyNotConsecutive(Malformed):
 
     key: str
     line: int
+
+
+@dataclass(eq=False)
+class UnreadableSheet(Malformed):
+    """`problem`: a stable word (`missing_columns`, `not_a_workbook`, `damaged`, `protected`, `too_large`)."""
+
+    file: str
+    problem: str
+    detail: str
+
+
+@dataclass(eq=False)
+class BadTime(Malformed):
+    """What stands in the column `field` is no time."""
+
+    field: str
+    text: str
+
+
+@dataclass(eq=False)
+class DuplicateRecord(Malformed):
+    """The number of this record stands in the same file before."""
+
+    record: str
 
 
 @dataclass(eq=False)
@@ -256,8 +287,13 @@ class UnknownRenewal(Unknown):
 
 
 @dataclass(eq=False)
+class UnknownImport(Unknown):
+    import_id: UUID
+
+
+@dataclass(eq=False)
 class UnknownItem(Unknown):
-    """The rules have no item of this code."""
+    """The rules of that day have no item of this code."""
 
     item: str
 
@@ -500,6 +536,124 @@ class NotAllowed(Refusal):
     """This user may not do that: another role or another book."""
 
 
+# --- activities -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class UnknownActivity(Unknown):
+    activity: str
+
+
+@dataclass(eq=False)
+class ActivityExists(Taken):
+    activity: str
+
+
+@dataclass(eq=False)
+class ActivityCancelled(Refusal):
+    """It does not take place."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class ActivityClosed(Refusal):
+    """Its head count has been confirmed: nothing of it changes any more."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class ActivityBegun(Refusal):
+    """What it is can be changed before it begins and before anybody signs in."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class ActivityNotUnderWay(Refusal):
+    """One signs in between `opens_at` and `ends_at`."""
+
+    activity: str
+    opens_at: datetime
+    ends_at: datetime
+
+
+@dataclass(eq=False)
+class NoInsurance(Refusal):
+    """It has bodily risk, and no policy is named: nobody is signed in."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class CodeStale(Refusal):
+    """Not the code that the leader's screen shows, nor the one that it showed before. Which of the two is not told."""
+
+
+@dataclass(eq=False)
+class StruckOut(Refusal):
+    """The leader has struck her out; only the leader signs her in again."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class TrainingNeeded(Refusal):
+    """Whoever takes part holds the qualification `training` on that day."""
+
+    activity: str
+    training: str
+
+
+@dataclass(eq=False)
+class AlreadySignedIn(Refusal):
+    """She is at another `activity`, which has not ended: one person is in one place at a time."""
+
+    activity: str
+    since: datetime
+
+
+@dataclass(eq=False)
+class TooManyPairs(Refusal):
+    """So often one may sign in to an activity on one day."""
+
+    activity: str
+    most: int
+
+
+@dataclass(eq=False)
+class ActivityFull(Refusal):
+    activity: str
+    capacity: int
+
+
+@dataclass(eq=False)
+class TooManyByLeader(Refusal):
+    """Of `present` people, this one included, the leader would have signed in more than `share` percent."""
+
+    activity: str
+    present: int
+    by_leader: int
+    share: int
+
+
+@dataclass(eq=False)
+class NotSignedIn(Refusal):
+    """Nothing to be ended or struck out."""
+
+    activity: str
+
+
+@dataclass(eq=False)
+class HeadCountDiffers(Refusal):
+    """The leader counted `head_count` people; `signed_in` are signed in and not struck out."""
+
+    activity: str
+    head_count: int
+    signed_in: int
+
+
 # --- hours and points ------------------------------------------------------------------------------------------------
 
 
@@ -554,6 +708,13 @@ class RecordDiffers(Refusal):
 
 
 @dataclass(eq=False)
+class OpeningDiffers(Refusal):
+    """Hours of this volunteer were carried over before, with other figures: it is done once for each."""
+
+    volunteer: str
+
+
+@dataclass(eq=False)
 class OverlapsAnotherRecord(Refusal):
     """The same person has another record at that time, of whichever organisation."""
 
@@ -571,6 +732,26 @@ class CallBackDue(Refusal):
     """It was drawn for a call-back: first the person served is asked."""
 
     record: str
+
+
+@dataclass(eq=False)
+class UnknownObjection(Unknown):
+    objection: UUID
+
+
+@dataclass(eq=False)
+class ObjectionOpen(Refusal):
+    """An objection to this record, or its correction, waits for a decision already."""
+
+    record: str
+
+
+@dataclass(eq=False)
+class NoticeOver(Refusal):
+    """`until` was the last day of public notice."""
+
+    record: str
+    until: date
 
 
 @dataclass(eq=False)

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from api.pages import texts_hours, texts_lapsing
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -602,6 +603,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "It is not your fault, and your points and hours are safe. Please try again later; if it does not help, tell "
         "the staff this number: {request_id}",
     ),
+    # --- what has a file of its own
+    **texts_lapsing.TEXTS,
+    **texts_hours.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -665,6 +669,10 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "写的编号不对，没有注销。请看清楚再写。",
         "That is not her number, so nothing was erased. Please look again.",
     ),
+    "not_this_number": (
+        "“{field}”请写整数，不要太大。请核对。",
+        "{field}: a whole number that is not too large, please.",
+    ),
     "page_too_old": (
         "网页打开得太久，还没有提出。请再按一次。",
         "The page was open for too long, so nothing was proposed. Please press the button again.",
@@ -698,6 +706,9 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "scopes": ("可以做什么", "What it may do"),
     "prefixes": ("账户编号的开头", "What account codes begin with"),
     "days": ("用多少天", "Good for how many days"),
+    "budget_year": ("哪一年", "Year"),
+    "budget_points": ("多少分", "Points"),
+    "budget_yuan": ("相应的资金", "The money behind them"),
 }
 """What fields of forms are called, as on their labels."""
 
@@ -709,6 +720,10 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "earn.backfill": ("补录时长", "Hours entered afterwards"),
     "earn.item": ("加分", "Bonus points"),
     "earn.training": ("培训积分", "Points for training"),
+    "earn.reversal": ("更正，冲回", "Correction, taken back"),
+    "earn.clawback": ("更正，追回积分", "Correction, points taken back"),
+    "earn.budget": ("年度积分额度", "Budget of points"),
+    "deduct.item": ("减分", "Minus item"),
     "deduct": ("扣分", "Points taken off"),
     "spend.hold": ("兑换冻结", "Held for a redemption"),
     "spend.redeem": ("兑换", "Redeemed"),
@@ -718,7 +733,7 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "hold.capture": ("预留用后余下的，退回", "What was left of points set aside, given back"),
     "hold.void": ("预留取消，退回", "Points set aside, given back"),
     "hold.lapse": ("预留到期，退回", "Points set aside for too long, given back"),
-    "books.expiry": ("积分过期", "Points expired"),
+    "earn.expiry": ("积分过期", "Points expired"),
     "reversal": ("冲正", "Reversal"),
     "clawback": ("追回", "Taken back"),
     "item": ("加分", "Bonus points"),
@@ -785,6 +800,11 @@ def amount(language: Language, unit: str, smallest: int) -> str:
     if unit == "CNY":
         return f"¥{smallest // 100:,}.{smallest % 100:02d}"
     return f"{smallest:,} {unit}"
+
+
+def hundredths(number: int) -> str:
+    """1025 as 10.25."""
+    return f"{number // 100:,}.{number % 100:02d}"
 
 
 def role(language: Language, name: str, organisation: str | None = None, until: str | None = None) -> str:

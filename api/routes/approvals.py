@@ -162,9 +162,11 @@ async def _wanted(tx: AsyncConnection, me: Principal, data: NewProposal, key: st
     if not one_line(data.reason, least=0, most=DESCRIPTION_LENGTH):
         raise InvalidField("reason", "not_one_line")
     if data.reverses is not None and data.transaction is None:
-        return await journal.reversal(
+        wanted = await journal.reversal(
             tx, me.book_id, data.reverses, client=me.name, key=key, call=call, actor=me.name, reason=data.reason
         )
+        await auth.may_reverse(tx, me, data.reverses)
+        return wanted
     if data.transaction is None or data.reverses is not None or data.reason:
         raise InvalidField("transaction", "either_this_or_reverses")
     body = data.transaction

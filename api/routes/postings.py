@@ -153,6 +153,7 @@ async def reverse_transaction(
             reason=data.reason,
             request_id=request.scope["state"]["request_id"],
         )
+        await auth.may_reverse(tx, me, transaction_id)
     await auth.may_post(database, me, {line.account for line in proposal.lines})
     [outcome] = await batching.submit(database, me.book_id, [proposal])
     return views.answer(request, outcome)

@@ -7,12 +7,13 @@ was allowed. A text that changes gets a new version; the old ones stay here as l
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, cast, get_args
 
-from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, any_, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.access.tables import consents
@@ -131,6 +132,19 @@ async def current(tx: AsyncConnection, book: int, holder: str) -> dict[Purpose, 
     """The consents that hold, by purpose; of several versions the one given last."""
     holding = [consent for consent in await history(tx, book, holder) if consent.withdrawn_at is None]
     return {consent.purpose: consent for consent in reversed(holding)}
+
+
+async def agreed(tx: AsyncConnection, book: int, holders: Collection[str], purpose: Purpose) -> frozenset[str]:
+    """Who of these people agrees to a purpose, whatever version of its text."""
+    found = await tx.execute(
+        select(consents.c.holder).where(
+            consents.c.book_id == book,
+            consents.c.holder == any_(literal(list(holders), ARRAY(TEXT))),
+            consents.c.purpose == purpose,
+            consents.c.withdrawn_at.is_(None),
+        )
+    )
+    return frozenset(found.scalars())
 
 
 async def history(tx: AsyncConnection, book: int, holder: str) -> list[Consent]:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.access import ciphers, identities, log
+from ledger.access import ciphers, consents, identities, log
 from ledger.access.ciphers import Keys
 from ledger.access.identities import FIELDS, Field, Identity, Masked
 from ledger.access.log import Subject
@@ -163,6 +163,42 @@ async def masked(
             minors.append(Subject(row.holder, True))
     await log.add(tx, book, "masked", minors, ["name"], actor, at)
     return {number: shown[number] for number in volunteer_nos if number in shown}
+
+
+async def names_of_grown(
+    tx: AsyncConnection, keys: Keys, book: int, volunteer_nos: Sequence[str], at: datetime
+) -> dict[str, str]:
+    """The masked names of those of whom it is known that they are grown up. CannotDecrypt.
+
+    For what is shown again and again, to everybody: nothing of minors is in it, so nothing is logged.
+    """
+    rows = await tx.execute(select(persons).where(persons.c.book_id == book, persons.c.volunteer_no.in_(volunteer_nos)))
+    shown = {row.volunteer_no: identities.masked(_opened(_data_key(keys, row), row), day_of(at)) for row in rows}
+    return {number: each.name for number, each in shown.items() if each.minor is False}
+
+
+async def on_boards(
+    tx: AsyncConnection, keys: Keys, book: int, volunteer_nos: Sequence[str], at: datetime
+) -> dict[str, str]:
+    """The names as a public board shows them, by volunteer number: in full of grown-ups who have agreed to it
+    (PIPL 25), else the first character alone. Minors are not in it, nor who is not recorded. CannotDecrypt.
+
+    Nothing of a minor leaves this, so there is nothing to log.
+    """
+    rows = (
+        await tx.execute(select(persons).where(persons.c.book_id == book, persons.c.volunteer_no.in_(volunteer_nos)))
+    ).all()
+    agreed = await consents.agreed(tx, book, [row.holder for row in rows], "public_name")
+    today = day_of(at)
+    shown = {}
+    for row in rows:
+        identity = _opened(_data_key(keys, row), row)
+        masked = identities.masked(identity, today)
+        if masked.minor:
+            continue
+        known_as_grown = masked.minor is False
+        shown[row.volunteer_no] = identity.name if known_as_grown and row.holder in agreed else masked.name
+    return shown
 
 
 async def reveal(

@@ -214,6 +214,22 @@ def evaluate(
     return result
 
 
+def lapse(hold_id: UUID) -> Proposal:
+    """What gives back a hold whose time is over; whoever locks its wallet next posts it, under the same key."""
+    return Proposal(
+        client=ROOM,
+        key=f"lapse:{hold_id}",
+        call="lapse",
+        kind="hold.lapse",
+        effective_at=None,
+        lines=(),
+        actor=ROOM,
+        keep_refusal=False,  # on an account that is frozen or closed it is tried again another time
+        ends=hold_id,
+        ending="lapse",
+    )
+
+
 # --- the books as they are moved on, proposal by proposal ------------------------------------------------------------
 
 
@@ -301,17 +317,8 @@ def _lapses(books: _Books) -> list[Proposal]:
     over = [hold for hold in books.holds.values() if hold.ending is None and hold.expires_at <= books.now]
     over.sort(key=lambda hold: (hold.expires_at, hold.hold_id))
     return [
-        Proposal(
-            client=ROOM,
-            key=f"lapse:{hold.hold_id}",
-            call="lapse",
-            kind="hold.lapse",
-            effective_at=None if _is_closed(books, day_of(hold.expires_at)) else hold.expires_at,
-            lines=(),
-            actor=ROOM,
-            keep_refusal=False,  # on an account that is frozen or closed it is tried again another time
-            ends=hold.hold_id,
-            ending="lapse",
+        lapse(hold.hold_id)._replace(
+            effective_at=None if _is_closed(books, day_of(hold.expires_at)) else hold.expires_at
         )
         for hold in over
     ]

@@ -2,7 +2,8 @@
 
 A hold moves points from a wallet (2100.x) to its companion (2120.x) and stores a deadline. It is captured once, whole
 or in part, and what is not captured goes back in the same transaction. After the deadline it can be neither captured
-nor voided: the next posting that locks the wallet gives it back (`evaluate`), and reads count it as available at once.
+nor voided: the next posting that locks the wallet gives it back (`evaluate`), or `sweep`, and reads count it as
+available at once.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.books import batching, chart
 from ledger.books.chart import NewAccount
-from ledger.books.evaluate import Outcome, Refused
+from ledger.books.evaluate import Outcome, Posted, Refused, lapse
 from ledger.books.proposals import Ending, Line, Proposal
 from ledger.books.tables import accounts, holds
 from ledger.database import connect
 from ledger.errors import CannotHold, InvalidField, Refusal, UnknownAccount, UnknownHold
 
 Status = Literal["open", "captured", "voided", "lapsed"]
+
+_SWEPT: Final = 300
+"""Holds that are given back in one batch."""
 
 _ENDED: Final[dict[str, Status]] = {"capture": "captured", "void": "voided", "lapse": "lapsed"}
 
@@ -173,6 +177,23 @@ async def _end(
     )
     [outcome] = await batching.submit(database, book, [proposal])
     return outcome
+
+
+async def sweep(database: AsyncEngine, book: int) -> int:
+    """Gives back what was held by holds whose time is over; answers how many.
+
+    Those of wallets that are frozen or closed are left for another time. Two who sweep at once do no harm.
+    """
+    async with database.connect() as tx:
+        over = select(holds.c.hold_id).where(
+            holds.c.book_id == book, holds.c.ended_by.is_(None), holds.c.expires_at <= await connect.now(tx)
+        )
+        found = (await tx.execute(over)).scalars().all()
+    given_back = 0
+    for start in range(0, len(found), _SWEPT):
+        ends = [lapse(hold_id) for hold_id in found[start : start + _SWEPT]]
+        given_back += sum(isinstance(outcome, Posted) for outcome in await batching.submit(database, book, ends))
+    return given_back
 
 
 async def read(tx: AsyncConnection, book: int, hold_id: UUID) -> Hold:

@@ -263,6 +263,13 @@ lots = Table(
     CheckConstraint("amount > 0 OR transaction_id IS NULL", name="amount"),
     CheckConstraint("remaining >= 0", name="remaining"),
     Index("lots_open_idx", "book_id", "account_id", postgresql_where=text("remaining > 0")),
+    Index(
+        "lots_lapsing_idx",
+        "book_id",
+        "lapses_on",
+        "account_id",
+        postgresql_where=text("remaining > 0 AND lapses_on IS NOT NULL"),
+    ),
     Index("lots_returns_idx", "book_id", "returns", postgresql_where=text("returns IS NOT NULL")),
     postgresql_with={"fillfactor": "80"},
     info=READ,

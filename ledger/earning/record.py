@@ -8,10 +8,12 @@ from datetime import date, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, any_, bindparam, insert, literal, select, update
+from psycopg.types.json import Jsonb
+from sqlalchemy import Select, Uuid, any_, bindparam, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.database import connect
 from ledger.earning.tables import records
 from ledger.errors import UnknownRecord
 
@@ -98,11 +100,21 @@ async def locked(tx: AsyncConnection, book: int, record_ids: Iterable[UUID]) -> 
     return {each.record_id: each for each in found}
 
 
-async def add(tx: AsyncConnection, book: int, new: Sequence[Record]) -> None:
-    """Stores new records."""
-    if new:
-        rows = [{"book_id": book, **{name: getattr(each, name) for name in _NAMES}} for each in new]
-        await tx.execute(insert(records).returning(records.c.record_id), rows)
+async def add(tx: AsyncConnection, book: int, new: Iterable[Record]) -> None:
+    """Stores new records. Raises psycopg.IntegrityError where the database says that one cannot be."""
+    # By COPY: as parameters of an INSERT the forty columns would take four times as long as all the rest of it.
+    async with (await connect.driver(tx)).cursor() as cursor, cursor.copy(_COPY) as copy:
+        for each in new:
+            values = [getattr(each, name) for name in _NAMES]
+            if each.inputs is not None:
+                values[_INPUTS] = Jsonb(each.inputs)
+            await copy.write_row((book, *values))
+
+
+_INPUTS: Final = _NAMES.index("inputs")
+_COPY: Final = (
+    f"COPY public.records (book_id, {', '.join(records.c[name].name for name in _NAMES)}) FROM STDIN".encode()
+)
 
 
 _CHANGE: Final = (

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
+from psycopg import IntegrityError
 from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import identifiers
@@ -219,7 +219,8 @@ class _Desk:
     as_of: date
     import_id: UUID | None
     reviewed_by: str | None
-    ids: Iterable[UUID]
+    ids: Iterator[UUID]
+    deadlines: dict[int, date] = field(default_factory=dict)
 
     def look_at(self, new: NewRecord) -> Outcome:
         """The record to be stored, the one that is there already, or why it is not taken."""
@@ -277,8 +278,8 @@ class _Desk:
         # What a leader signed in is for another unit to review, a long day for the one above, a longer for the top.
         level = max(int(new.by_leader), self._tier(new, in_force.tiers))
         drawn = new.by_leader and self.reviewed_by is None and secrets.randbelow(100) < in_force.sample_share
-        made = Record(
-            record_id=next(iter(self.ids)),
+        return Record(
+            record_id=next(self.ids),
             record=new.record,
             holder=new.holder,
             organisation=new.organisation,
@@ -303,11 +304,15 @@ class _Desk:
             state="submitted",
             review_by=of.line[-1] if level >= TOP else of.line[min(level, len(of.line) - 1)],
             call_back="due" if drawn else None,
-            due_on=self.calendar.after(day_of(self.now), in_force.review_days),
+            due_on=self._due(in_force.review_days),
+            reviewed_by=self.reviewed_by,
+            reviewed_at=None if self.reviewed_by is None else self.now,
         )
-        if self.reviewed_by is None:
-            return made
-        return replace(made, reviewed_by=self.reviewed_by, reviewed_at=self.now)
+
+    def _due(self, working: int) -> date:
+        if working not in self.deadlines:
+            self.deadlines[working] = self.calendar.after(day_of(self.now), working)
+        return self.deadlines[working]
 
     def _tier(self, new: NewRecord, tiers: Sequence[int]) -> int:
         """How far above its organisation a record must be reviewed, for the length of the person's day.
@@ -316,8 +321,11 @@ class _Desk:
         """
         if new.check_in is None or new.check_out is None:
             return 0
+        spans = self.spans[new.holder]
+        if len(spans) == 1 and new.check_out - new.check_in <= timedelta(minutes=tiers[0]):
+            return 0
         longest = max(
-            sum(_minutes_on(day, since, until) for since, until in self.spans[new.holder])
+            sum(_minutes_on(day, since, until) for since, until in spans)
             for day in {day_of(new.check_in), day_of(new.check_out)}
         )
         above = sum(longest > tier for tier in tiers)
@@ -394,7 +402,7 @@ def _malformed(new: NewRecord) -> InvalidField | None:
     """What can be seen to be wrong from the record alone: its shape."""
     if not NUMBER.fullmatch(new.record):
         return InvalidField("record", "not_a_record_number")
-    for field, value, least, most in (
+    for name, value, least, most in (
         ("recorder", new.recorder, 1, TEXT_LENGTH),
         ("category", new.category, 0, TEXT_LENGTH),
         ("activity", new.activity or "", 0, TEXT_LENGTH),
@@ -403,7 +411,7 @@ def _malformed(new: NewRecord) -> InvalidField | None:
         ("evidence", new.evidence or "", 0, EVIDENCE_LENGTH),
     ):
         if not one_line(value, least=least, most=most):
-            return InvalidField(field, "not_one_line")
+            return InvalidField(name, "not_one_line")
     if new.record_class == "act":
         if new.check_in is not None or new.check_out is not None:
             return InvalidField("check_in", "not_of_an_act")

@@ -399,7 +399,11 @@ class _Objection(TypedColumns):
     book_id: Named[int] = Column(Integer)
     objection_id: Named[uuid.UUID] = Column(Uuid)
     record_id: Named[uuid.UUID] = Column(Uuid)
+    kind: Named[str] = Column(Text(collation="C"))
+    """`objection` to what is in notice, or `correction` of what has been credited."""
     raised_by: Named[str] = Column(Text(collation="C"))
+    holder: Named[str | None] = Column(Text(collation="C"))
+    """Of who raised it, if she is a volunteer."""
     raised_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
     reason: Named[str] = Column(Text)
     due_on: Named[datetime.date] = Column(Date)
@@ -420,6 +424,7 @@ objections = Table(
     CheckConstraint("(decided_at IS NULL) = (upheld IS NULL)", name="decided"),
     CheckConstraint("(decided_by IS NULL) = (upheld IS NULL)", name="decided_by"),
     CheckConstraint("decided_by <> raised_by", name="two_people"),
+    CheckConstraint("kind IN ('objection', 'correction')", name="kind"),
     Index("objections_open_key", "book_id", "record_id", unique=True, postgresql_where=text("decided_at IS NULL")),
     Index("objections_record_idx", "book_id", "record_id"),
     info=READ_ADD_CHANGE,

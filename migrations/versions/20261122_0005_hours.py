@@ -4,8 +4,9 @@ Revision ID: 0005
 Revises: 0004
 Create Date: 2026-11-22 08:01:39.811629
 
-All new but for columns with defaults, so the version before goes on undisturbed. `btree_gist` lets one constraint say
-that nobody serves in two places at once; whoever owns the database may create it. The calendar is the package's.
+All new but for columns with defaults and an index, so the version before goes on undisturbed. `btree_gist` lets one
+constraint say that nobody serves in two places at once; whoever owns the database may create it. The calendar is the
+package's.
 """
 
 import datetime
@@ -287,7 +288,9 @@ def upgrade() -> None:
         sa.Column("book_id", sa.Integer(), nullable=False),
         sa.Column("objection_id", sa.Uuid(), nullable=False),
         sa.Column("record_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(collation="C"), nullable=False),
         sa.Column("raised_by", sa.Text(collation="C"), nullable=False),
+        sa.Column("holder", sa.Text(collation="C"), nullable=True),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=False),
@@ -298,6 +301,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(decided_at IS NULL) = (upheld IS NULL)", name=op.f("objections_decided_check")),
         sa.CheckConstraint("(decided_by IS NULL) = (upheld IS NULL)", name=op.f("objections_decided_by_check")),
         sa.CheckConstraint("decided_by <> raised_by", name=op.f("objections_two_people_check")),
+        sa.CheckConstraint("kind IN ('objection', 'correction')", name=op.f("objections_kind_check")),
         sa.ForeignKeyConstraint(
             ["book_id", "record_id"],
             ["records.book_id", "records.record_id"],
@@ -347,6 +351,12 @@ def upgrade() -> None:
         op.f("organisations_status_check"), "organisations", "status IN ('active', 'suspended', 'exited')"
     )
     op.add_column("volunteers", sa.Column("left_on", sa.Date(), nullable=True))
+    op.create_index(
+        "lots_lapsing_idx",
+        "lots",
+        ["book_id", "lapses_on", "account_id"],
+        postgresql_where=sa.text("remaining > 0 AND lapses_on IS NOT NULL"),
+    )
     op.bulk_insert(
         sa.table("working_days", sa.column("day"), sa.column("working"), sa.column("name")),
         [{"day": day, "working": is_workday(day), "name": _name(day)} for day in _days()],
@@ -366,6 +376,11 @@ def _name(day: datetime.date) -> str:
 
 
 def downgrade() -> None:
+    op.drop_index(
+        "lots_lapsing_idx",
+        table_name="lots",
+        postgresql_where=sa.text("remaining > 0 AND lapses_on IS NOT NULL"),
+    )
     op.drop_column("volunteers", "left_on")
     op.drop_constraint(op.f("organisations_status_check"), "organisations", type_="check")
     op.drop_column("organisations", "status")

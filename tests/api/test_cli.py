@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,12 @@ from ledger.access import persons
 from ledger.access.ciphers import Keys
 from ledger.access.identities import Identity
 from ledger.books import directory
+from ledger.books.proposals import Line
 from ledger.database import connect
+from ledger.days import day_of
 from ledger.earning import volunteers
 from tests.api.processes import meide
+from tests.books.ledgers import opened, post, proposal
 from tests.conftest import OWNER, SERVICE, Server
 
 SIE = Path(__file__).parent.parent / "data" / "sie" / "typ4"
@@ -195,6 +199,29 @@ def test_check_names_what_is_wrong_and_exits_1(server: Server, template: str) ->
         assert [each["check"] for each in told["findings"]] == ["balance_differs"]
     finally:
         server.drop_database(name)
+
+
+def test_hours_expire_says_what_it_took_off_the_books(here: dict[str, str], code: str) -> None:
+    asyncio.run(_lapsed(here["MEIDE_DATABASE_URL"], code))
+    done = meide("hours", "expire", "--book", code, **here)
+    assert (done.returncode, done.stdout) == (0, "0 holds had run out and were given back; 7 points have expired.\n")
+    again = meide("hours", "expire", "--book", code, "--json", **here)
+    assert json.loads(again.stdout) == {"book": code, "holds_given_back": 0, "points_expired": 0}
+    assert meide("hours", "expire", "--book", "nowhere", **here).returncode == 1
+
+
+async def _lapsed(url: str, code: str) -> None:
+    """A book in which seven points of twelve lapsed yesterday."""
+    database = connect.to(url)
+    try:
+        async with database.begin() as tx:
+            book = await directory.create_book(tx, code, "测试")
+        await opened(database, book, "5100", "2100.a")
+        wanted = proposal("earned", debit="5100 12", credit="2100.a 5")
+        lapsed = Line("2100.a", "credit", 7, lapses_on=day_of(datetime.now(UTC)) - timedelta(days=1))
+        await post(database, book, wanted._replace(lines=(*wanted.lines, lapsed)))
+    finally:
+        await database.dispose()
 
 
 def test_rekey_needs_its_keys(here: dict[str, str]) -> None:

@@ -57,13 +57,15 @@ async def wallet(database: AsyncEngine, book: Book) -> Book:
     return book
 
 
-async def hold(database: AsyncEngine, book: Book, amount: int, key: str = "hold") -> Outcome:
+async def hold(
+    database: AsyncEngine, book: Book, amount: int, key: str = "hold", expires_in: timedelta = FOR
+) -> Outcome:
     return await holds.place(
         database,
         book.book_id,
         account="2100.a",
         amount=amount,
-        expires_in=FOR,
+        expires_in=expires_in,
         client=CLIENT,
         key=key,
         call=key,
@@ -294,3 +296,67 @@ async def test_a_hold_lapses_once_whichever_of_its_accounts_are_posted_to_after_
             assert reason(refusal_of(outcome)) == reason(InsufficientBalance("2120.a", 0, 0))
     assert await left(database, wallet) == (100 - spent, 0, spent)
     assert await times_lapsed(database, wallet) == 1
+
+
+# --- sweeping --------------------------------------------------------------------------------------------------------
+
+
+async def sweep(database: AsyncEngine, book: Book) -> int:
+    return await holds.sweep(database, book.book_id)
+
+
+async def test_a_sweep_gives_back_what_ran_out_and_nothing_else(database: AsyncEngine, wallet: Book) -> None:
+    await held(database, wallet, 30)
+    assert was_posted(await hold(at(database, PLACED), wallet, 20, "longer", FOR + timedelta(minutes=1)))
+    assert await sweep(at(database, JUST_BEFORE), wallet) == 0
+    assert await left(database, wallet) == (50, 50, 0)
+    assert await sweep(at(database, DEADLINE), wallet) == 1
+    assert await left(database, wallet) == (80, 20, 0)
+    assert await sweep(at(database, DEADLINE), wallet) == 0
+
+
+async def test_a_sweep_gives_back_more_than_fits_into_one_batch(database: AsyncEngine, wallet: Book) -> None:
+    await move(at(database, PLACED), wallet, "5100 301", "2100.a 301")
+    engine = at(database, PLACED)
+    wanted = [hold(engine, wallet, 1, key=f"hold {number}") for number in range(401)]
+    assert all(map(was_posted, await asyncio.gather(*wanted)))
+    assert await left(database, wallet) == (0, 401, 0)
+    assert await sweep(at(database, DEADLINE), wallet) == 401
+    assert await left(database, wallet) == (401, 0, 0)
+    assert await times_lapsed(database, wallet) == 401
+
+
+async def test_two_who_sweep_at_once_give_back_once(database: AsyncEngine, other: AsyncEngine, wallet: Book) -> None:
+    hold_id = await held(database, wallet, 30)
+    late = DEADLINE + timedelta(days=1)
+    await in_turn(database, wallet, "2100.a", sweep(at(database, late), wallet), sweep(at(other, late), wallet))
+    assert await left(database, wallet) == (100, 0, 0)
+    assert await times_lapsed(database, wallet) == 1
+    async with database.connect() as tx:
+        assert (await holds.read(tx, wallet.book_id, hold_id)).status == "lapsed"
+
+
+async def test_a_sweep_leaves_what_is_frozen_for_another_time(database: AsyncEngine, wallet: Book) -> None:
+    await held(database, wallet, 30)
+    async with database.begin() as tx:
+        await chart.set_status(tx, wallet.book_id, "2100.a", "frozen")
+    assert await sweep(at(database, DEADLINE), wallet) == 0
+    async with database.begin() as tx:
+        await chart.set_status(tx, wallet.book_id, "2100.a", "open")
+    assert await sweep(at(database, DEADLINE), wallet) == 1
+    assert await left(database, wallet) == (100, 0, 0)
+
+
+async def test_a_capture_before_a_sweep_stays_and_after_it_comes_too_late(
+    database: AsyncEngine, other: AsyncEngine, wallet: Book
+) -> None:
+    hold_id = await held(database, wallet, 30)
+    captured, swept = await in_turn(
+        database,
+        wallet,
+        "2100.a",
+        capture(at(database, JUST_BEFORE), wallet, hold_id),
+        sweep(at(other, DEADLINE), wallet),
+    )
+    assert (was_posted(captured), swept) == (True, 0)
+    assert await left(database, wallet) == (70, 0, 30)
