@@ -689,6 +689,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "phone": ("手机号", "Mobile phone"),
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
+    "guardian": ("监护人", "Guardian"),
     "fields": ("要看什么", "What you need to see"),
     "amount": ("多少分", "How many points"),
     "lines[0].amount": ("多少分", "How many points"),
