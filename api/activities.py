@@ -112,7 +112,10 @@ async def code(tx: AsyncConnection, me: Principal, request: StrictRequest, setti
 async def sign_in_by_leader(
     tx: AsyncConnection, keys: Keys, me: Principal, code: str, volunteer_no: str, *, accompanied: bool = False
 ) -> Attendance:
-    """Signs in somebody without a phone, a child perhaps `accompanied` by an adult. NotAllowed, UnknownVolunteer, and as `attendances.sign_in_by_leader`."""
+    """Signs in somebody without a phone, a child perhaps `accompanied` by an adult.
+
+    NotAllowed, UnknownVolunteer, and as `attendances.sign_in_by_leader`.
+    """
     activity = await within(tx, me, Right.RECORD, code)
     her = await earners.find(tx, me.book_id, volunteer_no)
     return await attendances.sign_in_by_leader(

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_hours, texts_lapsing
+from api.pages import texts_activities, texts_hours, texts_lapsing
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -606,6 +606,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # --- what has a file of its own
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
+    **texts_activities.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -674,6 +675,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "The page was open for too long, so nothing was proposed. Please press the button again.",
     ),
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
+    **texts_activities.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -701,6 +703,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "scopes": ("可以做什么", "What it may do"),
     "prefixes": ("账户编号的开头", "What account codes begin with"),
     "days": ("用多少天", "Good for how many days"),
+    **texts_activities.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 
