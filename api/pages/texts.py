@@ -547,6 +547,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "scope_books_post": ("记账", "Post"),
     "scope_books_accounts": ("开户、冻结", "Keep accounts"),
     "scope_books_periods": ("结账", "Close months"),
+    "scope_records_post": ("送交服务记录", "Hand in service records"),
+    "scope_records_read": ("查看服务记录", "Read service records"),
     "token_prefixes": ("账户编号的开头", "What account codes begin with"),
     "token_prefixes_about": (
         "只有要记账的才填，几个之间空一格，比如 9110 9200；全部写 *。",
