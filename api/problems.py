@@ -72,6 +72,24 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "同一笔账的各行须连在一起：{key} 在第 {line} 行又出现。",
         "The lines of one key must stand together: {key} comes again in line {line}.",
     ),
+    errors.UnreadableSheet: Row(
+        400,
+        "unreadable_sheet",
+        "文件 {file} 不能用：{problem}。",
+        "The file {file} cannot be used: {problem}.",
+    ),
+    errors.BadTime: Row(
+        422,
+        "bad_time",
+        "时间“{text}”看不懂。请写成 2026-08-27 14:15。",
+        "The time “{text}” cannot be read. Please write it as 2026-08-27 14:15.",
+    ),
+    errors.DuplicateRecord: Row(
+        422,
+        "duplicate_record",
+        "记录编号 {record} 在这个文件里前面已经有了。请核对，每条记录只写一次。",
+        "The record {record} stands in this file before. Please check: each record is written once.",
+    ),
     errors.NotTheChart: Row(
         409,
         "not_the_chart",
@@ -128,6 +146,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "unknown_organisation",
         "没有组织 {organisation}。请核对编号。",
         "There is no organisation {organisation}. Please check the code.",
+    ),
+    errors.UnknownImport: Row(
+        404,
+        "unknown_import",
+        "没有导入 {import_id}。请核对编号：meide import list",
+        "There is no import {import_id}. Please check: meide import list",
     ),
     errors.UnknownItem: Row(
         404,
@@ -346,6 +370,13 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "记录 {record} 已经有了，但“{field}”不同。要更正，请走更正手续。",
         "The record {record} is there already with another {field}. To change it, please have it corrected.",
     ),
+    errors.OpeningDiffers: Row(
+        409,
+        "opening_differs",
+        "志愿者 {volunteer} 的结转时长已经记过，数字、组织或日期不同。每人只结转一次。",
+        "Hours of the volunteer {volunteer} were carried over before, with another figure, organisation or day."
+        " That is done once for each.",
+    ),
     errors.OverlapsAnotherRecord: Row(
         409,
         "overlaps_another_record",
@@ -559,6 +590,14 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "in_the_future": ("不能晚于今天", "not after today"),
     "not_a_reason": ("须写明理由，4 到 200 个字", "a reason of 4 to 200 characters is needed"),
     "needs_guardian": ("须由监护人同意", "a guardian has to consent"),
+    "formula_without_value": (
+        "公式还没有算出结果。请在表格软件里打开，保存后再导入",
+        "a formula without its result: open the file in a spreadsheet program and save it",
+    ),
+    "number_lost_digits": (
+        "超过15位的数字在表格里已失去末尾几位。请把这一列设为文本，重新填写",
+        "a number of more than 15 digits has lost the last of them: make this column text and enter it anew",
+    ),
     "not_a_level": ("只能用小写英文字母和 _，如 community", "small letters and _ only, like community"),
     "not_a_status": ("须是 active、suspended 或 exited", "active, suspended or exited"),
     "not_a_role": ("须是 leader、deputy、member 或 liaison", "leader, deputy, member or liaison"),
@@ -569,12 +608,31 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
+# Why a sheet cannot be read as a whole: (Chinese, English); braces hold the detail.
+SHEET_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
+    "missing_columns": ("缺少这些列，或有重复的列：{detail}", "these columns are missing, or there twice: {detail}"),
+    "not_a_workbook": (
+        "不是 XLSX 表格。请另存为 XLSX 或“CSV UTF-8”",
+        "it is no XLSX workbook; save it as XLSX or as “CSV UTF-8”",
+    ),
+    "damaged": ("文件已损坏。请重新导出", "it is damaged; export it again"),
+    "protected": (
+        "是加密的或旧版 XLS 文件。请去掉密码，另存为 XLSX",
+        "it is encrypted, or an old XLS file; take the password off and save it as XLSX",
+    ),
+    "too_large": ("展开后太大。请分成几个文件", "it is too large when unpacked; split it into several files"),
+}
+
+
 def sentence(refusal: Refusal, language: Language) -> str:
     """What happened and what to do, for a person."""
     row = REFUSALS[type(refusal)]
     if isinstance(refusal, errors.InvalidField) and refusal.problem in FIELD_PROBLEMS:
         problem = f"{refusal.problem}: {FIELD_PROBLEMS[refusal.problem][language == 'en']}"
         return (row.zh if language == "zh" else row.en).format(field=refusal.field, problem=problem)
+    if isinstance(refusal, errors.UnreadableSheet):
+        problem = SHEET_PROBLEMS[refusal.problem][language == "en"].format(detail=refusal.detail)
+        return (row.zh if language == "zh" else row.en).format(file=refusal.file, problem=problem)
     about = {name: ("无", "none")[language == "en"] if fact is None else fact for name, fact in facts(refusal).items()}
     return (row.zh if language == "zh" else row.en).format(**about)
 

@@ -604,8 +604,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
     # --- what has a file of its own
-    **texts_hours.TEXTS,
     **texts_lapsing.TEXTS,
+    **texts_hours.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {

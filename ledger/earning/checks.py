@@ -1,4 +1,4 @@
-"""`meide check` of earning: what every record earned computed again, and compared with the rules of its day and the books.
+"""`meide check` of earning: what every record earned computed again, and compared with the rules and the books.
 
 As with the books' own checks (`integrity`) a finding names the check and where it looked, and nothing is repaired.
 """

@@ -91,10 +91,10 @@ ROWS: Final = [
     Row("giveConsent", "volunteer**", lambda w, n: {"purpose": "public_name", "text_version": "2026-11"}),
     Row("withdrawConsent", "volunteer**", path=lambda w: {"purpose": "public_name"}),
     Row("exportMe", "volunteer**"),
+    Row("listMyLapsing", "volunteer**"),
     Row("listMyHours", "volunteer**"),
     Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
     Row("readMyPassbook", "volunteer**"),
-    Row("listMyLapsing", "volunteer**"),
     # volunteers as persons
     Row("registerVolunteer", "recorder+ operator+", lambda w, n: {"volunteer": n, "organisation": "street"}),
     Row("registerVolunteer", "recorder operator", lambda w, n: {"volunteer": n}),
