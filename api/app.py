@@ -25,6 +25,7 @@ from api import VERSION, answers, auth, figures, housekeeping, keys, pages, prog
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
+    activities,
     approvals,
     books,
     budgets,
@@ -177,16 +178,18 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             hours.router,
             people.router,
             volunteers.router,
+            activities.own_router,
+            activities.router,
             books.router,
             lapsing.router,
             postings.router,
             approvals.router,
             holds.router,
             periods.router,
-            public.router,
-            budgets.router,
             rules.router,
             records.router,
+            public.router,
+            budgets.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

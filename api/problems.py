@@ -7,12 +7,14 @@ are problem documents (RFC 9457) with the refusal's facts beside the standard me
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
 
 from api import calls
 from ledger import errors
+from ledger.days import BEIJING
 from ledger.errors import Fault, Refusal
 
 Language = Literal["zh", "en"]
@@ -450,6 +452,108 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "志愿者 {volunteer} 的个人信息还在。请再办理一次注销。",
         "Personal data of the volunteer {volunteer} are still there. Please erase them once more.",
     ),
+    # activities: signing in and out, closing
+    errors.UnknownActivity: Row(
+        404,
+        "unknown_activity",
+        "没有活动 {activity}。请核对编号。",
+        "There is no activity {activity}. Please check the code.",
+    ),
+    errors.ActivityExists: Row(
+        409,
+        "activity_exists",
+        "已有活动 {activity}。请换一个编号，或不填编号。",
+        "There is an activity {activity} already. Please choose another code, or none.",
+    ),
+    errors.ActivityCancelled: Row(
+        409,
+        "activity_cancelled",
+        "活动 {activity} 已取消。请看看别的活动。",
+        "The activity {activity} has been cancelled. Please look for another one.",
+    ),
+    errors.ActivityClosed: Row(
+        409,
+        "activity_closed",
+        "活动 {activity} 已经核对人数结束，不能再改。有出入请找组织的负责人更正。",
+        "The activity {activity} has been closed and does not change any more. If something is wrong, please ask the"
+        " organisation to correct it.",
+    ),
+    errors.ActivityBegun: Row(
+        409,
+        "activity_begun",
+        "活动 {activity} 已经开始，或已有人签到，不能再改。结束时请核对人数。",
+        "The activity {activity} has begun, or somebody has signed in: it cannot be changed. Please close it with its"
+        " head count when it is over.",
+    ),
+    errors.ActivityNotUnderWay: Row(
+        409,
+        "activity_not_under_way",
+        "现在还不是活动 {activity} 的签到时间。请在 {opens_at} 至 {ends_at} 之间来。",
+        "The activity {activity} is not under way. Please come between {opens_at} and {ends_at}.",
+    ),
+    errors.NoInsurance: Row(
+        409,
+        "no_insurance",
+        "活动 {activity} 有人身危险，还没有保险单号，不能签到。请领队先办保险，填上保单号。",
+        "The activity {activity} has bodily risk and no insurance yet, so nobody can sign in. The leader has to name"
+        " the policy first.",
+    ),
+    errors.CodeStale: Row(
+        409,
+        "code_stale",
+        "这个码已经过期，或不是这个活动的。请再扫一次领队屏幕上的码。",
+        "This code has run out, or is another activity's. Please scan the one on the leader's screen.",
+    ),
+    errors.StruckOut: Row(
+        409,
+        "struck_out",
+        "领队已把您从活动 {activity} 的名单上划去。您在现场的话，请找领队。",
+        "The leader has struck you off the list of {activity}. If you are there, please talk to the leader.",
+    ),
+    errors.TrainingNeeded: Row(
+        409,
+        "training_needed",
+        "参加活动 {activity} 要先通过“{training}”。请先参加培训，或请工作人员登记。",
+        "The activity {activity} takes the training {training}. Please take it first, or ask the staff to record it.",
+    ),
+    errors.AlreadySignedIn: Row(
+        409,
+        "already_signed_in",
+        "您还签在活动 {activity} 里（{since} 签到）。请先在那里签退。",
+        "You are still signed in to the activity {activity}, since {since}. Please sign out there first.",
+    ),
+    errors.TooManyPairs: Row(
+        409,
+        "too_many_pairs",
+        "同一活动一天最多签到 {most} 次。以后的时间请和领队说明。",
+        "One signs in to an activity at most {most} times a day. Please talk to the leader.",
+    ),
+    errors.ActivityFull: Row(
+        409,
+        "activity_full",
+        "活动 {activity} 的 {capacity} 个名额已满。谢谢您来，请看看别的活动。",
+        "All {capacity} places of the activity {activity} are taken. Thank you for coming; please look for another.",
+    ),
+    errors.TooManyByLeader: Row(
+        409,
+        "too_many_by_leader",
+        "领队代签的人不能超过 {share}%，现在是 {present} 人中的 {by_leader} 人。请有手机的人先自己扫码签到。",
+        "A leader may sign in {share} percent of the people; this would be {by_leader} of {present}. Please let those"
+        " with a phone sign in first.",
+    ),
+    errors.NotSignedIn: Row(
+        409,
+        "not_signed_in",
+        "没有在活动 {activity} 签到，所以不能签退。请先签到。",
+        "There is no sign-in to the activity {activity} that could be ended. Please sign in first.",
+    ),
+    errors.HeadCountDiffers: Row(
+        409,
+        "head_count_differs",
+        "点到 {head_count} 人，名单上签到的是 {signed_in} 人。请再点一次；不在场的请划去，在场没签到的请补签。",
+        "You counted {head_count} people, and {signed_in} are signed in. Please count again, strike out who is not"
+        " there and sign in who is.",
+    ),
     errors.UnknownMember: Row(
         404,
         "unknown_member",
@@ -633,8 +737,14 @@ def sentence(refusal: Refusal, language: Language) -> str:
     if isinstance(refusal, errors.UnreadableSheet):
         problem = SHEET_PROBLEMS[refusal.problem][language == "en"].format(detail=refusal.detail)
         return (row.zh if language == "zh" else row.en).format(file=refusal.file, problem=problem)
-    about = {name: ("无", "none")[language == "en"] if fact is None else fact for name, fact in facts(refusal).items()}
+    about = {name: _in_words(fact, language) for name, fact in facts(refusal).items()}
     return (row.zh if language == "zh" else row.en).format(**about)
+
+
+def _in_words(fact: Any, language: Language) -> Any:
+    if fact is None:
+        return ("无", "none")[language == "en"]
+    return f"{fact.astimezone(BEIJING):%Y-%m-%d %H:%M}" if isinstance(fact, datetime) else fact
 
 
 def fault_sentence(fault: Fault, language: Language) -> str:

@@ -121,10 +121,10 @@ async def home(
             for account, passbook in accounts.items()
             for line in await statements.entries_of(tx, me.book_id, account, limit=LATEST)
         ]
-        soon = await lapsing.of_mine(tx, me)
         told = {line.transaction_id: (passbook, line) for passbook, line in reversed(lines)}  # the first account wins
         newest = sorted(told.values(), key=lambda pair: (pair[1].recorded_at, pair[1].number), reverse=True)[:LATEST]
         traced = await hours.traced(tx, me.book_id, her, [line for _passbook, line in newest])
+        soon = await lapsing.of_mine(tx, me)
     language = frame.view_of(request).language
     return frame.page(
         request,

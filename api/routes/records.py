@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import answers, auth, desk, problems, views
@@ -320,13 +320,13 @@ async def list_records(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
     organisation: FromQuery[str | None] = None,
-    state: FromQuery[State | None] = None,
+    standing: Annotated[FromQuery[State | None], Parameter(query="state")] = None,
     limit: FromQuery[Limit] = 50,
     after: FromQuery[UUID | None] = None,
 ) -> Records:
     """The records of an organisation and those below it, or of all in reach, newest first; of one state or of all."""
     async with database.connect() as tx:
-        found = await desk.listed(tx, me, organisation, state, after=after, limit=limit)
+        found = await desk.listed(tx, me, organisation, standing, after=after, limit=limit)
         items = await _views(tx, me, found)
     return Records(items, str(found[-1].record_id) if len(found) == limit else None)
 

@@ -35,7 +35,9 @@ from ledger.access import renewals, tokens, users
 from ledger.access.rights import SCOPES, STAFF, Grant, Role
 from ledger.books import integrity
 from ledger.books.directory import Book
-from ledger.earning import organisations, volunteers
+from ledger.database import connect
+from ledger.earning import activities, organisations, volunteers
+from ledger.earning.activities import Plan
 from tests.api.conftest import Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
 
@@ -130,6 +132,24 @@ ROWS: Final = [
     Row("listOrganisations", "recorder* reviewer* operator* auditor* owner*"),
     Row("addOrganisation", "owner+", lambda w, n: {"code": n, "name": n, "parent": "street"}),
     Row("addOrganisation", "owner", lambda w, n: {"code": n, "name": n}),
+    # activities
+    Row("addActivity", "recorder+", lambda w, n: an_activity("2031-01-01T09:00:00+08:00") | {"organisation": "street"}),
+    Row("listActivities", "recorder* reviewer* operator* auditor* owner*"),
+    Row("readActivity", MASKED, path=lambda w: {"activity": "A-1"}),
+    Row(
+        *("changeActivity", "recorder+"),
+        lambda w, n: an_activity("2031-01-01T09:00:00+08:00"),
+        lambda w: {"activity": "A-2"},
+    ),
+    Row("readActivityCode", "recorder+", path=lambda w: {"activity": "A-1"}),
+    Row("listAttendances", MASKED, path=lambda w: {"activity": "A-1"}),
+    Row("signInByLeader", "recorder+", lambda w, n: {"volunteer": "V-1"}, lambda w: {"activity": "A-1"}),
+    Row("signOutByLeader", "recorder+", path=lambda w: {"activity": "A-1", "volunteer": "V-1"}),
+    Row("strikeOut", "recorder+", path=lambda w: {"activity": "A-1", "volunteer": "V-1", "pair": 1}),
+    Row("closeActivity", "recorder+", lambda w, n: {"head_count": 0}, lambda w: {"activity": "A-1"}),
+    Row("cancelActivity", "recorder+", path=lambda w: {"activity": "A-2"}),
+    Row("signInHere", "volunteer**", lambda w, n: {"activity": "A-1", "code": "x"}, works=False),
+    Row("signOutHere", "volunteer**", lambda w, n: {"activity": "A-1", "code": "x"}, works=False),
     # accounts
     Row("listBooks", "reviewer** operator** auditor** owner** books:read**"),
     Row("openAccount", "operator books:accounts", lambda w, n: account(n, "asset")),
@@ -203,6 +223,11 @@ def allowed(who: str) -> set[tuple[str, str]]:
 
 def account(code: str, account_class: str) -> dict[str, str]:
     return {"code": code, "name": code, "class": account_class, "unit": "PT"}
+
+
+def an_activity(starts_at: str) -> dict[str, str]:
+    ends_at = starts_at.replace("T09", "T12")
+    return {"name": "清洁", "category": "环保", "place": "湖边", "starts_at": starts_at, "ends_at": ends_at}
 
 
 @dataclass
@@ -279,6 +304,10 @@ class World:
                 await organisations.add(tx, book.book_id, code, code, "district")
             her = await volunteers.register(tx, book.book_id, "V-1", "street")
             await volunteers.register(tx, book.book_id, self.unknown_to_doors, "street")
+            now = await connect.now(tx)
+            for code, starts_at in (("A-1", now), ("A-2", now + timedelta(days=9))):
+                plan = Plan("清洁", "环保", "湖边", starts_at, starts_at + timedelta(hours=3))
+                await activities.add(tx, book.book_id, "street", plan, code=code, by="room:test", now=now)
             for number_of_hers in ("V-3", "V-4"):
                 await volunteers.register(tx, book.book_id, number_of_hers, "street")
             for number_of_hers in ("V-1", "V-3", "V-4"):

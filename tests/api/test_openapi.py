@@ -60,6 +60,8 @@ WORDS: Final = {
     "token_id": "1",
     "volunteer": "V-1",
     "purpose": "service",
+    "activity": "A-1",
+    "pair": "1",
     "version": "1",
 }
 """What addresses name by words and numbers."""
