@@ -14,7 +14,7 @@ import rich_click as click
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import explain, rule_files
-from api.command import A_DAY, as_json, language, of_book, print_json, with_database
+from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, with_database
 from ledger.access import rights, sessions, users
 from ledger.access.rights import Principal, Right
 from ledger.books import directory
@@ -25,7 +25,6 @@ from ledger.earning.rule_sets import Version
 from ledger.earning.rules import DEFAULT, RuleSet
 from ledger.errors import UnknownUser
 
-A_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 by_whom = click.option("--by", required=True, metavar="LOGIN", help="Who stands for it; she has a role that may.")
 of_version = click.option("--version", required=True, type=click.IntRange(1, 2**31 - 1), metavar="N")
 

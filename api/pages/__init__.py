@@ -5,7 +5,25 @@ from __future__ import annotations
 from litestar import Router
 from litestar.exceptions import HTTPException
 
-from api.pages import access_log, account, approvals, doors, frame, own, people, renewals, staff, volunteer, volunteers
+from api.pages import (
+    access_log,
+    account,
+    activities,
+    approvals,
+    arrivals,
+    budgets,
+    doors,
+    frame,
+    hours,
+    lapsing,
+    own,
+    people,
+    programme,
+    renewals,
+    staff,
+    volunteer,
+    volunteers,
+)
 from api.pages.frame import TEMPLATES, on_unknown_address
 from api.settings import Settings
 from ledger.errors import Fault, Refusal
@@ -26,13 +44,19 @@ def router(settings: Settings) -> Router:
             doors.sign_out,
             doors.in_english,
             *account.HANDLERS,
+            *budgets.HANDLERS,
             *own.HANDLERS,
+            *hours.HANDLERS,
+            *programme.HANDLERS,
             *staff.HANDLERS,
             *approvals.HANDLERS,
             *renewals.HANDLERS,
             *people.HANDLERS,
             *volunteers.HANDLERS,
             *access_log.HANDLERS,
+            *lapsing.HANDLERS,
+            *activities.HANDLERS,
+            *arrivals.HANDLERS,
             frame.static_file,
         ],
         middleware=[frame.GuardedForms(settings)],

@@ -21,6 +21,7 @@ from ledger.earning.calendar import Calendar
 from ledger.earning.objections import Objection
 from ledger.earning.record import Record, State
 from ledger.earning.tables import organisations, records
+from ledger.errors import InvalidField
 
 MOST: Final = 200
 
@@ -36,9 +37,12 @@ class Place(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Place:
-        """What `str` wrote; ValueError."""
+        """What `str` wrote; InvalidField."""
         day, _, record_id = text.partition(".")
-        return cls(date.fromisoformat(day), UUID(record_id))
+        try:
+            return cls(date.fromisoformat(day), UUID(record_id))
+        except ValueError:
+            raise InvalidField("after", "not_a_place") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books.directory import Book
 from ledger.books.integrity import MOST_FINDINGS
+from ledger.earning import budgets as budgets_verbs
 from ledger.earning import checks
 from ledger.earning.record import Record
 from ledger.earning.rules import Cap, Coefficient, Item, RuleSet
-from ledger.earning.tables import records, rule_sets
+from ledger.earning.tables import budgets, records, rule_sets
 from tests.conftest import new_book
 from tests.earning.programmes import Programme, opened
 
@@ -97,6 +98,26 @@ async def rules_of_later(made: Programme, credited: list[Record]) -> None:
     await change_rules(made, effective_from=date.fromisoformat(DAY) + timedelta(days=1))
 
 
+async def hours_of_nobody(made: Programme, credited: list[Record]) -> None:
+    await change(made, credited[0], hours_transaction=None)
+
+
+async def points_never_posted(made: Programme, credited: list[Record]) -> None:
+    await change(made, credited[0], points_transaction=None)
+
+
+async def credited_without_release(made: Programme, credited: list[Record]) -> None:
+    await change(made, credited[2], release_transaction=None)
+
+
+async def corrected_in_name_only(made: Programme, credited: list[Record]) -> None:
+    await change(made, credited[1], state="corrected")
+
+
+async def refused_and_yet_posted(made: Programme, credited: list[Record]) -> None:
+    await change(made, credited[1], state="refused")
+
+
 @pytest.mark.parametrize(
     ("damage", "found"),
     [
@@ -108,6 +129,11 @@ async def rules_of_later(made: Programme, credited: list[Record]) -> None:
         (another_version, [("award_cannot_be_computed", 2), ("rules_not_in_force", 2)]),
         (other_rules, [("award_cannot_be_computed", each) for each in range(3)]),
         (rules_of_later, [("rules_not_in_force", each) for each in range(3)]),
+        (hours_of_nobody, [("record_not_as_its_state", 0)]),
+        (points_never_posted, [("record_not_as_its_state", 0)]),
+        (credited_without_release, [("record_not_as_its_state", 2)]),
+        (corrected_in_name_only, [("record_not_as_its_state", 1)]),
+        (refused_and_yet_posted, [("record_not_as_its_state", 1)]),
     ],
     ids=lambda each: getattr(each, "__name__", ""),
 )
@@ -145,3 +171,19 @@ async def test_a_check_reports_no_more_than_it_must(database: AsyncEngine) -> No
         await tx.execute(update(records).where(records.c.book_id == book.book_id).values(points=-6))
     findings = await checks.check(database, book.book_id)
     assert [each.check for each in findings] == ["award_differs"] * MOST_FINDINGS
+
+
+async def test_a_budget_that_says_other_than_the_books_is_named(database: AsyncEngine) -> None:
+    book = await new_book(database)
+    made, _ = await programme(database, book)
+    async with made.database.begin() as tx:
+        await budgets_verbs.share(tx, book.book_id, 2026, "D1", 500)
+    assert await checks.check(database, book.book_id) == []
+    async with made.database.begin() as tx:
+        of = (budgets.c.book_id == book.book_id, budgets.c.organisation == "D1")
+        await tx.execute(update(budgets).where(*of).values(issued=budgets.c.issued + 1))
+    [finding] = await checks.check(database, book.book_id)
+    assert (finding.check, dict(finding.facts)) == (
+        "budget_differs",
+        {"year": 2026, "organisation": "D1", "issued": 81, "issued_by_the_books": 80},
+    )

@@ -90,8 +90,9 @@ async def posted(
     *,
     description: str = "",
     days_before: int = 0,
+    lapses_on: datetime.date | None = None,
 ) -> Transaction:
-    """Books one transaction that happened `days_before` its booking."""
+    """Books one transaction that happened `days_before` its booking; what it credits can be spent before a day."""
     async with database.connect() as tx:
         now = await connect.now(tx)
     key = f"k{next(_numbers)}"
@@ -102,7 +103,7 @@ async def posted(
         kind=kind,
         description=description,
         effective_at=now - datetime.timedelta(days=days_before),
-        lines=(Line(debit[0], "debit", debit[1]), Line(credit[0], "credit", credit[1])),
+        lines=(Line(debit[0], "debit", debit[1]), Line(credit[0], "credit", credit[1], lapses_on=lapses_on)),
         actor="user:1",
     )
     (outcome,) = await batching.submit(database, person.book.book_id, [proposal])

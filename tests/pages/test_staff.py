@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import secrets
 import uuid
+from datetime import timedelta
 
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
+from api.pages import texts
 from ledger.access.rights import Grant
 from ledger.books import balances
 from ledger.books.directory import Book
+from ledger.earning import organisations
 from ledger.earning.volunteers import WALLET
 from tests.pages import people, places
 from tests.pages.conftest import SETTINGS, Enters
@@ -52,10 +55,10 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
     ("role", "tiles"),
     [
         ("recorder", ["volunteers", "renewals"]),
-        ("reviewer", ["volunteers", "approvals", "renewals"]),
-        ("operator", ["volunteers", "propose", "approvals", "renewals"]),
-        ("auditor", ["volunteers", "approvals", "access-log"]),
-        ("owner", ["volunteers", "approvals", "users", "tokens", "access-log"]),
+        ("reviewer", ["volunteers", "approvals", "lapsing", "renewals"]),
+        ("operator", ["volunteers", "propose", "approvals", "lapsing", "renewals"]),
+        ("auditor", ["volunteers", "approvals", "lapsing", "access-log"]),
+        ("owner", ["volunteers", "approvals", "lapsing", "users", "tokens", "access-log"]),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
@@ -66,7 +69,7 @@ async def test_staff_find_what_their_rights_are_for_and_nothing_else(
     assert (await client.get("/")).headers["location"] == "/staff"
     page = (await client.get("/staff")).text
     assert re.findall(r'href="/staff/([\w-]+)"', page) == tiles
-    for tile in ("volunteers", "propose", "approvals", "renewals", "users", "tokens", "access-log"):
+    for tile in ("volunteers", "propose", "approvals", "lapsing", "renewals", "users", "tokens", "access-log"):
         assert (await client.get(f"/staff/{tile}")).status_code == (200 if tile in tiles else 403), tile
 
 
@@ -92,6 +95,21 @@ async def test_volunteers_and_shops_are_told_kindly_that_it_is_not_for_them(
             assert 'action="/sign-out"' in answer.text
 
 
+async def test_staff_see_whose_points_lapse_soon_and_only_of_their_organisation(
+    enters: Enters, database: AsyncEngine, her: Person
+) -> None:
+    on = people.auth.today() + timedelta(days=10)
+    await people.posted(database, her, "earn.item", (people.ITEMS, 30), (her.account(WALLET), 30), lapses_on=on)
+    async with database.begin() as tx:
+        await organisations.add(tx, her.book.book_id, NORTH, "北区")
+    everywhere = await staff(enters, database, her.book, Grant("operator"))
+    words = words_of((await everywhere.get("/staff/lapsing")).text)
+    assert f"最晚 {texts.day('zh', on - timedelta(days=1))} 用 30 分 志愿者 V20260012" in words
+    north = await staff(enters, database, her.book, Grant("operator", NORTH))
+    assert "30 天内没有积分到期。" in words_of((await north.get("/staff/lapsing")).text)
+    assert (await everywhere.get("/staff/lapsing?after=x")).status_code == 400
+
+
 # --- every form -------------------------------------------------------------------------------------------------------
 
 
@@ -100,7 +118,7 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 
 def concrete(path: str) -> str:
-    path = path.replace("{number}", "N9999")
+    path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
     return re.sub(r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal)_id\}", str(uuid.uuid4()), path))
 
 
@@ -135,7 +153,9 @@ async def test_who_is_not_signed_in_is_led_to_the_door(enters: Enters, path: str
 
 @pytest.mark.parametrize("path", [path for path in places.FORMS if "{" in path and "devices" not in path])
 async def test_what_is_not_there_is_said_in_words(enters: Enters, database: AsyncEngine, book: Book, path: str) -> None:
-    client = await staff(enters, database, book, Grant("operator"), Grant("reviewer"), Grant("owner"))
+    client = await staff(
+        enters, database, book, Grant("operator"), Grant("reviewer"), Grant("owner"), Grant("recorder")
+    )
     token = token_of((await client.get("/account")).text)
     for address in {concrete(path), concrete(path).replace("/1/", f"/{2**70}/")}:
         answer = await client.post(address, data={"_csrf_token": token, "reason": "why not", "name": "Q"})

@@ -57,6 +57,10 @@ async def today(database: AsyncEngine) -> datetime.date:
         return day_of(await connect.now(tx))
 
 
+def in_days(day: datetime.date, days: int) -> datetime.date:
+    return day + datetime.timedelta(days=days)
+
+
 async def test_home_shows_her_figures_and_the_last_three_entries_in_words(
     site: httpx.AsyncClient, database: AsyncEngine, her: Person
 ) -> None:
@@ -122,6 +126,33 @@ async def test_a_hold_whose_time_is_over_is_hers_again_at_once(
     words = words_of((await site.get("/")).text)
     assert "可用积分 100 分 公示中积分 0 分" in words
     assert "预留中" not in words
+
+
+async def test_home_says_what_lapses_soon_and_until_when_it_can_be_spent(
+    site: httpx.AsyncClient, database: AsyncEngine, her: Person
+) -> None:
+    on = await today(database)
+    for place, days in enumerate((2, 5, 9, 12, 30, 31)):
+        points, lapses_on = 1 << place, in_days(on, days)
+        await posted(database, her, "earn.item", (ITEMS, points), (her.account(WALLET), points), lapses_on=lapses_on)
+    await sign_in(site, her)
+    words = words_of((await site.get("/")).text)
+    first, second, third = (texts.day("zh", in_days(on, days)) for days in (1, 4, 8))
+    assert words[words.index("快到期的积分") : words.index(" 最近的记录")] == (
+        f"快到期的积分 1 分：最晚 {first} 用，过了这一天就不能用了。"
+        f" 2 分：最晚 {second} 用，过了这一天就不能用了。"
+        f" 4 分：最晚 {third} 用，过了这一天就不能用了。"
+        " 还有 24 分，30 天内也会到期。"
+    )
+
+
+async def test_home_says_nothing_of_what_lapses_later(
+    site: httpx.AsyncClient, database: AsyncEngine, her: Person
+) -> None:
+    later = in_days(await today(database), 32)
+    await posted(database, her, "earn.item", (ITEMS, 5), (her.account(WALLET), 5), lapses_on=later)
+    await sign_in(site, her)
+    assert "到期" not in words_of((await site.get("/")).text)
 
 
 async def test_a_volunteer_without_entries_is_told_so_kindly(site: httpx.AsyncClient, her: Person) -> None:
