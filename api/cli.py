@@ -30,7 +30,7 @@ from ledger.access.rights import Grant
 from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, distribution, embedded, schema
-from ledger.earning import organisations, volunteers
+from ledger.earning import checks, organisations, volunteers
 from ledger.errors import (
     DatabaseRefused,
     DemoNeedsOwnServer,
@@ -535,7 +535,8 @@ def check(book: str | None, as_json: bool) -> None:
             books = [await directory.find_book(tx, book)] if book else await directory.all_books(tx)
         found = [("", finding) for finding in await guards.check_guards(database)]
         for each in books:
-            found += [(each.code, finding) for finding in await integrity.check(database, each.book_id)]
+            for look in (integrity.check, checks.check):
+                found += [(each.code, finding) for finding in await look(database, each.book_id)]
         return len(books), found
 
     books, found = with_database(work)

@@ -71,16 +71,19 @@ async def register(tx: AsyncConnection, book: int, wanted: Iterable[tuple[str, s
     for number, organisation in wanted:
         first.setdefault(number, organisation)
     holders = await volunteers.holders_of(tx, book, first)
-    new: dict[str, list[str]] = {}
-    for number, organisation in first.items():
-        if number not in holders and volunteers.NUMBER.fullmatch(number):
-            new.setdefault(organisation, []).append(number)
-    known = await organisations.find_many(tx, book, new)
+    new = {
+        number: organisation
+        for number, organisation in first.items()
+        if number not in holders and volunteers.NUMBER.fullmatch(number)
+    }
+    known = await organisations.find_many(tx, book, set(new.values()))
     inactive = await organisations.inactive(tx, book, known.values())
-    for organisation in sorted(new):
-        if organisation in known and organisation not in inactive:
-            holders |= await volunteers.register_many(tx, book, new[organisation], organisation)
-    return holders
+    may = {
+        number: organisation
+        for number, organisation in new.items()
+        if organisation in known and organisation not in inactive
+    }
+    return holders | await volunteers.register_with(tx, book, may) if may else holders
 
 
 async def take(
