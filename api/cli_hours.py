@@ -346,7 +346,7 @@ def _report(done: dict[str, Report], told: _Refusals, as_json: bool) -> None:
     for what, of in done.items():
         click.echo(f"Done: {of.accepted} {what} accepted, {of.there} already there, {of.refused} refused")
         if of.import_id:
-            click.echo(f"Import {of.import_id}; to undo it: meide import undo {of.import_id} --book …")
+            click.echo(f"Import {of.import_id}; to undo it: meide import undo {of.import_id} --book {book}")
 
 
 def _table(rows: list[dict[str, Any]], columns: Any, as_json: bool) -> None:
