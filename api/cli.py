@@ -22,7 +22,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import VERSION, cli_budget, cli_calendar, cli_hours, journal_files, keys, memory, problems, settings
+from api import (
+    VERSION,
+    cli_budget,
+    cli_calendar,
+    cli_hours,
+    cli_organisation,
+    cli_rules,
+    journal_files,
+    keys,
+    memory,
+    problems,
+    settings,
+)
 from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, say, with_database
 from api.journal_files import NotThisFormat
 from ledger.access import rekeying, rights, sessions, tokens, users
@@ -30,7 +42,7 @@ from ledger.access.rights import Grant
 from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, distribution, embedded, schema
-from ledger.earning import organisations, volunteers
+from ledger.earning import checks, organisations, volunteers
 from ledger.errors import (
     DatabaseRefused,
     DemoNeedsOwnServer,
@@ -99,6 +111,7 @@ def cli() -> None:
 
 
 cli.add_command(cli_hours.hours)
+cli.add_command(cli_organisation.organisation)
 cli.add_command(cli_hours.imports)
 
 
@@ -535,7 +548,8 @@ def check(book: str | None, as_json: bool) -> None:
             books = [await directory.find_book(tx, book)] if book else await directory.all_books(tx)
         found = [("", finding) for finding in await guards.check_guards(database)]
         for each in books:
-            found += [(each.code, finding) for finding in await integrity.check(database, each.book_id)]
+            for look in (integrity.check, checks.check):
+                found += [(each.code, finding) for finding in await look(database, each.book_id)]
         return len(books), found
 
     books, found = with_database(work)
@@ -631,6 +645,7 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
 
 cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
+cli.add_command(cli_rules.rules)
 
 
 def _fail(code: str, sentence: str, facts: dict[str, Any]) -> None:

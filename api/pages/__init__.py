@@ -8,7 +8,9 @@ from litestar.exceptions import HTTPException
 from api.pages import (
     access_log,
     account,
+    activities,
     approvals,
+    arrivals,
     budgets,
     doors,
     frame,
@@ -57,6 +59,8 @@ def router(settings: Settings) -> Router:
             *organisations.HANDLERS,
             *access_log.HANDLERS,
             *lapsing.HANDLERS,
+            *activities.HANDLERS,
+            *arrivals.HANDLERS,
             frame.static_file,
         ],
         middleware=[frame.GuardedForms(settings)],

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_hours, texts_lapsing, texts_organisations
+from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing, texts_organisations
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -547,6 +547,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "scope_books_post": ("记账", "Post"),
     "scope_books_accounts": ("开户、冻结", "Keep accounts"),
     "scope_books_periods": ("结账", "Close months"),
+    "scope_records_post": ("送交服务记录", "Hand in service records"),
+    "scope_records_read": ("查看服务记录", "Read service records"),
     "token_prefixes": ("账户编号的开头", "What account codes begin with"),
     "token_prefixes_about": (
         "只有要记账的才填，几个之间空一格，比如 9110 9200；全部写 *。",
@@ -604,9 +606,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
     # --- what has a file of its own
+    **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
     **texts_organisations.TEXTS,
+    **texts_activities.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -680,6 +684,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     ),
     **texts_organisations.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
+    **texts_activities.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -711,6 +716,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_year": ("哪一年", "Year"),
     "budget_points": ("多少分", "Points"),
     "budget_yuan": ("相应的资金", "The money behind them"),
+    **texts_activities.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 

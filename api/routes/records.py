@@ -12,9 +12,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import answers, auth, desk, problems, views
+from api import answers, auth, desk, hours, problems, views
 from api.bodies import Body, Limit, day, moment
 from api.desk import Act, Backfill, Story
+from api.hours import WhyView
 from api.requests import StrictRequest
 from ledger.access.ciphers import Keys
 from ledger.access.rights import Principal, Right
@@ -69,7 +70,7 @@ class CallBackBody(Body, frozen=True):
 
 
 class ReasonBody(Body, frozen=True):
-    """Why, in 4 to 500 characters."""
+    """Why, in 4 to 200 characters."""
 
     reason: str
 
@@ -154,6 +155,7 @@ class RecordStory(RecordView, frozen=True, kw_only=True):
     points_transaction: UUID | None
     release_transaction: UUID | None
     correction_transaction: UUID | None
+    why: WhyView | None
     objections: list[ObjectionView]
 
 
@@ -320,7 +322,7 @@ async def list_records(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
     organisation: FromQuery[str | None] = None,
-    standing: Annotated[FromQuery[State | None], QueryParameter(name="state")] = None,
+    standing: Annotated[State | None, QueryParameter(name="state")] = None,
     limit: FromQuery[Limit] = 50,
     after: FromQuery[UUID | None] = None,
 ) -> Records:
@@ -364,7 +366,7 @@ async def list_reviews(
 
     `call_backs`: only those of which the person served is to be asked first.
     """
-    place = Place.read(after) if after else None
+    place = _place(after)
     async with database.connect() as tx:
         page = await desk.to_review(tx, me, call_backs=call_backs, after=place, limit=limit)
         items = await _views(tx, me, page.records)
@@ -523,7 +525,7 @@ async def list_notices(
     after: FromQuery[str] = "",
 ) -> Notices:
     """The notice list of an organisation, for everybody who has signed in; names as their owners agreed to."""
-    place = Place.read(after) if after else None
+    place = _place(after)
     async with database.connect() as tx:
         board = await desk.board(tx, keys, me.book_id, organisation, after=place, limit=limit)
     items = [
@@ -545,6 +547,13 @@ async def list_notices(
         for line in board.lines
     ]
     return Notices(board.organisation, items, board.surely, None if board.next is None else str(board.next))
+
+
+def _place(after: str) -> Place | None:
+    try:
+        return Place.read(after) if after else None
+    except ValueError:
+        raise InvalidField("after", "not_a_place") from None
 
 
 # --- views ------------------------------------------------------------------------------------------------------------
@@ -584,6 +593,7 @@ def _story(told: Story) -> RecordStory:
         points_transaction=of.points_transaction,
         release_transaction=of.release_transaction,
         correction_transaction=of.correction_transaction,
+        why=hours.why_view(told.why),
         objections=[_objection(each, staff=staff) for each in told.objections],
     )
 

@@ -1,4 +1,4 @@
-"""`meide check` of earning: what every record earned computed again, and compared with the rules and the books.
+"""`meide check` of earning: what every record earned, computed again under the rules of its day, and as it was posted.
 
 As with the books' own checks (`integrity`) a finding names the check and where it looked, and nothing is repaired.
 """
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ledger.books.integrity import MOST_FINDINGS, Finding
 from ledger.database import connect
 from ledger.earning import rule_sets, rules
+from ledger.earning.budgets import CLIENT, REWARDS
 from ledger.earning.rule_sets import Rulebook
 from ledger.earning.tables import records
 from ledger.errors import UnknownItem, UnknownRuleSet
@@ -46,6 +47,38 @@ BOOK_CHECKS: Final[Mapping[str, str]] = {
         WHERE r.book_id = :book AND r.points_transaction IS NOT NULL AND r.points > 0
           AND (r.points, r.bonus) IS DISTINCT FROM (e.points, e.bonus)
         ORDER BY r.record_id""",
+    # What a state says of its postings: hours from the review on, points from notice on, both undone once corrected.
+    "record_not_as_its_state": """
+        SELECT r.record_id AS record, r.state FROM records r WHERE r.book_id = :book AND (
+            r.state IN ('submitted', 'refused') AND num_nonnulls(r.hours_transaction, r.points_transaction) > 0
+            OR r.state IN ('reviewed', 'in_notice', 'objected', 'credited') AND r.class <> 'act'
+                AND r.hours_transaction IS NULL
+            OR r.state IN ('in_notice', 'objected', 'credited')
+                AND (r.points IS NULL OR r.points > 0 AND r.points_transaction IS NULL)
+            OR r.state IN ('in_notice', 'objected') AND r.release_transaction IS NOT NULL
+            OR r.state = 'credited' AND r.points <> 0 AND r.release_transaction IS NULL
+            OR r.state = 'corrected' AND EXISTS (
+                SELECT FROM unnest(ARRAY[r.hours_transaction,
+                                         coalesce(r.points_transaction, r.release_transaction)]) AS u (original)
+                WHERE u.original IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM transactions t WHERE t.book_id = :book AND t.corrects = u.original)))
+        ORDER BY r.record_id""",
+    "budget_differs": """
+        WITH net AS (
+            SELECT extract(year FROM e.effective_on)::int AS year, a.holder, sum(e.debit - e.credit) AS points
+            FROM entries e
+            JOIN accounts a ON a.book_id = :book AND a.account_id = e.account_id AND a.kind = ANY (:rewards)
+            JOIN transactions t ON t.book_id = :book AND t.transaction_id = e.transaction_id AND t.client = :client
+            WHERE e.book_id = :book GROUP BY 1, 2),
+        issued AS (
+            SELECT year, '' AS organisation, sum(points) AS points FROM net GROUP BY year
+            UNION ALL
+            SELECT n.year, l.code, sum(n.points) FROM net n
+            JOIN organisations o ON o.book_id = :book AND o.code = n.holder
+            CROSS JOIN unnest(o.line) AS l (code) GROUP BY n.year, l.code)
+        SELECT b.year, b.organisation, b.issued, coalesce(i.points, 0) AS issued_by_the_books FROM budgets b
+        LEFT JOIN issued i ON i.year = b.year AND i.organisation = b.organisation
+        WHERE b.book_id = :book AND b.issued <> coalesce(i.points, 0) ORDER BY b.year, b.organisation""",
 }
 
 
@@ -57,7 +90,9 @@ async def check(database: AsyncEngine, book: int) -> list[Finding]:
         # As with the books' checks: right after an import there are no statistics yet.
         await tx.execute(text("SET LOCAL enable_nestloop = off"))
         for name, query in BOOK_CHECKS.items():
-            rows = await tx.execute(text(f"{query} LIMIT {MOST_FINDINGS}"), {"book": book})
+            asked = {"book": book, "rewards": list(REWARDS), "client": CLIENT}
+            named = {name: value for name, value in asked.items() if f":{name}" in query}
+            rows = await tx.execute(text(f"{query} LIMIT {MOST_FINDINGS}"), named)
             findings += [Finding(name, dict(row)) for row in rows.mappings()]
         findings += await _awards(tx, book)
     return findings

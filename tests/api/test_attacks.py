@@ -26,7 +26,7 @@ from api.app import create_app
 from api.pages import frame
 from api.pages.doors import COOKIE
 from ledger.access import sessions, users
-from ledger.access.rights import Grant, Scope
+from ledger.access.rights import SCOPES, Grant, Scope
 from ledger.access.tables import roles
 from ledger.books.directory import Book
 from ledger.books.tables import transactions
@@ -216,7 +216,10 @@ async def test_a_machine_does_what_its_scopes_say_and_nothing_else(
         "books:post": lambda caller: caller.post("/transactions", transfer(1), secrets.token_hex(8)),
         "books:accounts": lambda caller: caller.post("/accounts/2100.b/status", {"status": "open"}),
         "books:periods": lambda caller: caller.post("/periods/2020-13/close", {}),
+        "records:post": lambda caller: caller.post("/records/batch", {"records": []}),
+        "records:read": lambda caller: caller.get("/records"),
     }
+    assert doors.keys() == set(SCOPES)
     for scope in doors:
         caller = await a_machine(http, database, book, [scope], ("*",) if scope == "books:post" else ())
         through = {name for name, door in doors.items() if (await door(caller)).status_code != 403}

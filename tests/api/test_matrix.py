@@ -251,6 +251,8 @@ ROWS: Final = [
     Row("decideRules", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.rules}),
     Row("withdrawRules", "operator", path=lambda w: {"version": 999}, works=False),
     Row("tryRules", STAFF_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
+    # other platforms
+    Row("pushRecords", "records:post", lambda w, n: {"records": []}),
     # periods
     Row("readClosed", ALL_READERS),
     Row("closePeriod", "operator books:periods", path=lambda w: {"period": "2020-01"}),

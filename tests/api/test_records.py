@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth, housekeeping
+from api import auth
 from api.app import create_app
 from ledger.access import ciphers, consents, persons
 from ledger.access.identities import Identity
@@ -21,7 +21,7 @@ from ledger.books.directory import Book
 from ledger.earning import crediting
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user
 from tests.api.people import code_of
-from tests.earning.programmes import Programme, later, opened
+from tests.earning.programmes import Programme, later, opened, since_tuesday
 
 DAY = "2026-03-05"
 KEYS = ciphers.Keys.of(SETTINGS.identity_keys, SETTINGS.index_keys)
@@ -89,23 +89,29 @@ def act(**other: Any) -> dict[str, Any]:
     } | other
 
 
-@pytest.fixture
-async def desk(database: AsyncEngine, book: Book) -> AsyncIterator[Desk]:
-    programme = await opened(database, book)
-    transport = httpx.ASGITransport(create_app(SETTINGS, programme.database), raise_app_exceptions=False)
+@pytest.fixture(scope="module")
+async def there(database: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
+    """The service on that Tuesday."""
+    transport = httpx.ASGITransport(create_app(SETTINGS, since_tuesday(database)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://meide.test") as http:
+        yield http
 
-        async def somebody(*grants: Grant) -> Caller:
-            return await a_user(http, programme.database, book, *grants)
 
-        yield Desk(
-            programme,
-            http,
-            await somebody(Grant("recorder", "D1T")),
-            await somebody(Grant("reviewer", "D1T")),
-            await somebody(Grant("reviewer", "D")),
-            await somebody(Grant("volunteer", volunteer_no="V-0000")),
-        )
+@pytest.fixture
+async def desk(database: AsyncEngine, there: httpx.AsyncClient, book: Book) -> Desk:
+    programme = await opened(database, book)
+
+    async def somebody(*grants: Grant) -> Caller:
+        return await a_user(there, programme.database, book, *grants)
+
+    return Desk(
+        programme,
+        there,
+        await somebody(Grant("recorder", "D1T")),
+        await somebody(Grant("reviewer", "D1T")),
+        await somebody(Grant("reviewer", "D")),
+        await somebody(Grant("volunteer", volunteer_no="V-0000")),
+    )
 
 
 # --- handing in -------------------------------------------------------------------------------------------------------
@@ -193,7 +199,9 @@ async def test_a_volunteer_reads_her_own_records_and_hears_nothing_of_others(des
 
 async def test_records_are_listed_page_by_page_for_who_is_in_reach(desk: Desk) -> None:
     numbers = [
-        await desk.signed_in(check_in=None, check_out=None, record_class="act", item="P12", served_on=_day(n))
+        await desk.signed_in(
+            check_in=None, check_out=None, record_class="act", item="P12", served_on=date(2026, 3, 1 + n)
+        )
         for n in range(3)
     ]
     first = (await desk.reviewer.get("/records?limit=2")).json()
@@ -205,12 +213,6 @@ async def test_records_are_listed_page_by_page_for_who_is_in_reach(desk: Desk) -
     assert code_of(await desk.reviewer.get("/records?organisation=D1")) == "403 not_allowed"
     assert code_of(await desk.reviewer.get("/records?state=lost")) == "400 invalid_request"
     assert code_of(await desk.volunteer.get("/records")) == "403 not_allowed"
-
-
-def _day(number: int) -> Any:
-    from datetime import date
-
-    return date(2026, 3, 1 + number)
 
 
 # --- reviewing --------------------------------------------------------------------------------------------------------
@@ -255,11 +257,7 @@ async def test_refusing_takes_a_reason_which_the_volunteer_reads(desk: Desk) -> 
 async def test_whom_a_leader_signed_in_is_asked_about_before_the_review(desk: Desk) -> None:
     number = ""
     while not number:  # one in ten is drawn
-        [taken] = await desk.programme.taken(
-            desk.programme.service(DAY, "09:00", "10:00", by_leader=True, check_in=None, check_out=None)
-            if False
-            else desk.programme.act(DAY, "P12", by_leader=True)
-        )
+        [taken] = await desk.programme.taken(desk.programme.act(DAY, "P12", by_leader=True))
         number = taken.record if taken.call_back == "due" else ""
     told = await desk.above.post("/records/review", {"records": [number], "accept": True})
     assert told.json()["outcomes"][0]["problem"]["code"] == "call_back_due"
@@ -349,7 +347,7 @@ async def who_is(desk: Desk, name: str, born: str) -> None:
     her = desk.programme.volunteers[0]
     book = desk.programme.book.book_id
     async with desk.programme.database.begin() as tx:
-        identity = Identity(name, None, None, auth.day_of(auth.now()).fromisoformat(born))
+        identity = Identity(name, None, None, date.fromisoformat(born))
         await persons.record(tx, KEYS, book, her.volunteer_no, her.holder, identity, "room:test", auth.now())
 
 
@@ -375,29 +373,8 @@ async def test_the_notice_list_shows_of_names_what_their_owners_agreed_to_and_of
         book = desk.programme.book.book_id
         await consents.give(tx, book, her.holder, "public_name", version, "self", auth.now())
     assert (await line())["name"] == "王小明"
-    await who_is(desk, "王小明", (auth.today() - timedelta(days=365 * 12)).isoformat())
+    await who_is(desk, "王小明", "2016-01-02")
     assert (await line())["name"] is None
     assert code_of(await desk.volunteer.get("/notices?organisation=never")) == "404 unknown_organisation"
     assert code_of(await desk.volunteer.get(f"{path}&after=x")) == "400 invalid_request"
     assert code_of(await desk.volunteer.get("/notices")) == "400 invalid_request"
-
-
-# --- by itself --------------------------------------------------------------------------------------------------------
-
-
-async def test_notice_ends_by_itself_while_the_service_runs(desk: Desk) -> None:
-    number = await desk.in_notice()
-    await housekeeping.once(later(desk.programme.database, days=30))
-    assert (await desk.volunteer.get(f"/records/{number}")).json()["state"] == "credited"
-    assert await desk.programme.balances("2110", "2100") == {"2110": 0, "2100": 25}
-
-
-async def test_what_waited_for_the_budget_goes_on_by_itself(database: AsyncEngine, book: Book) -> None:
-    programme = await opened(database, book, budget=0)
-    [taken] = await programme.taken(programme.service(DAY, "09:00", "11:30"))
-    await programme.review(taken)
-    await housekeeping.once(programme.database)
-    assert (await programme.now_is(taken)).state == "reviewed"
-    await programme.grant(100)
-    await housekeeping.once(programme.database)
-    assert (await programme.now_is(taken)).state == "in_notice"
