@@ -21,6 +21,7 @@ from ledger.errors import NotAllowed
 TILES: Final = (
     ("activities", "/staff/activities", Right.READ_RECORDS, False),
     ("volunteers", "/staff/volunteers", Right.READ_PEOPLE, False),
+    ("organisations", "/staff/organisations", Right.READ_ORGANISATIONS, False),
     ("propose", "/staff/propose", Right.PROPOSE, False),
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),
     ("lapsing", "/staff/lapsing", Right.READ_BOOKS, False),

@@ -273,3 +273,19 @@ async def _two_with_one_number(url: str, old: str, new: str) -> None:
                 *(Identity("王秀英", None, "11010519491231002X"), "user:1", await connect.now(tx)),
             )
     await database.dispose()
+
+
+def test_organisations_are_added_and_suspended(here: dict[str, str], code: str) -> None:
+    meide("book", "create", code, "试验区", **here)
+    top = meide("organisation", "add", "district", "区", "--book", code, "--level", "district", **here)
+    assert (top.returncode, top.stdout) == (0, "district (区), district, is active.\n")
+    below = meide("organisation", "add", "team", "队", "--book", code, "--parent", "district", "--json", **here)
+    assert json.loads(below.stdout) == {
+        "code": "team", "name": "队", "parent": "district", "line": ["team", "district"],
+        "level": "team", "status": "active",
+    }  # fmt: skip
+    suspended = meide("organisation", "status", "district", "suspended", "--book", code, **here)
+    assert suspended.stdout == "district (区), district, is suspended.\n"
+    refused = meide("organisation", "add", "other", "队", "--book", code, "--parent", "team", **here)
+    assert refused.returncode == 1
+    assert "suspended or has left" in refused.stderr

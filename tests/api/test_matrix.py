@@ -21,7 +21,7 @@ import itertools
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 import httpx
@@ -30,15 +30,17 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth
-from ledger.access import renewals, tokens, users
+from api import auth, keys
+from ledger.access import guardians, persons, renewals, tokens, users
+from ledger.access.guardians import Guardian
+from ledger.access.identities import Identity
 from ledger.access.rights import SCOPES, STAFF, Grant, Role
 from ledger.books import integrity
 from ledger.books.directory import Book
 from ledger.database import connect
-from ledger.earning import activities, organisations, volunteers
+from ledger.earning import activities, members, organisations, qualifications, volunteers
 from ledger.earning.activities import Plan
-from tests.api.conftest import Caller, a_machine, a_user, transfer
+from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
 
 Body = Callable[["World", str], Any]
@@ -139,7 +141,7 @@ ROWS: Final = [
         lambda w, n: {"reason": "联系监护人"},
         lambda w: {"volunteer": "V-1"},
     ),
-    Row("endGuardian", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
+    Row("endGuardian", "recorder+ operator+", path=lambda w: {"volunteer": "V-3"}),
     Row(
         *("recordQualification", "recorder+ operator+"),
         lambda w, n: {"name": "急救培训", "passed_on": "2026-01-02"},
@@ -148,7 +150,7 @@ ROWS: Final = [
     Row("listQualifications", MASKED, path=lambda w: {"volunteer": "V-1"}),
     Row(
         *("endQualification", "recorder+ operator+"),
-        lambda w, n: {"name": "急救培训", "passed_on": "2026-01-02", "last_day": "2026-02-02"},
+        lambda w, n: {"name": "执业医师", "passed_on": "2026-01-02", "last_day": "2026-02-02"},
         lambda w: {"volunteer": "V-1"},
     ),
     # people
@@ -182,7 +184,7 @@ ROWS: Final = [
         lambda w, n: {"status": "active"},
         lambda w: {"organisation": "district"},
     ),
-    Row("addMember", "recorder+ operator+", lambda w, n: {"volunteer": "V-6"}, lambda w: {"organisation": "street"}),
+    Row("addMember", "recorder+ operator+", lambda w, n: {"volunteer": "V-3"}, lambda w: {"organisation": "street"}),
     Row("listMembers", MASKED, path=lambda w: {"organisation": "street"}),
     Row(
         *("setMemberRole", "recorder+ operator+"),
@@ -375,6 +377,20 @@ class World:
                 await activities.add(tx, book.book_id, "street", plan, code=code, by="room:test", now=now)
             for number_of_hers in ("V-3", "V-4", "V-5", "V-6"):
                 await volunteers.register(tx, book.book_id, number_of_hers, "street")
+            now = auth.now()
+            personal = keys.personal(SETTINGS)
+            for number_of_hers in ("V-1", "V-3"):
+                minor = await volunteers.find(tx, book.book_id, number_of_hers)
+                who = Identity("某人", born=date(2015, 1, 2))
+                await persons.record(tx, personal, book.book_id, number_of_hers, minor.holder, who, "room:test", now)
+                parent = Guardian("某某", None, "parent")
+                await guardians.record(tx, personal, book.book_id, number_of_hers, parent, None, "room:test", now)
+            passed = date(2026, 1, 2)
+            await qualifications.record(
+                tx, book.book_id, her.holder, "执业医师", passed, None, by="room:test", today=passed
+            )
+            member = await volunteers.find(tx, book.book_id, "V-6")
+            await members.join(tx, book.book_id, "street", member.holder, "member", passed)
             for number_of_hers in ("V-1", "V-3", "V-4"):
                 user = await users.create(tx, None)
                 await users.give(

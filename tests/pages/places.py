@@ -14,17 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, staff
 from api.staff import PointsChange
-from ledger.access import consents, renewals, sessions, tokens, users
+from ledger.access import ciphers, consents, guardians, renewals, sessions, tokens, users
+from ledger.access.guardians import Guardian
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant, Principal
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.earning import budgets, volunteers
+from ledger.earning import budgets, members, organisations, qualifications, volunteers
 from ledger.earning.tables import objections
 from tests.earning.rows import a_record
 from tests.pages import people
-from tests.pages.people import NORTH, District, Person
+from tests.pages.people import NORTH, SOUTH, District, Person
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
@@ -105,6 +106,25 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/volunteers/N0002"),
         ("chief", "/staff/volunteers/N0003"),
     ),
+    "/staff/volunteers/list": (("chief", "/staff/volunteers/list"),),
+    "/staff/volunteers/{number}/place": (
+        ("chief", "/staff/volunteers/N0001/place"),
+        ("chief", "/staff/volunteers/N0004/place"),
+    ),
+    "/staff/volunteers/{number}/guardian": (
+        ("chief", "/staff/volunteers/N0002/guardian"),
+        ("chief", "/staff/volunteers/N0003/guardian?done=guardian_recorded"),
+    ),
+    "/staff/volunteers/{number}/qualifications": (
+        ("chief", "/staff/volunteers/N0001/qualifications"),
+        ("auditor", "/staff/volunteers/N0002/qualifications"),
+    ),
+    "/staff/organisations": (("chief", "/staff/organisations"), ("auditor", "/staff/organisations")),
+    "/staff/organisations/{code}": (
+        ("chief", "/staff/organisations/37"),
+        ("chief", "/staff/organisations/37N?done=member_added"),
+        ("clerk", "/staff/organisations/37S"),
+    ),
     "/staff/volunteers/{number}/identity": (("chief", "/staff/volunteers/N0001/identity"),),
     "/staff/volunteers/{number}/reveal": (("chief", "/staff/volunteers/N0001/reveal"),),
     "/staff/volunteers/{number}/erase": (("chief", "/staff/volunteers/N0001/erase"),),
@@ -153,6 +173,19 @@ FORMS: Final[dict[str, str]] = {
     "/staff/volunteers": "chief",
     "/staff/volunteers/new": "chief",
     "/staff/volunteers/{number}/identity": "chief",
+    "/staff/volunteers/list": "chief",
+    "/staff/volunteers/{number}/place": "chief",
+    "/staff/volunteers/{number}/leave": "chief",
+    "/staff/volunteers/{number}/guardian": "chief",
+    "/staff/volunteers/{number}/guardian/end": "chief",
+    "/staff/volunteers/{number}/guardian/reveal": "chief",
+    "/staff/volunteers/{number}/qualifications": "chief",
+    "/staff/volunteers/{number}/qualifications/end": "chief",
+    "/staff/organisations": "chief",
+    "/staff/organisations/{code}/status": "chief",
+    "/staff/organisations/{code}/members": "chief",
+    "/staff/organisations/{code}/members/{number}": "chief",
+    "/staff/organisations/{code}/members/{number}/end": "chief",
     "/staff/volunteers/{number}/reveal": "chief",
     "/staff/volunteers/{number}/card": "chief",
     "/staff/volunteers/{number}/card/end": "chief",
@@ -215,6 +248,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         for purpose, by in (("service", "self"), ("minor_guardian", "guardian"), ("public_name", "user:1")):
             await consents.give(tx, book.book_id, ward.volunteer.holder, purpose, "2026-11", by, auth.now())
         await consents.withdraw(tx, book.book_id, ward.volunteer.holder, "public_name", "self", auth.now())
+    await an_organisation(database, book, ward)
     me, colleague = await principal(database, chief), await principal(database, clerk)
     now = auth.now()
     async with database.begin() as tx:
@@ -288,6 +322,24 @@ async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principa
         )
     )
     return {state: str(record_id) for state, record_id in ids.items()}
+
+
+async def an_organisation(database: AsyncEngine, book: Book, ward: Person) -> None:
+    """Members, a guardian, qualifications, somebody who has left, and an organisation that is suspended."""
+    assert ward.volunteer is not None
+    keys = ciphers.Keys.of(people.IDENTITY_KEYS, people.INDEX_KEYS)
+    today, guardian = auth.today(), Guardian("Parent Example", "13800138009", "parent")
+    async with database.begin() as tx:
+        gone = await volunteers.register(tx, book.book_id, "N0004", NORTH)
+        first = await volunteers.find(tx, book.book_id, "N0001")
+        for holder, role in ((first.holder, "leader"), (ward.volunteer.holder, "member"), (gone.holder, "member")):
+            await members.join(tx, book.book_id, NORTH, holder, role, today)
+        await volunteers.leave(tx, book.book_id, "N0004", today)
+        await guardians.record(tx, keys, book.book_id, "N0003", guardian, "2026-11", "room:test", auth.now())
+        for name, last in (("First aid", None), ("Driving", today - timedelta(days=1))):
+            passed = today - timedelta(days=9)
+            await qualifications.record(tx, book.book_id, first.holder, name, passed, last, by="room:test", today=today)
+        await organisations.set_status(tx, book.book_id, SOUTH, "suspended")
 
 
 async def principal(database: AsyncEngine, person: Person) -> Principal:
