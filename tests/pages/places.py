@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -21,7 +21,8 @@ from ledger.access.rights import Grant, Principal
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.earning import budgets, members, organisations, qualifications, volunteers
+from ledger.earning import activities, attendances, budgets, members, organisations, qualifications, volunteers
+from ledger.earning.activities import Plan
 from ledger.earning.tables import objections
 from tests.earning.rows import a_record
 from tests.pages import people
@@ -284,7 +285,37 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await budgets.grant(tx, book.book_id, year, 120_000, 12_000_000, **granted)
         await budgets.share(tx, book.book_id, year, NORTH, 40_000)
         ids |= await _hours(tx, book, resident, me)
-    return Cast(cast, ids | {"book": book.code}, district)
+    arrival = await activities_of(database, district, ward)
+    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
+
+
+async def activities_of(database: AsyncEngine, district: District, ward: Person) -> str:
+    """An activity to come, one under way, one closed; and what the QR code of the second holds now."""
+    book = district.book.book_id
+    now = auth.now()
+    hour = timedelta(hours=1)
+    planned = Plan("<i>Tea</i> & us", "environment", "1 Lake Road", now, now + 3 * hour)
+    insured: dict[str, Any] = {"capacity": 20, "least_age": 6, "risky": True, "policy_no": "P-1"}
+    hers, northern, southern = (each.volunteer for each in (ward, district.northern, district.southern))
+    assert hers is not None
+    assert northern is not None
+    assert southern is not None
+    async with database.begin() as tx:
+        for code, plan in (
+            ("under-way", replace(planned, starts_at=now - hour, **insured)),
+            ("to-come", replace(planned, starts_at=now + 24 * hour, ends_at=now + 49 * hour, risky=True)),
+            ("closed", replace(planned, starts_at=now - 3 * hour, ends_at=now - hour)),
+        ):
+            await activities.add(tx, book, NORTH, plan, code=code, by="user:0", now=plan.starts_at - hour)
+        closed, under_way = await activities.find(tx, book, "closed"), await activities.find(tx, book, "under-way")
+        for each in (northern, southern):
+            await attendances.sign_in(tx, book, closed, each.holder, code=None, by="user:0", now=now - 2 * hour)
+        await attendances.strike(tx, book, "closed", southern.holder, 1, by="user:0", now=now - 2 * hour)
+        await attendances.close(tx, book, "closed", 1, by="user:0", now=now)
+        await attendances.sign_in_by_leader(tx, book, under_way, hers.holder, by="user:0", now=now)
+        await attendances.sign_in(tx, book, under_way, northern.holder, code=None, by="user:0", now=now)
+        await attendances.sign_out(tx, book, under_way, northern.holder, code=None, by="user:0", now=now + hour)
+    return f"/in/{district.book.code}/under-way/{attendances.code_at(book, under_way, auth.now())}"
 
 
 async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:
