@@ -54,7 +54,7 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", ["volunteers", "renewals"]),
+        ("recorder", ["volunteers", "renewals", "rules"]),
         ("reviewer", ["volunteers", "approvals", "lapsing", "renewals"]),
         ("operator", ["volunteers", "propose", "approvals", "lapsing", "renewals"]),
         ("auditor", ["volunteers", "approvals", "lapsing", "access-log"]),
@@ -118,7 +118,7 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 
 def concrete(path: str) -> str:
-    path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
+    path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere").replace("{version}", "1")
     return re.sub(r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal)_id\}", str(uuid.uuid4()), path))
 
 
