@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_activities, texts_hours, texts_lapsing, texts_rules
+from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing, texts_rules
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -606,6 +606,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
     # --- what has a file of its own
+    **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
     **texts_activities.TEXTS,
