@@ -18,7 +18,7 @@ from ledger.earning import rule_sets
 from tests.earning.rulebook import WEIHAI, rule_set
 from tests.pages import people
 from tests.pages.conftest import Enters
-from tests.pages.people import NORTH, Person, send, words_of
+from tests.pages.people import NORTH, Person, send, token_of, words_of
 
 RULES, NEW = "/staff/rules", "/staff/rules/new"
 TOMORROW = auth.today() + timedelta(days=1)
@@ -50,6 +50,12 @@ async def draft(client: httpx.AsyncClient, **fields: str) -> httpx.Response:
     return await send(client, NEW, NEW, **form | fields)
 
 
+async def press(client: httpx.AsyncClient, deed: str) -> httpx.Response:
+    """Sends the form that decides about the first version, also where no page shows it."""
+    token = token_of((await client.get("/account")).text)
+    return await client.post(f"{RULES}/1/{deed}", data={"_csrf_token": token})
+
+
 async def in_force(database: AsyncEngine, book: Book) -> tuple[int, ...]:
     async with database.connect() as tx:
         return tuple(each.version for each in (await rule_sets.in_force(tx, book.book_id)).versions)
@@ -71,7 +77,7 @@ async def test_one_drafts_a_colleague_approves_and_everybody_reads(
     assert "社区常规志愿服务 P01 每小时 10 分 每天最多 80 分" in page
     assert "报名后无故缺席 M01 每次扣 5 分" in page
     assert "积分一直有效。" in page
-    assert (await send(chief, f"{RULES}/1", f"{RULES}/1/approve")).status_code == 303
+    assert (await press(chief, "approve")).status_code == 303
     assert await in_force(database, book) == (1,)
     assert "等待批准" not in (await chief.get(RULES)).text
     read = words_of((await shop.get("/rules")).text)
@@ -86,7 +92,7 @@ async def test_a_version_says_in_what_it_differs_from_the_one_before(
     clerk: httpx.AsyncClient, chief: httpx.AsyncClient
 ) -> None:
     await draft(clerk, effective_from="2026-01-01")
-    await send(chief, f"{RULES}/1", f"{RULES}/1/approve")
+    await press(chief, "approve")
     form = (await clerk.get(NEW)).text
     assert "P12,调解邻里纠纷成功,act,fixed,10,40/month," in form
     changed = ITEMS.replace("P01,社区常规志愿服务,service,per_hour,10", "P01,社区常规志愿服务,service,per_hour,12")
@@ -103,10 +109,10 @@ async def test_a_version_says_in_what_it_differs_from_the_one_before(
 async def test_of_her_own_draft_nobody_is_the_second_person(enters: Enters, database: AsyncEngine, book: Book) -> None:
     both = await enters(await people.somebody(database, book, Grant("operator"), Grant("owner")))
     await draft(both)
-    answer = await send(both, f"{RULES}/1", f"{RULES}/1/approve")
+    answer = await press(both, "approve")
     assert answer.status_code == 403
     assert "自己提出的，不能自己批准" in answer.text
-    assert (await send(both, f"{RULES}/1", f"{RULES}/1/decline")).status_code == 303
+    assert (await press(both, "decline")).status_code == 303
     assert "没有采用" in (await both.get(f"{RULES}/1")).text
     assert await in_force(database, book) == ()
 
@@ -116,8 +122,8 @@ async def test_a_colleague_declines_and_a_second_click_changes_nothing(
 ) -> None:
     await draft(clerk)
     for _ in range(2):
-        assert (await send(chief, f"{RULES}/1", f"{RULES}/1/decline")).status_code == 303
-    assert (await send(chief, f"{RULES}/1", f"{RULES}/1/approve")).status_code == 303
+        assert (await press(chief, "decline")).status_code == 303
+    assert (await press(chief, "approve")).status_code == 303
     assert await in_force(database, book) == ()
 
 
@@ -127,7 +133,7 @@ async def test_who_may_not_decide_does_not(
     await draft(clerk)
     colleague = await enters(await people.somebody(database, book, Grant("operator")))
     for deed in ("approve", "decline"):
-        assert (await send(colleague, f"{RULES}/1", f"{RULES}/1/{deed}")).status_code == 403
+        assert (await press(colleague, deed)).status_code == 403
     assert "您可以看，不能批准" in (await colleague.get(f"{RULES}/1")).text
     assert (await (await enters(her)).get(RULES)).status_code == 403
 
@@ -136,7 +142,7 @@ async def test_rules_that_would_begin_too_early_are_told_so_and_nothing_is_lost(
     clerk: httpx.AsyncClient, chief: httpx.AsyncClient
 ) -> None:
     await draft(clerk, effective_from="2026-01-01")
-    await send(chief, f"{RULES}/1", f"{RULES}/1/approve")
+    await press(chief, "approve")
     answer = await draft(clerk, effective_from=auth.today().isoformat(), note="节日")
     assert answer.status_code == 409
     assert f"最早从 {TOMORROW} 起生效" in answer.text
@@ -170,8 +176,12 @@ async def test_a_fault_is_told_by_its_line_and_what_was_typed_stays(
     [told] = re.findall(r'id="wrong">([^<]*)<', answer.text)
     assert words in told
     assert "P02,敬老助残陪护" in answer.text or "items" in fields
-    english = await send(clerk, f"{NEW}?lang=en", f"{NEW}?lang=en", effective_from="x", notice_days="3")
-    assert "First day of service: written like" in english.text
+
+
+async def test_a_fault_is_told_in_english_too(clerk: httpx.AsyncClient) -> None:
+    await clerk.get(f"{NEW}?lang=en")
+    answer = await draft(clerk, items=ITEMS.replace("40/month", "40"))
+    assert "Table of items, line 13: a cap is written like 80/day." in answer.text
 
 
 async def test_only_who_drafts_for_the_whole_book_finds_the_form(
