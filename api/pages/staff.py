@@ -27,6 +27,7 @@ TILES: Final = (
     ("lapsing", "/staff/lapsing", Right.READ_BOOKS, False),
     ("renewals", "/staff/renewals", Right.RENEW_PIN, False),
     ("budget", "/staff/budget", Right.READ_BOOKS, False),
+    ("rules", "/staff/rules", Right.READ_RECORDS, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),
     ("access_log", "/staff/access-log", Right.READ_ACCESS_LOG, True),

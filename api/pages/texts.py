@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing, texts_organisations
+from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing, texts_organisations, texts_rules
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -611,6 +611,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_hours.TEXTS,
     **texts_organisations.TEXTS,
     **texts_activities.TEXTS,
+    **texts_rules.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -685,6 +686,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     **texts_organisations.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_activities.WRONG,
+    **texts_rules.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -717,6 +719,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_points": ("多少分", "Points"),
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
+    **texts_rules.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 
@@ -770,6 +773,11 @@ def wrong(language: Language, field: str, problem: str) -> str:
     """What is wrong with a field of a form, and what to do."""
     called = _in(language, FIELDS[field]) if field in FIELDS else field
     return _in(language, WRONG.get(problem, WRONG["other"])).format(field=called)
+
+
+def field(language: Language, name: str) -> str:
+    """What a field of a form is called."""
+    return _in(language, FIELDS[name])
 
 
 def summary(language: Language, kind: str, description: str) -> str:

@@ -21,8 +21,18 @@ from ledger.access.rights import Grant, Principal
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.earning import activities, attendances, budgets, members, organisations, qualifications, volunteers
+from ledger.earning import (
+    activities,
+    attendances,
+    budgets,
+    members,
+    organisations,
+    qualifications,
+    rule_sets,
+    volunteers,
+)
 from ledger.earning.activities import Plan
+from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
 from tests.earning.rows import a_record
 from tests.pages import people
@@ -99,6 +109,16 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/budget?done=budget_granted"),
         ("clerk", "/staff/budget"),
     ),
+    "/rules": (("resident", "/rules"), ("shop", "/rules")),
+    "/staff/rules": (("chief", "/staff/rules"), ("auditor", "/staff/rules?before=3")),
+    "/staff/rules/new": (("chief", "/staff/rules/new"),),
+    "/staff/rules/{version}": (
+        ("chief", "/staff/rules/1"),
+        ("chief", "/staff/rules/2"),
+        ("chief", "/staff/rules/3"),
+        ("auditor", "/staff/rules/2"),
+        ("chief", "/staff/rules/4"),
+    ),
     "/staff/renewals": (("chief", "/staff/renewals"), ("chief", "/staff/renewals?done=renewal_asked")),
     "/staff/volunteers": (("chief", "/staff/volunteers"), ("auditor", "/staff/volunteers?done=person_erased")),
     "/staff/volunteers/new": (("chief", "/staff/volunteers/new"),),
@@ -168,6 +188,9 @@ FORMS: Final[dict[str, str]] = {
     "/staff/approvals/{draft_id}/approve": "chief",
     "/staff/approvals/{draft_id}/decline": "chief",
     "/staff/renewals": "chief",
+    "/staff/rules/new": "chief",
+    "/staff/rules/{version}/approve": "chief",
+    "/staff/rules/{version}/decline": "chief",
     "/staff/renewals/{renewal_id}/confirm": "chief",
     "/staff/renewals/{renewal_id}/decline": "chief",
     "/staff/access-log": "chief",
@@ -284,6 +307,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         granted = {"by": me.name, "client": me.name, "key": "budget", "call": "budget"}
         await budgets.grant(tx, book.book_id, year, 120_000, 12_000_000, **granted)
         await budgets.share(tx, book.book_id, year, NORTH, 40_000)
+        await _rules(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
     arrival = await activities_of(database, district, ward)
     return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
@@ -316,6 +340,29 @@ async def activities_of(database: AsyncEngine, district: District, ward: Person)
         await attendances.sign_in(tx, book, under_way, northern.holder, code=None, by="user:0", now=now)
         await attendances.sign_out(tx, book, under_way, northern.holder, code=None, by="user:0", now=now + hour)
     return f"/in/{district.book.code}/under-way/{attendances.code_at(book, under_way, auth.now())}"
+
+
+async def _rules(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:
+    """Rules in force, two drafts that change them, one of hers, and one that was not adopted."""
+    now = await connect.now(tx)
+    items = (
+        Item("P01", "社区常规志愿服务", "service", "per_hour", 10, (Cap(80, "day"),), "Service in the community"),
+        Item("P12", "调解邻里纠纷成功", "act", "fixed", 10, (Cap(40, "month"),), "Neighbours reconciled"),
+        Item("M01", "报名后无故缺席", "deduction", "fixed", -5, (), "Did not come without a reason"),
+    )
+    first = RuleSet(items=items, categories={"Environment": "P01"}, default_item="P01", caps=(Cap(2000, "year"),))
+    ladder = Ladder((Step(20, 1), Step(80, 2), Step(None, 4)))
+    tomorrow = day_of(now) + timedelta(days=1)
+    for the, day, by, note in (
+        (first, day_of(now) - timedelta(days=60), colleague, "First rules of the district"),
+        (replace(first, notice_days=5, ladder=ladder), tomorrow, me, "Hours on a ladder"),
+        (replace(first, items=items[:2], expiry=Expiry("nth_year_end", 3)), tomorrow, colleague, ""),
+        (first, tomorrow, colleague, "Nothing new"),
+    ):
+        made = await rule_sets.draft(tx, book.book_id, the, effective_from=day, note=note, by=by.name, now=now)
+        if made.version == 1:
+            await rule_sets.approve(tx, book.book_id, 1, by=me.name, now=now)
+    await rule_sets.decline(tx, book.book_id, 4, by=me.name, now=now)
 
 
 async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:

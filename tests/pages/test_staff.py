@@ -54,11 +54,17 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", ["volunteers", "renewals"]),
-        ("reviewer", ["volunteers", "approvals", "lapsing", "renewals"]),
-        ("operator", ["volunteers", "propose", "approvals", "lapsing", "renewals"]),
-        ("auditor", ["volunteers", "approvals", "lapsing", "access-log"]),
-        ("owner", ["volunteers", "approvals", "lapsing", "users", "tokens", "access-log"]),
+        ("recorder", ["activities", "volunteers", "renewals", "rules"]),
+        ("reviewer", ["activities", "volunteers", "approvals", "lapsing", "renewals", "budget", "rules"]),
+        ("operator", ["activities", "volunteers", "propose", "approvals", "lapsing", "renewals", "budget", "rules"]),
+        ("auditor", ["activities", "volunteers", "approvals", "lapsing", "budget", "rules", "access-log"]),
+        (
+            "owner",
+            [
+                *("activities", "volunteers", "approvals", "lapsing", "budget", "rules"),
+                *("users", "tokens", "access-log"),
+            ],
+        ),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
@@ -69,7 +75,10 @@ async def test_staff_find_what_their_rights_are_for_and_nothing_else(
     assert (await client.get("/")).headers["location"] == "/staff"
     page = (await client.get("/staff")).text
     assert re.findall(r'href="/staff/([\w-]+)"', page) == tiles
-    for tile in ("volunteers", "propose", "approvals", "lapsing", "renewals", "users", "tokens", "access-log"):
+    for tile in (
+        *("activities", "volunteers", "propose", "approvals", "lapsing", "renewals", "budget", "rules"),
+        *("users", "tokens", "access-log"),
+    ):
         assert (await client.get(f"/staff/{tile}")).status_code == (200 if tile in tiles else 403), tile
 
 
@@ -118,7 +127,12 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 
 def concrete(path: str) -> str:
-    path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
+    path = (
+        path.replace("{number}", "N9999")
+        .replace("{activity}", "nothing")
+        .replace("{book}", "nowhere")
+        .replace("{version}", "1")
+    )
     return re.sub(r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal)_id\}", str(uuid.uuid4()), path))
 
 
