@@ -21,20 +21,29 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, auth, figures, housekeeping, keys, pages
+from api import VERSION, answers, auth, figures, housekeeping, keys, pages, programme
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
+    activities,
     approvals,
     books,
+    budgets,
     holds,
+    hours,
     lapsing,
     operations,
+    organisations,
     own,
     people,
     periods,
+    platforms,
     postings,
+    public,
+    records,
+    rules,
     sessions,
+    standing,
     volunteers,
 )
 from api.settings import Settings
@@ -169,14 +178,24 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         route_handlers=[
             sessions.router,
             own.router,
+            hours.router,
             people.router,
+            organisations.router,
             volunteers.router,
+            standing.router,
+            activities.own_router,
+            activities.router,
             books.router,
             lapsing.router,
             postings.router,
             approvals.router,
             holds.router,
             periods.router,
+            rules.router,
+            records.router,
+            platforms.router,
+            public.router,
+            budgets.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
@@ -202,7 +221,14 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         template_config=pages.TEMPLATES,
         request_max_body_size=MOST_BODY,
         lifespan=[running],
-        state=State({"settings": settings, "security_headers": headers, "doors": auth.Doors(database)}),
+        state=State(
+            {
+                "settings": settings,
+                "security_headers": headers,
+                "doors": auth.Doors(database),
+                "programmes": programme.Programmes(database),
+            }
+        ),
         openapi_config=OpenAPIConfig(
             title="Meide Ledger 美德账本",
             version=VERSION,

@@ -22,15 +22,15 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import VERSION, cli_calendar, cli_hours, journal_files, keys, memory, problems, settings
-from api.command import A_DAY, as_json, language, of_book, print_json, say, with_database
+from api import VERSION, cli_budget, cli_calendar, cli_hours, cli_rules, journal_files, keys, memory, problems, settings
+from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, say, with_database
 from api.journal_files import NotThisFormat
 from ledger.access import rekeying, rights, sessions, tokens, users
 from ledger.access.rights import Grant
 from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, distribution, embedded, schema
-from ledger.earning import organisations, volunteers
+from ledger.earning import checks, organisations, volunteers
 from ledger.errors import (
     DatabaseRefused,
     DemoNeedsOwnServer,
@@ -59,7 +59,6 @@ def with_role(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-A_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 RELOAD = "A running service reads them when it is reloaded: send it SIGHUP."
 
 
@@ -97,6 +96,10 @@ def cli() -> None:
     Settings come from the environment (MEIDE_…, see the README). Without MEIDE_DATABASE_URL a PostgreSQL of its own
     runs in the data folder (MEIDE_DATA).
     """
+
+
+cli.add_command(cli_hours.hours)
+cli.add_command(cli_hours.imports)
 
 
 @cli.command()
@@ -532,7 +535,8 @@ def check(book: str | None, as_json: bool) -> None:
             books = [await directory.find_book(tx, book)] if book else await directory.all_books(tx)
         found = [("", finding) for finding in await guards.check_guards(database)]
         for each in books:
-            found += [(each.code, finding) for finding in await integrity.check(database, each.book_id)]
+            for look in (integrity.check, checks.check):
+                found += [(each.code, finding) for finding in await look(database, each.book_id)]
         return len(books), found
 
     books, found = with_database(work)
@@ -626,8 +630,9 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
         sys.exit(1)
 
 
+cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
-cli.add_command(cli_hours.hours)
+cli.add_command(cli_rules.rules)
 
 
 def _fail(code: str, sentence: str, facts: dict[str, Any]) -> None:

@@ -1,19 +1,141 @@
-"""`meide hours`: service records on the command line."""
+"""The commands `meide hours` and `meide import`."""
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import datetime
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+from uuid import UUID
+
 import rich_click as click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import memory
-from api.command import as_json, of_book, print_json, with_database
+from api import hours_files, memory, problems
+from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, with_database
+from api.hours_files import REFUSED, Refused, Report, Undoing
 from ledger.books import directory, holds
-from ledger.earning import crediting, expiry
+from ledger.earning import crediting, expiry, sheets
+from ledger.earning import hours as earned
+from ledger.earning.hours import Hours
+from ledger.earning.sheets import Import
+
+ACTOR = "room:cli"
+
+strict = click.option("--strict", is_flag=True, help="Exit 1 if anything was refused.")
+refused_into = click.option(
+    "--refused", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="List refused lines here, as CSV."
+)
 
 
 @click.group()
 def hours() -> None:
-    """Hours: service records and what becomes of them."""
+    """Service hours: sheets in, totals out."""
+
+
+@hours.command("import")
+@of_book
+@click.option("--organisations", type=A_FILE, help="The sheet of organisations (CSV or XLSX).")
+@click.option("--sheet", type=A_FILE, help="The sheet of service hours (CSV or XLSX).")
+@click.option("--as-of", type=A_DAY, help="The day of which the sheet is: nothing later is taken.  [default: today]")
+@click.option("--reviewed", is_flag=True, help="Its lines count as reviewed and enter public notice at once.")
+@refused_into
+@strict
+@as_json
+def import_hours(
+    book: str,
+    organisations: Path | None,
+    sheet: Path | None,
+    as_of: datetime.datetime | None,
+    reviewed: bool,
+    refused: Path | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Take organisations and service records from sheets; unknown volunteers are registered.
+
+    A faulty line is refused, with its reason, and costs nothing but itself. Importing the same sheet again changes
+    nothing. `meide import undo` undoes what one import brought.
+    """
+    if organisations is None and sheet is None:
+        raise click.UsageError("Name --organisations, or --sheet, or both.")
+    with _told_refusals(refused, as_json) as told:
+        done: dict[str, Report] = {}
+        if organisations is not None:
+            done["organisations"] = _run(organisations, book, as_json, _organisations(organisations, told))
+        if sheet is not None:
+            day = as_of.date() if as_of else None
+            done["records"] = _run(sheet, book, as_json, _sheet(sheet, day, reviewed, told))
+        _report(done, told, as_json)
+    if strict and any(report.refused for report in done.values()):
+        sys.exit(1)
+
+
+@hours.command("opening")
+@of_book
+@click.option("--organisation", required=True, metavar="CODE", help="Whose hours they are: usually the district.")
+@click.option("--file", required=True, type=A_FILE, help="volunteer,credit_minutes (CSV or XLSX).")
+@click.option("--date", "day", required=True, type=A_DAY, help="The day on which they count.")
+@refused_into
+@strict
+@as_json
+def import_opening(
+    book: str,
+    organisation: str,
+    file: Path,
+    day: datetime.datetime,
+    refused: Path | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Carry over the hours that volunteers have from an earlier platform, once for each of them."""
+    with _told_refusals(refused, as_json) as told:
+
+        async def work(database: AsyncEngine, book: int, progress: Callable[[int], None]) -> Report:
+            with file.open("rb") as raw:
+                return await hours_files.import_opening(
+                    *(database, book, raw, file.name),
+                    organisation=organisation,
+                    day=day.date(),
+                    by=ACTOR,
+                    told=told.add,
+                    progress=progress,
+                )
+
+        report = _run(file, book, as_json, work)
+        _report({"carried over": report}, told, as_json)
+    if strict and report.refused:
+        sys.exit(1)
+
+
+@hours.command("totals")
+@of_book
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@as_json
+def print_totals(book: str, form: str, as_json: bool) -> None:
+    """Print the hours of every volunteer, in minutes."""
+
+    async def work(database: AsyncEngine, book: int) -> list[Hours]:
+        async with database.connect() as tx:
+            return await earned.totals(tx, book)
+
+    rows = [
+        {
+            "volunteer": each.volunteer_no,
+            "credit_minutes": each.credit_minutes,
+            "honour_minutes": each.honour_minutes,
+        }
+        for each in _in_book(book, work)
+    ]
+    _table(rows, ("volunteer", "credit_minutes", "honour_minutes"), as_json or form == "json")
 
 
 # --- notice: ends by itself every hour while the service runs, and here when somebody says so -------------------------
@@ -63,3 +185,174 @@ def expire(book: str, as_json: bool) -> None:
         print_json({"book": book, "holds_given_back": given_back, "points_expired": expired})
     else:
         click.echo(f"{given_back} holds had run out and were given back; {expired} points have expired.")
+
+
+@click.group("import")
+def imports() -> None:
+    """Imports of sheets: what there was, and undoing one."""
+
+
+@imports.command("list")
+@of_book
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@as_json
+def list_imports(book: str, form: str, as_json: bool) -> None:
+    """Print the imports that brought records, the newest first."""
+
+    async def work(database: AsyncEngine, book: int) -> list[Import]:
+        async with database.connect() as tx:
+            return await sheets.imports_of(tx, book)
+
+    columns = [field.name for field in dataclasses.fields(Import)]
+    rows = [{name: getattr(each, name) for name in columns} for each in _in_book(book, work)]
+    _table(rows, columns, as_json or form == "json")
+
+
+@imports.command("undo")
+@click.argument("import_id", metavar="ID", type=click.UUID)
+@of_book
+@as_json
+def undo_import(import_id: UUID, book: str, as_json: bool) -> None:
+    """Reverse everything that an import posted. The volunteers stay registered.
+
+    It can be interrupted and run again. Exit 1 if the books did not let something be undone.
+    """
+
+    async def work(database: AsyncEngine, book: int, progress: Callable[[int], None]) -> Undoing:
+        return await hours_files.undo_import(database, book, import_id, by=ACTOR, progress=progress)
+
+    done = _run(None, book, as_json, work)
+    left = [
+        {"record": record, "reason": problems.code(refusal), "message": problems.sentence(refusal, language())}
+        for record, refusal in done.left
+    ]
+    if as_json:
+        print_json({"import_id": import_id, "undone": done.undone, "left": left})
+    else:
+        for each in left:
+            click.echo(f"{each['record']}: {each['reason']}: {each['message']}", err=True)
+        click.echo(f"Done: {done.undone} records undone, {len(left)} left")
+    if left:
+        sys.exit(1)
+
+
+# --- how they run -----------------------------------------------------------------------------------------------------
+
+T_Work = Callable[[AsyncEngine, int, Callable[[int], None]], Awaitable[Any]]
+
+
+def _organisations(file: Path, told: _Refusals) -> T_Work:
+    async def work(database: AsyncEngine, book: int, progress: Callable[[int], None]) -> Report:
+        with file.open("rb") as raw:
+            return await hours_files.import_organisations(database, book, raw, file.name, told=told.add)
+
+    return work
+
+
+def _sheet(file: Path, as_of: datetime.date | None, reviewed: bool, told: _Refusals) -> T_Work:
+    async def work(database: AsyncEngine, book: int, progress: Callable[[int], None]) -> Report:
+        with file.open("rb") as raw:
+            return await hours_files.import_sheet(
+                *(database, book, raw, file.name),
+                by=ACTOR,
+                as_of=as_of,
+                reviewed=reviewed,
+                told=told.add,
+                progress=progress,
+            )
+
+    return work
+
+
+def _run(file: Path | None, book: str, as_json: bool, work: T_Work) -> Any:
+    """Runs something long, with a bar on a terminal. How far a CSV file is read is told in its lines."""
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
+    bar.disable = as_json or not sys.stderr.isatty()
+    task = bar.add_task(file.name if file else "records", total=_lines(file) if file and not bar.disable else None)
+
+    async def run(database: AsyncEngine) -> Any:
+        memory.settle()
+        async with database.connect() as tx:
+            of = await directory.find_book(tx, book)
+        return await work(database, of.book_id, lambda line: bar.update(task, completed=line))
+
+    with bar:
+        return with_database(run)
+
+
+def _lines(file: Path) -> int | None:
+    with file.open("rb") as raw:
+        return None if raw.read(2) == b"PK" else sum(1 for _ in raw) + 1
+
+
+def _in_book(book: str, work: Callable[[AsyncEngine, int], Awaitable[Any]]) -> Any:
+    async def run(database: AsyncEngine) -> Any:
+        async with database.connect() as tx:
+            of = await directory.find_book(tx, book)
+        return await work(database, of.book_id)
+
+    return with_database(run)
+
+
+# --- what they say ----------------------------------------------------------------------------------------------------
+
+
+class _Refusals:
+    """Refused lines as they come: a list in a file, however many they are."""
+
+    def __init__(self, into: TextIO) -> None:
+        self._into = into
+        self._writer = csv.writer(into, lineterminator="\n")
+        self._writer.writerow(REFUSED)
+
+    def add(self, refused: Refused) -> None:
+        self._writer.writerow(refused.row())
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        self._into.seek(0)
+        return iter(csv.DictReader(self._into))
+
+
+@contextmanager
+def _told_refusals(file: Path | None, as_json: bool) -> Iterator[_Refusals]:
+    """Refusals into the file that was named; else kept aside, to be told at the end."""
+    if file is not None:
+        with file.open("w+", encoding="utf-8", newline="") as into:
+            yield _Refusals(into)
+    else:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as into:
+            told = _Refusals(into)
+            yield told
+            if not as_json:
+                for each in told:
+                    click.echo(f"line {each['line']}, {each['record']}: {each['reason']}: {each['message']}", err=True)
+
+
+def _report(done: dict[str, Report], told: _Refusals, as_json: bool) -> None:
+    if as_json:
+        counts = {
+            what.replace(" ", "_"): {"accepted": of.accepted, "already_there": of.there, "refused": of.refused}
+            for what, of in done.items()
+        }
+        import_id = next((of.import_id for of in done.values() if of.import_id), None)
+        # One by one: there may be half a million of them.
+        start = json.dumps({**counts, "import_id": import_id}, ensure_ascii=False, default=str).removesuffix("}")
+        click.echo(f'{start}, "refused": [', nl=False)
+        for place, each in enumerate(told):
+            row = {**each, "line": int(each["line"])}
+            click.echo((", " if place else "") + json.dumps(row, ensure_ascii=False), nl=False)
+        click.echo("]}")
+        return
+    for what, of in done.items():
+        click.echo(f"Done: {of.accepted} {what} accepted, {of.there} already there, {of.refused} refused")
+        if of.import_id:
+            click.echo(f"Import {of.import_id}; to undo it: meide import undo {of.import_id} --book …")
+
+
+def _table(rows: list[dict[str, Any]], columns: Any, as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+    else:
+        out = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+        out.writeheader()
+        out.writerows(rows)

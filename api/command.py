@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import rich_click as click
@@ -21,6 +22,7 @@ T = TypeVar("T")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 of_book = click.option("--book", required=True, metavar="CODE", help="The book.")
 A_DAY = click.DateTime(["%Y-%m-%d"])
+A_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 
 def with_database(work: Callable[[AsyncEngine], Awaitable[T]]) -> T:

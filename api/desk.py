@@ -13,7 +13,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api import auth
+from api import auth, hours
+from api.hours import Why
 from ledger.access import persons, rights
 from ledger.access.ciphers import Keys
 from ledger.access.rights import Principal, Right
@@ -69,6 +70,7 @@ class Story:
     objections: list[Objection]
     turn: Turn
     volunteer_no: str | None
+    why: Why | None
     staff: bool
     reviews: bool
     """The reader may review it, decide about it, correct it, as far as its state lets her."""
@@ -122,6 +124,7 @@ async def story(tx: AsyncConnection, me: Principal, named: str) -> Story:
         raised,
         notices.whose_turn(found, open_one),
         (await numbers_of(tx, me, [found])).get(found.holder),
+        hours.why(found, await rule_sets.in_force(tx, me.book_id)),
         staff=rights.reach(me, Right.READ_RECORDS, today).includes(await auth.line_of(tx, me, found.organisation)),
         reviews=rights.reach(me, Right.REVIEW, today).includes(await auth.line_of(tx, me, found.review_by)),
         involved=objections.involved(found, open_one, me.name, own),

@@ -1,26 +1,21 @@
-"""What a person sees of herself and takes with her, whichever door she comes by: consents, who looked, the export."""
+"""What a person sees of herself, whichever door she comes by: consents, and who looked."""
 
 from __future__ import annotations
 
 import datetime
-from typing import Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api import auth
-from ledger.access import consents, identities, log, persons
+from ledger.access import consents, log
 from ledger.access.ciphers import Keys
 from ledger.access.consents import Consent
 from ledger.access.log import Access
 from ledger.access.rights import Principal
-from ledger.books import statements
 from ledger.earning import volunteers
 from ledger.earning.volunteers import Volunteer
-from ledger.errors import NotAllowed, UnknownPerson
-
-MOST_LINES: Final = 1000
-"""Of the access log in an export: the newest ones."""
+from ledger.errors import NotAllowed
 
 
 async def volunteer(tx: AsyncConnection, me: Principal) -> Volunteer:
@@ -67,100 +62,9 @@ def view(each: Consent) -> ConsentView:
     )
 
 
-# --- who looked, and everything --------------------------------------------------------------------------------------
+# --- who looked --------------------------------------------------------------------------------------
 
 
 async def accesses(tx: AsyncConnection, keys: Keys, me: Principal, limit: int) -> list[Access]:
     """Who recorded or saw her data, the newest first."""
     return await log.read_log(tx, keys, me.book_id, (await volunteer(tx, me)).holder, limit)
-
-
-class OwnPerson(msgspec.Struct, frozen=True):
-    """What is recorded of her, in full."""
-
-    name: str | None
-    phone: str | None
-    id_number: str | None
-    born: datetime.date | None
-
-
-class OwnAccess(msgspec.Struct, frozen=True):
-    """Who recorded or saw her data, and why."""
-
-    at: datetime.datetime
-    actor: str
-    action: str
-    fields: list[str]
-    reason: str | None
-
-
-class OwnEntry(msgspec.Struct, frozen=True):
-    """One entry of an account, in the order of booking."""
-
-    number: int
-    kind: str
-    description: str
-    effective_on: datetime.date
-    recorded_at: datetime.datetime
-    side: str
-    amount: int
-    balance_after: int
-
-
-class Export(msgspec.Struct, frozen=True):
-    """Everything about her: who she is, what she agreed to, who looked, and every entry of her accounts by code."""
-
-    volunteer: str
-    book: str
-    organisation: str | None
-    person: OwnPerson | None
-    consents: list[ConsentView]
-    access: list[OwnAccess]
-    accounts: dict[str, list[OwnEntry]]
-
-
-async def export(tx: AsyncConnection, keys: Keys, me: Principal) -> Export:
-    """Everything that is kept about her (PIPL 45). That she asked is logged, so answer when this has been committed."""
-    her = await volunteer(tx, me)
-    try:
-        shown = await persons.reveal(
-            tx, keys, me.book_id, her.volunteer_no, identities.FIELDS, me.name, "本人查阅 own data", auth.now()
-        )
-    except UnknownPerson:
-        shown = None
-    accounts = {
-        account: await _entries(tx, me.book_id, account)
-        for account in (her.account(code) for code in volunteers.OWN_ACCOUNTS)
-    }
-    seen = await accesses(tx, keys, me, MOST_LINES)
-    given = await consents_of(tx, me)
-    return Export(
-        her.volunteer_no,
-        me.book,
-        her.organisation,
-        None if shown is None else OwnPerson(shown.name, shown.phone, shown.id_number, shown.born),
-        [view(each) for each in given],
-        [OwnAccess(each.at, each.actor, each.action, list(each.fields), each.reason) for each in seen],
-        accounts,
-    )
-
-
-async def _entries(tx: AsyncConnection, book: int, account: str) -> list[OwnEntry]:
-    lines = [
-        line
-        for year in await statements.passbook_years(tx, book, account)
-        for line in await statements.passbook(tx, book, account, year)
-    ]
-    return [
-        OwnEntry(
-            line.number,
-            line.kind,
-            line.description,
-            line.effective_on,
-            line.recorded_at,
-            line.side,
-            line.amount,
-            line.balance_after,
-        )
-        for line in sorted(lines, key=lambda line: line.number)
-    ]

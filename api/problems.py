@@ -7,12 +7,14 @@ are problem documents (RFC 9457) with the refusal's facts beside the standard me
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
 
 from api import calls
 from ledger import errors
+from ledger.days import BEIJING
 from ledger.errors import Fault, Refusal
 
 Language = Literal["zh", "en"]
@@ -72,6 +74,24 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "同一笔账的各行须连在一起：{key} 在第 {line} 行又出现。",
         "The lines of one key must stand together: {key} comes again in line {line}.",
     ),
+    errors.UnreadableSheet: Row(
+        400,
+        "unreadable_sheet",
+        "文件 {file} 不能用：{problem}。",
+        "The file {file} cannot be used: {problem}.",
+    ),
+    errors.BadTime: Row(
+        422,
+        "bad_time",
+        "时间“{text}”看不懂。请写成 2026-08-27 14:15。",
+        "The time “{text}” cannot be read. Please write it as 2026-08-27 14:15.",
+    ),
+    errors.DuplicateRecord: Row(
+        422,
+        "duplicate_record",
+        "记录编号 {record} 在这个文件里前面已经有了。请核对，每条记录只写一次。",
+        "The record {record} stands in this file before. Please check: each record is written once.",
+    ),
     errors.NotTheChart: Row(
         409,
         "not_the_chart",
@@ -128,6 +148,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "unknown_organisation",
         "没有组织 {organisation}。请核对编号。",
         "There is no organisation {organisation}. Please check the code.",
+    ),
+    errors.UnknownImport: Row(
+        404,
+        "unknown_import",
+        "没有导入 {import_id}。请核对编号：meide import list",
+        "There is no import {import_id}. Please check: meide import list",
     ),
     errors.UnknownItem: Row(
         404,
@@ -346,6 +372,13 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "记录 {record} 已经有了，但“{field}”不同。要更正，请走更正手续。",
         "The record {record} is there already with another {field}. To change it, please have it corrected.",
     ),
+    errors.OpeningDiffers: Row(
+        409,
+        "opening_differs",
+        "志愿者 {volunteer} 的结转时长已经记过，数字、组织或日期不同。每人只结转一次。",
+        "Hours of the volunteer {volunteer} were carried over before, with another figure, organisation or day."
+        " That is done once for each.",
+    ),
     errors.OverlapsAnotherRecord: Row(
         409,
         "overlaps_another_record",
@@ -418,6 +451,108 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "still_known",
         "志愿者 {volunteer} 的个人信息还在。请再办理一次注销。",
         "Personal data of the volunteer {volunteer} are still there. Please erase them once more.",
+    ),
+    # activities: signing in and out, closing
+    errors.UnknownActivity: Row(
+        404,
+        "unknown_activity",
+        "没有活动 {activity}。请核对编号。",
+        "There is no activity {activity}. Please check the code.",
+    ),
+    errors.ActivityExists: Row(
+        409,
+        "activity_exists",
+        "已有活动 {activity}。请换一个编号，或不填编号。",
+        "There is an activity {activity} already. Please choose another code, or none.",
+    ),
+    errors.ActivityCancelled: Row(
+        409,
+        "activity_cancelled",
+        "活动 {activity} 已取消。请看看别的活动。",
+        "The activity {activity} has been cancelled. Please look for another one.",
+    ),
+    errors.ActivityClosed: Row(
+        409,
+        "activity_closed",
+        "活动 {activity} 已经核对人数结束，不能再改。有出入请找组织的负责人更正。",
+        "The activity {activity} has been closed and does not change any more. If something is wrong, please ask the"
+        " organisation to correct it.",
+    ),
+    errors.ActivityBegun: Row(
+        409,
+        "activity_begun",
+        "活动 {activity} 已经开始，或已有人签到，不能再改。结束时请核对人数。",
+        "The activity {activity} has begun, or somebody has signed in: it cannot be changed. Please close it with its"
+        " head count when it is over.",
+    ),
+    errors.ActivityNotUnderWay: Row(
+        409,
+        "activity_not_under_way",
+        "现在还不是活动 {activity} 的签到时间。请在 {opens_at} 至 {ends_at} 之间来。",
+        "The activity {activity} is not under way. Please come between {opens_at} and {ends_at}.",
+    ),
+    errors.NoInsurance: Row(
+        409,
+        "no_insurance",
+        "活动 {activity} 有人身危险，还没有保险单号，不能签到。请领队先办保险，填上保单号。",
+        "The activity {activity} has bodily risk and no insurance yet, so nobody can sign in. The leader has to name"
+        " the policy first.",
+    ),
+    errors.CodeStale: Row(
+        409,
+        "code_stale",
+        "这个码已经过期，或不是这个活动的。请再扫一次领队屏幕上的码。",
+        "This code has run out, or is another activity's. Please scan the one on the leader's screen.",
+    ),
+    errors.StruckOut: Row(
+        409,
+        "struck_out",
+        "领队已把您从活动 {activity} 的名单上划去。您在现场的话，请找领队。",
+        "The leader has struck you off the list of {activity}. If you are there, please talk to the leader.",
+    ),
+    errors.TrainingNeeded: Row(
+        409,
+        "training_needed",
+        "参加活动 {activity} 要先通过“{training}”。请先参加培训，或请工作人员登记。",
+        "The activity {activity} takes the training {training}. Please take it first, or ask the staff to record it.",
+    ),
+    errors.AlreadySignedIn: Row(
+        409,
+        "already_signed_in",
+        "您还签在活动 {activity} 里（{since} 签到）。请先在那里签退。",
+        "You are still signed in to the activity {activity}, since {since}. Please sign out there first.",
+    ),
+    errors.TooManyPairs: Row(
+        409,
+        "too_many_pairs",
+        "同一活动一天最多签到 {most} 次。以后的时间请和领队说明。",
+        "One signs in to an activity at most {most} times a day. Please talk to the leader.",
+    ),
+    errors.ActivityFull: Row(
+        409,
+        "activity_full",
+        "活动 {activity} 的 {capacity} 个名额已满。谢谢您来，请看看别的活动。",
+        "All {capacity} places of the activity {activity} are taken. Thank you for coming; please look for another.",
+    ),
+    errors.TooManyByLeader: Row(
+        409,
+        "too_many_by_leader",
+        "领队代签的人不能超过 {share}%，现在是 {present} 人中的 {by_leader} 人。请有手机的人先自己扫码签到。",
+        "A leader may sign in {share} percent of the people; this would be {by_leader} of {present}. Please let those"
+        " with a phone sign in first.",
+    ),
+    errors.NotSignedIn: Row(
+        409,
+        "not_signed_in",
+        "没有在活动 {activity} 签到，所以不能签退。请先签到。",
+        "There is no sign-in to the activity {activity} that could be ended. Please sign in first.",
+    ),
+    errors.HeadCountDiffers: Row(
+        409,
+        "head_count_differs",
+        "点到 {head_count} 人，名单上签到的是 {signed_in} 人。请再点一次；不在场的请划去，在场没签到的请补签。",
+        "You counted {head_count} people, and {signed_in} are signed in. Please count again, strike out who is not"
+        " there and sign in who is.",
     ),
     errors.UnknownMember: Row(
         404,
@@ -559,6 +694,14 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "in_the_future": ("不能晚于今天", "not after today"),
     "not_a_reason": ("须写明理由，4 到 200 个字", "a reason of 4 to 200 characters is needed"),
     "needs_guardian": ("须由监护人同意", "a guardian has to consent"),
+    "formula_without_value": (
+        "公式还没有算出结果。请在表格软件里打开，保存后再导入",
+        "a formula without its result: open the file in a spreadsheet program and save it",
+    ),
+    "number_lost_digits": (
+        "超过15位的数字在表格里已失去末尾几位。请把这一列设为文本，重新填写",
+        "a number of more than 15 digits has lost the last of them: make this column text and enter it anew",
+    ),
     "not_a_level": ("只能用小写英文字母和 _，如 community", "small letters and _ only, like community"),
     "not_a_status": ("须是 active、suspended 或 exited", "active, suspended or exited"),
     "not_a_role": ("须是 leader、deputy、member 或 liaison", "leader, deputy, member or liaison"),
@@ -569,14 +712,39 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
+# Why a sheet cannot be read as a whole: (Chinese, English); braces hold the detail.
+SHEET_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
+    "missing_columns": ("缺少这些列，或有重复的列：{detail}", "these columns are missing, or there twice: {detail}"),
+    "not_a_workbook": (
+        "不是 XLSX 表格。请另存为 XLSX 或“CSV UTF-8”",
+        "it is no XLSX workbook; save it as XLSX or as “CSV UTF-8”",
+    ),
+    "damaged": ("文件已损坏。请重新导出", "it is damaged; export it again"),
+    "protected": (
+        "是加密的或旧版 XLS 文件。请去掉密码，另存为 XLSX",
+        "it is encrypted, or an old XLS file; take the password off and save it as XLSX",
+    ),
+    "too_large": ("展开后太大。请分成几个文件", "it is too large when unpacked; split it into several files"),
+}
+
+
 def sentence(refusal: Refusal, language: Language) -> str:
     """What happened and what to do, for a person."""
     row = REFUSALS[type(refusal)]
     if isinstance(refusal, errors.InvalidField) and refusal.problem in FIELD_PROBLEMS:
         problem = f"{refusal.problem}: {FIELD_PROBLEMS[refusal.problem][language == 'en']}"
         return (row.zh if language == "zh" else row.en).format(field=refusal.field, problem=problem)
-    about = {name: ("无", "none")[language == "en"] if fact is None else fact for name, fact in facts(refusal).items()}
+    if isinstance(refusal, errors.UnreadableSheet):
+        problem = SHEET_PROBLEMS[refusal.problem][language == "en"].format(detail=refusal.detail)
+        return (row.zh if language == "zh" else row.en).format(file=refusal.file, problem=problem)
+    about = {name: _in_words(fact, language) for name, fact in facts(refusal).items()}
     return (row.zh if language == "zh" else row.en).format(**about)
+
+
+def _in_words(fact: Any, language: Language) -> Any:
+    if fact is None:
+        return ("无", "none")[language == "en"]
+    return f"{fact.astimezone(BEIJING):%Y-%m-%d %H:%M}" if isinstance(fact, datetime) else fact
 
 
 def fault_sentence(fault: Fault, language: Language) -> str:

@@ -8,6 +8,8 @@
     │   ├── TooManyLines            more than 400 lines
     │   ├── Unbalanced              debits and credits of one unit differ
     │   ├── KeyNotConsecutive       a file's lines of one key do not stand together
+    │   ├── UnreadableSheet         a sheet cannot be read as a whole
+    │   ├── BadTime  DuplicateRecord  why a line of a sheet is not taken
     │   ├── UnitMismatch            a line names another unit than its account's
     │   ├── NotTheChart             an account of the chart with another floor than the chart's
     │   ├── CannotReverse           a reversal, a hold or its end is itself not reversed
@@ -16,7 +18,7 @@
     ├── Unknown                     names something that is not there
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
     │   ├── UnknownMember  UnknownQualification  UnknownGuardian  UnknownActivity
-    │   ├── UnknownRecord  UnknownItem  UnknownObjection  UnknownRuleSet
+    │   ├── UnknownRecord  UnknownImport  UnknownItem  UnknownObjection  UnknownRuleSet
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
@@ -30,6 +32,7 @@
     │   ├── AlreadyReversed  AlreadyRefunded  RefundTooLarge
     │   └── HoldEnded  HoldExpired
     ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
+    ├── OpeningDiffers              other hours of hers were carried over before
     ├── RecordDiffers  OverlapsAnotherRecord        why a service record is not taken
     ├── NotTheirTurn  CallBackDue   a record is not in the state for it
     ├── ObjectionOpen  NoticeOver   why nobody objects to a record now
@@ -128,6 +131,30 @@ class KeyNotConsecutive(Malformed):
 
     key: str
     line: int
+
+
+@dataclass(eq=False)
+class UnreadableSheet(Malformed):
+    """`problem`: a stable word (`missing_columns`, `not_a_workbook`, `damaged`, `protected`, `too_large`)."""
+
+    file: str
+    problem: str
+    detail: str
+
+
+@dataclass(eq=False)
+class BadTime(Malformed):
+    """What stands in the column `field` is no time."""
+
+    field: str
+    text: str
+
+
+@dataclass(eq=False)
+class DuplicateRecord(Malformed):
+    """The number of this record stands in the same file before."""
+
+    record: str
 
 
 @dataclass(eq=False)
@@ -257,6 +284,11 @@ class UnknownToken(Unknown):
 @dataclass(eq=False)
 class UnknownRenewal(Unknown):
     renewal: UUID
+
+
+@dataclass(eq=False)
+class UnknownImport(Unknown):
+    import_id: UUID
 
 
 @dataclass(eq=False)
@@ -673,6 +705,13 @@ class RecordDiffers(Refusal):
 
     record: str
     field: str
+
+
+@dataclass(eq=False)
+class OpeningDiffers(Refusal):
+    """Hours of this volunteer were carried over before, with other figures: it is done once for each."""
+
+    volunteer: str
 
 
 @dataclass(eq=False)

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.books import directory, integrity
 from ledger.books.directory import Book
 from ledger.database import connect, distribution, embedded, schema
+from ledger.earning import checks
 from ledger.errors import UnitExists
 from tests import leaks
 
@@ -177,3 +178,4 @@ async def book(database: AsyncEngine) -> AsyncIterator[Book]:
     made = await new_book(database)
     yield made
     assert await integrity.check(database, made.book_id) == []
+    assert await checks.check(database, made.book_id) == []

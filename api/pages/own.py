@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import export as exports
 from api import own, staff
 from api.pages import doors, frame, texts
 from api.problems import Language
@@ -154,7 +155,7 @@ async def export(
     """All about her as a file that the browser saves: what `GET /api/v1/me/export` answers."""
     me = await doors.visitor(request, database, settings)
     async with database.begin() as tx:
-        everything = await own.export(tx, keys, me)
+        everything = await exports.everything(tx, keys, me)
     # That the file's name says nothing about her is for who looks over her shoulder.
     headers = {"Content-Disposition": 'attachment; filename="meide-ledger.json"'}
     content = msgspec.json.format(msgspec.json.encode(everything), indent=2)

@@ -19,11 +19,13 @@ from ledger.books import directory
 from ledger.errors import NotAllowed
 
 TILES: Final = (
+    ("activities", "/staff/activities", Right.READ_RECORDS, False),
     ("volunteers", "/staff/volunteers", Right.READ_PEOPLE, False),
     ("propose", "/staff/propose", Right.PROPOSE, False),
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),
     ("lapsing", "/staff/lapsing", Right.READ_BOOKS, False),
     ("renewals", "/staff/renewals", Right.RENEW_PIN, False),
+    ("budget", "/staff/budget", Right.READ_BOOKS, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),
     ("access_log", "/staff/access-log", Right.READ_ACCESS_LOG, True),

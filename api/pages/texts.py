@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_lapsing
+from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -547,6 +547,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "scope_books_post": ("记账", "Post"),
     "scope_books_accounts": ("开户、冻结", "Keep accounts"),
     "scope_books_periods": ("结账", "Close months"),
+    "scope_records_post": ("送交服务记录", "Hand in service records"),
+    "scope_records_read": ("查看服务记录", "Read service records"),
     "token_prefixes": ("账户编号的开头", "What account codes begin with"),
     "token_prefixes_about": (
         "只有要记账的才填，几个之间空一格，比如 9110 9200；全部写 *。",
@@ -604,7 +606,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
     # --- what has a file of its own
+    **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
+    **texts_hours.TEXTS,
+    **texts_activities.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -668,11 +673,16 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "写的编号不对，没有注销。请看清楚再写。",
         "That is not her number, so nothing was erased. Please look again.",
     ),
+    "not_this_number": (
+        "“{field}”请写整数，不要太大。请核对。",
+        "{field}: a whole number that is not too large, please.",
+    ),
     "page_too_old": (
         "网页打开得太久，还没有提出。请再按一次。",
         "The page was open for too long, so nothing was proposed. Please press the button again.",
     ),
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
+    **texts_activities.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -684,6 +694,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "phone": ("手机号", "Mobile phone"),
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
+    "guardian": ("监护人", "Guardian"),
     "fields": ("要看什么", "What you need to see"),
     "amount": ("多少分", "How many points"),
     "lines[0].amount": ("多少分", "How many points"),
@@ -700,6 +711,10 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "scopes": ("可以做什么", "What it may do"),
     "prefixes": ("账户编号的开头", "What account codes begin with"),
     "days": ("用多少天", "Good for how many days"),
+    "budget_year": ("哪一年", "Year"),
+    "budget_points": ("多少分", "Points"),
+    "budget_yuan": ("相应的资金", "The money behind them"),
+    **texts_activities.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 
@@ -711,6 +726,10 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "earn.backfill": ("补录时长", "Hours entered afterwards"),
     "earn.item": ("加分", "Bonus points"),
     "earn.training": ("培训积分", "Points for training"),
+    "earn.reversal": ("更正，冲回", "Correction, taken back"),
+    "earn.clawback": ("更正，追回积分", "Correction, points taken back"),
+    "earn.budget": ("年度积分额度", "Budget of points"),
+    "deduct.item": ("减分", "Minus item"),
     "deduct": ("扣分", "Points taken off"),
     "spend.hold": ("兑换冻结", "Held for a redemption"),
     "spend.redeem": ("兑换", "Redeemed"),
@@ -787,6 +806,11 @@ def amount(language: Language, unit: str, smallest: int) -> str:
     if unit == "CNY":
         return f"¥{smallest // 100:,}.{smallest % 100:02d}"
     return f"{smallest:,} {unit}"
+
+
+def hundredths(number: int) -> str:
+    """1025 as 10.25."""
+    return f"{number // 100:,}.{number % 100:02d}"
 
 
 def role(language: Language, name: str, organisation: str | None = None, until: str | None = None) -> str:

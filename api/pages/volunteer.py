@@ -12,7 +12,8 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, lapsing
+from api import auth, hours, lapsing
+from api.hours import Traced
 from api.pages import doors, frame, texts
 from api.problems import Language
 from api.requests import StrictRequest
@@ -72,6 +73,8 @@ class Row:
     came: str
     went: str
     balance: str
+    why: str | None = None
+    """How a service record came to these points, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,16 @@ async def home(
             for account, passbook in accounts.items()
             for line in await statements.entries_of(tx, me.book_id, account, limit=LATEST)
         ]
+        told = {line.transaction_id: (passbook, line) for passbook, line in reversed(lines)}  # the first account wins
+        newest = sorted(told.values(), key=lambda pair: (pair[1].recorded_at, pair[1].number), reverse=True)[:LATEST]
+        traced = await hours.traced(tx, me.book_id, her, [line for _passbook, line in newest])
         soon = await lapsing.of_mine(tx, me)
     language = frame.view_of(request).language
-    told = {line.transaction_id: (passbook, line) for passbook, line in reversed(lines)}  # the first account wins
-    newest = sorted(told.values(), key=lambda pair: (pair[1].recorded_at, pair[1].number), reverse=True)[:LATEST]
     return frame.page(
         request,
         "home.html",
         book=book.name,
+        book_code=book.code,
         is_staff=is_staff,
         digits=her.volunteer_no[-4:],
         figures={
@@ -138,8 +143,8 @@ async def home(
         ],
         soon_more=texts.points(language, later) if (later := sum(each.amount for each in soon[SOON:])) else None,
         latest=[
-            (passbook, "in" if line.side == "credit" else "out", _row(language, passbook, line))
-            for passbook, line in newest
+            (passbook, "in" if each.line.side == "credit" else "out", _row(language, passbook, each))
+            for (passbook, _line), each in zip(newest, traced, strict=True)
         ],
     )
 
@@ -162,6 +167,7 @@ async def passbook(
         years = await statements.passbook_years(tx, me.book_id, account)
         year = int(wanted) if wanted is not None else next(iter(years), today.year)
         shown = await _year(tx, me.book_id, account, year, years)
+        lines = await hours.traced(tx, me.book_id, her, shown.lines)
     language = frame.view_of(request).language
     return frame.page(
         request,
@@ -174,7 +180,7 @@ async def passbook(
         chosen=chosen,
         years=years,
         year=year,
-        rows=[_row(language, chosen, line) for line in shown.lines],
+        rows=[_row(language, chosen, each) for each in lines],
         opening=chosen.amount(language, shown.opening),
         total=(
             chosen.amount(language, shown.came),
@@ -210,16 +216,20 @@ def _is_year(text: str, today: datetime.date) -> bool:
     return YEAR.fullmatch(text) is not None and directory.FIRST_DAY.year <= int(text) <= today.year
 
 
-def _row(language: Language, passbook: Passbook, line: StatementLine) -> Row:
+def _row(language: Language, passbook: Passbook, traced: Traced) -> Row:
+    line, of = traced.line, traced.record
+    # The books hold no free text of a service: what it was stands in the record.
+    description = line.description or (of.activity_name or of.category if of is not None else "")
     amount, came = passbook.amount(language, line.amount), line.side == "credit"
     booked = day_of(line.recorded_at)
     return Row(
         day=texts.day(language, line.effective_on),
         booked=texts.day(language, booked) if booked != line.effective_on else None,
-        summary=texts.summary(language, line.kind, line.description),
+        summary=texts.summary(language, line.kind, description),
         came=amount if came else "",
         went="" if came else amount,
         balance=passbook.amount(language, line.balance_after),
+        why=None if traced.why is None or passbook.figures == "hours" else traced.why.of(language),
     )
 
 

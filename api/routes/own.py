@@ -9,8 +9,10 @@ from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, own, views
+from api import export as exports
 from api.bodies import Body
-from api.own import ConsentView, Export
+from api.export import Export
+from api.own import ConsentView
 from ledger.access import consents
 from ledger.access.ciphers import Keys
 from ledger.access.consents import Purpose
@@ -90,7 +92,7 @@ async def export(
 ) -> Export:
     """Everything that is kept about her, to take with her (PIPL 45). That she asked is logged like any other look."""
     async with database.begin() as tx:
-        return await own.export(tx, keys, me)
+        return await exports.everything(tx, keys, me)
 
 
 async def _consents(tx: AsyncConnection, me: Principal) -> Consents:

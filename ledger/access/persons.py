@@ -165,6 +165,18 @@ async def masked(
     return {number: shown[number] for number in volunteer_nos if number in shown}
 
 
+async def names_of_grown(
+    tx: AsyncConnection, keys: Keys, book: int, volunteer_nos: Sequence[str], at: datetime
+) -> dict[str, str]:
+    """The masked names of those of whom it is known that they are grown up. CannotDecrypt.
+
+    For what is shown again and again, to everybody: nothing of minors is in it, so nothing is logged.
+    """
+    rows = await tx.execute(select(persons).where(persons.c.book_id == book, persons.c.volunteer_no.in_(volunteer_nos)))
+    shown = {row.volunteer_no: identities.masked(_opened(_data_key(keys, row), row), day_of(at)) for row in rows}
+    return {number: each.name for number, each in shown.items() if each.minor is False}
+
+
 async def on_boards(
     tx: AsyncConnection, keys: Keys, book: int, volunteer_nos: Sequence[str], at: datetime
 ) -> dict[str, str]:

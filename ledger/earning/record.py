@@ -69,8 +69,8 @@ class Record:
 
 
 _NAMES: Final = [field.name for field in fields(Record)]
-_CHANGING: Final = _NAMES[_NAMES.index("state") :]
-"""What becomes of a record; what it says of the service never changes."""
+_CHANGING: Final = ["item", *_NAMES[_NAMES.index("state") :]]
+"""What becomes of a record; what it says of the service never changes. (Which item a service is, the rules decide.)"""
 
 _COLUMNS: Final = [records.c[name] for name in _NAMES]
 

@@ -130,7 +130,8 @@ class RuleSet:
     """What a programme's rules are. The values here are those of a rule set that says nothing else.
 
     Day tiers (minutes): up to the first a day's service counts, up to the second after a review by the parent
-    organisation, beyond by the district's. Days are working days but for `grace_days`; shares are percentages.
+    organisation, beyond by the district's. Days are working days but for `appeal_days` and `grace_days`; shares are
+    percentages.
     """
 
     items: tuple[Item, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -20,7 +20,16 @@ from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import members, organisations
 from ledger.earning.tables import volunteers
-from ledger.errors import InvalidField, Refusal, StillKnown, UnknownVolunteer, VolunteerExists, VolunteerLeft
+from ledger.errors import (
+    InvalidField,
+    OrganisationInactive,
+    Refusal,
+    StillKnown,
+    UnknownOrganisation,
+    UnknownVolunteer,
+    VolunteerExists,
+    VolunteerLeft,
+)
 
 NUMBER: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,31}")
 
@@ -63,7 +72,7 @@ async def register(tx: AsyncConnection, book: int, volunteer_no: str, organisati
     No identity enters the books: the link between number and holder stands in `volunteers` alone, and erasing it makes
     the entries nobody's. InvalidField, UnknownOrganisation, OrganisationInactive, VolunteerExists.
     """
-    if not (added := await _add(tx, book, [volunteer_no], organisation)):
+    if not (added := await _add(tx, book, {volunteer_no: organisation})):
         raise VolunteerExists(volunteer_no)
     return Volunteer(volunteer_no, added[volunteer_no], organisation)
 
@@ -76,26 +85,29 @@ async def register_many(
     Who is there already stays where she is, also when she has left. Some 1,000 at a time. InvalidField,
     UnknownOrganisation, OrganisationInactive.
     """
-    wanted = set(numbers)
+    return await register_with(tx, book, dict.fromkeys(numbers, organisation))
+
+
+async def register_with(tx: AsyncConnection, book: int, wanted: Mapping[str, str | None]) -> dict[str, str]:
+    """As `register_many`, each number with an organisation of its own."""
     holders = await holders_of(tx, book, wanted)
     # Again where somebody else was registering the same number and it has been forgotten before we could read it.
-    while missing := wanted - holders.keys():
-        holders |= await _add(tx, book, missing, organisation)
-        if missing := wanted - holders.keys():
+    while missing := wanted.keys() - holders.keys():
+        holders |= await _add(tx, book, {number: wanted[number] for number in missing})
+        if missing := wanted.keys() - holders.keys():
             holders |= await holders_of(tx, book, missing)
     return holders
 
 
-async def _add(tx: AsyncConnection, book: int, numbers: Collection[str], organisation: str | None) -> dict[str, str]:
+async def _add(tx: AsyncConnection, book: int, wanted: Mapping[str, str | None]) -> dict[str, str]:
     """Adds these volunteers and opens their accounts; the holders of those who were not there."""
-    if not all(NUMBER.fullmatch(number) for number in numbers):
+    if not all(NUMBER.fullmatch(number) for number in wanted):
         raise InvalidField("volunteer", "not_a_volunteer_number")
-    if organisation is not None:
-        await organisations.active(tx, book, organisation)
+    await _may_register(tx, book, {each for each in wanted.values() if each is not None})
     # In order of their numbers, so that two who register the same people do not wait for each other.
     rows = [
-        {"book_id": book, "volunteer_no": number, "holder": _new_holder(), "organisation": organisation}
-        for number in sorted(numbers)
+        {"book_id": book, "volunteer_no": number, "holder": _new_holder(), "organisation": wanted[number]}
+        for number in sorted(wanted)
     ]
     added = await tx.execute(
         insert(volunteers)
@@ -117,6 +129,18 @@ async def _add(tx: AsyncConnection, book: int, numbers: Collection[str], organis
         if isinstance(outcome, Refusal):
             raise outcome
     return holders
+
+
+async def _may_register(tx: AsyncConnection, book: int, codes: set[str]) -> None:
+    """As `organisations.active`, for all of them at once."""
+    if not codes:
+        return
+    known = await organisations.find_many(tx, book, codes)
+    if missing := codes - known.keys():
+        raise UnknownOrganisation(min(missing))
+    inactive = await organisations.inactive(tx, book, known.values())
+    for code, status in sorted(inactive.items()):
+        raise OrganisationInactive(code, status)
 
 
 def _new_holder() -> str:

@@ -35,7 +35,9 @@ from ledger.access import renewals, tokens, users
 from ledger.access.rights import SCOPES, STAFF, Grant, Role
 from ledger.books import integrity
 from ledger.books.directory import Book
-from ledger.earning import organisations, volunteers
+from ledger.database import connect
+from ledger.earning import activities, organisations, volunteers
+from ledger.earning.activities import Plan
 from tests.api.conftest import Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
 
@@ -64,6 +66,7 @@ READERS: Final = "reviewer+ operator+ auditor+ owner+ books:read"
 ALL_READERS: Final = "reviewer* operator* auditor* owner* books:read"
 MASKED: Final = "recorder+ reviewer+ operator+ auditor+ owner+"
 RENEWERS: Final = "recorder+ reviewer+ operator+"
+STAFF_READERS: Final = "recorder* reviewer* operator* auditor* owner*"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
 
 ROWS: Final = [
@@ -71,6 +74,11 @@ ROWS: Final = [
     Row("health", "public"),
     Row("readiness", "public"),
     Row("figures", "public"),
+    Row("readProgramme", "public"),
+    # the budget
+    Row("listBudgets", ALL_READERS),
+    Row("grantBudget", "owner", lambda w, n: {"year": 2026, "points": 1000, "fen": 100_000}),
+    Row("shareBudget", "owner", lambda w, n: {"year": 2026, "organisation": "street", "points": 10}),
     # sessions
     Row("signIn", "public", lambda w, n: {}, works=False),
     Row("refreshSession", "public", lambda w, n: {}, works=False),
@@ -86,6 +94,9 @@ ROWS: Final = [
     Row("withdrawConsent", "volunteer**", path=lambda w: {"purpose": "public_name"}),
     Row("exportMe", "volunteer**"),
     Row("listMyLapsing", "volunteer**"),
+    Row("listMyHours", "volunteer**"),
+    Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
+    Row("readMyPassbook", "volunteer**"),
     # volunteers as persons
     Row("registerVolunteer", "recorder+ operator+", lambda w, n: {"volunteer": n, "organisation": "street"}),
     Row("registerVolunteer", "recorder operator", lambda w, n: {"volunteer": n}),
@@ -105,6 +116,41 @@ ROWS: Final = [
     Row("declinePinRenewal", RENEWERS, path=lambda w: {"renewal_id": w.renewals[1]}),
     Row("eraseVolunteer", "owner+", path=lambda w: {"volunteer": "V-4"}),
     Row("readAccessLog", "auditor owner"),
+    # what they are to the programme
+    Row("registerVolunteers", "recorder+ operator+", lambda w, n: listed(n, "street")),
+    Row("registerVolunteers", "recorder operator", lambda w, n: listed(n, None)),
+    Row(
+        "moveVolunteer", "recorder+ operator+", lambda w, n: {"organisation": "street"}, lambda w: {"volunteer": "V-1"}
+    ),
+    Row("endVolunteer", "recorder+ operator+", lambda w, n: {}, lambda w: {"volunteer": "V-5"}),
+    Row(
+        *("takeVolunteerBack", "recorder+ operator+"),
+        lambda w, n: {"organisation": "street"},
+        lambda w: {"volunteer": "V-5"},
+    ),
+    Row(
+        *("recordGuardian", "recorder+ operator+"),
+        lambda w, n: {"name": "某人", "relation": "parent"},
+        lambda w: {"volunteer": "V-1"},
+    ),
+    Row("readGuardian", MASKED, path=lambda w: {"volunteer": "V-1"}),
+    Row(
+        *("revealGuardian", "reviewer+ operator+ auditor+ owner+"),
+        lambda w, n: {"reason": "联系监护人"},
+        lambda w: {"volunteer": "V-1"},
+    ),
+    Row("endGuardian", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
+    Row(
+        *("recordQualification", "recorder+ operator+"),
+        lambda w, n: {"name": "急救培训", "passed_on": "2026-01-02"},
+        lambda w: {"volunteer": "V-1"},
+    ),
+    Row("listQualifications", MASKED, path=lambda w: {"volunteer": "V-1"}),
+    Row(
+        *("endQualification", "recorder+ operator+"),
+        lambda w, n: {"name": "急救培训", "passed_on": "2026-01-02", "last_day": "2026-02-02"},
+        lambda w: {"volunteer": "V-1"},
+    ),
     # people
     Row("listRoles", "owner*"),
     Row("addUser", "owner+", lambda w, n: {"login": n, "role": "recorder", "organisation": "street"}),
@@ -121,6 +167,47 @@ ROWS: Final = [
     Row("listOrganisations", "recorder* reviewer* operator* auditor* owner*"),
     Row("addOrganisation", "owner+", lambda w, n: {"code": n, "name": n, "parent": "street"}),
     Row("addOrganisation", "owner", lambda w, n: {"code": n, "name": n}),
+    Row(
+        *("readOrganisation", "recorder* reviewer* operator* auditor* owner*"),
+        path=lambda w: {"organisation": "street"},
+    ),
+    # The one above decides: here `street` is above `team`, and nobody but the whole book's above `district`.
+    Row(
+        *("setOrganisationStatus", "owner+"),
+        lambda w, n: {"status": "active"},
+        lambda w: {"organisation": "team"},
+    ),
+    Row(
+        *("setOrganisationStatus", "owner"),
+        lambda w, n: {"status": "active"},
+        lambda w: {"organisation": "district"},
+    ),
+    Row("addMember", "recorder+ operator+", lambda w, n: {"volunteer": "V-6"}, lambda w: {"organisation": "street"}),
+    Row("listMembers", MASKED, path=lambda w: {"organisation": "street"}),
+    Row(
+        *("setMemberRole", "recorder+ operator+"),
+        lambda w, n: {"role": "leader"},
+        lambda w: {"organisation": "street", "volunteer": "V-6"},
+    ),
+    Row("endMember", "recorder+ operator+", path=lambda w: {"organisation": "street", "volunteer": "V-6"}),
+    # activities
+    Row("addActivity", "recorder+", lambda w, n: an_activity("2031-01-01T09:00:00+08:00") | {"organisation": "street"}),
+    Row("listActivities", "recorder* reviewer* operator* auditor* owner*"),
+    Row("readActivity", MASKED, path=lambda w: {"activity": "A-1"}),
+    Row(
+        *("changeActivity", "recorder+"),
+        lambda w, n: an_activity("2031-01-01T09:00:00+08:00"),
+        lambda w: {"activity": "A-2"},
+    ),
+    Row("readActivityCode", "recorder+", path=lambda w: {"activity": "A-1"}),
+    Row("listAttendances", MASKED, path=lambda w: {"activity": "A-1"}),
+    Row("signInByLeader", "recorder+", lambda w, n: {"volunteer": "V-1"}, lambda w: {"activity": "A-1"}),
+    Row("signOutByLeader", "recorder+", path=lambda w: {"activity": "A-1", "volunteer": "V-1"}),
+    Row("strikeOut", "recorder+", path=lambda w: {"activity": "A-1", "volunteer": "V-1", "pair": 1}),
+    Row("closeActivity", "recorder+", lambda w, n: {"head_count": 0}, lambda w: {"activity": "A-1"}),
+    Row("cancelActivity", "recorder+", path=lambda w: {"activity": "A-2"}),
+    Row("signInHere", "volunteer**", lambda w, n: {"activity": "A-1", "code": "x"}, works=False),
+    Row("signOutHere", "volunteer**", lambda w, n: {"activity": "A-1", "code": "x"}, works=False),
     # accounts
     Row("listBooks", "reviewer** operator** auditor** owner** books:read**"),
     Row("openAccount", "operator books:accounts", lambda w, n: account(n, "asset")),
@@ -154,6 +241,16 @@ ROWS: Final = [
     Row("readHold", READERS, path=lambda w: {"hold_id": w.holds[0]}),
     Row("captureHold", "books:post", lambda w, n: {"to": "2300.shop"}, lambda w: {"hold_id": w.holds[0]}),
     Row("voidHold", "operator+ books:post", path=lambda w: {"hold_id": w.holds[1]}),
+    # rules
+    Row("draftRules", "operator", lambda w, n: {"effective_from": "2099-01-01", "rules": {}}),
+    Row("listRules", STAFF_READERS),
+    Row("readRulesInForce", f"volunteer merchant {STAFF_READERS}"),
+    Row("readRules", STAFF_READERS, path=lambda w: {"version": w.rules}),
+    Row("decideRules", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.rules}),
+    Row("withdrawRules", "operator", path=lambda w: {"version": 999}, works=False),
+    Row("tryRules", STAFF_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
+    # other platforms
+    Row("pushRecords", "records:post", lambda w, n: {"records": []}),
     # periods
     Row("readClosed", ALL_READERS),
     Row("closePeriod", "operator books:periods", path=lambda w: {"period": "2020-01"}),
@@ -184,8 +281,17 @@ def allowed(who: str) -> set[tuple[str, str]]:
     return found
 
 
+def listed(number: str, organisation: str | None) -> dict[str, Any]:
+    return {"volunteers": [{"volunteer": number, "organisation": organisation}]}
+
+
 def account(code: str, account_class: str) -> dict[str, str]:
     return {"code": code, "name": code, "class": account_class, "unit": "PT"}
+
+
+def an_activity(starts_at: str) -> dict[str, str]:
+    ends_at = starts_at.replace("T09", "T12")
+    return {"name": "清洁", "category": "环保", "place": "湖边", "starts_at": starts_at, "ends_at": ends_at}
 
 
 @dataclass
@@ -209,6 +315,7 @@ class World:
     proposals: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
     renewals: list[str] = field(default_factory=list)
+    rules: int = 0
     nothing: str = "00000000-0000-4000-8000-000000000000"
 
     def reward(self) -> dict[str, Any]:
@@ -261,7 +368,12 @@ class World:
                 await organisations.add(tx, book.book_id, code, code, "district")
             her = await volunteers.register(tx, book.book_id, "V-1", "street")
             await volunteers.register(tx, book.book_id, self.unknown_to_doors, "street")
-            for number_of_hers in ("V-3", "V-4"):
+            await organisations.add(tx, book.book_id, "team", "队", "street")
+            now = await connect.now(tx)
+            for code, starts_at in (("A-1", now), ("A-2", now + timedelta(days=9))):
+                plan = Plan("清洁", "环保", "湖边", starts_at, starts_at + timedelta(hours=3))
+                await activities.add(tx, book.book_id, "street", plan, code=code, by="room:test", now=now)
+            for number_of_hers in ("V-3", "V-4", "V-5", "V-6"):
                 await volunteers.register(tx, book.book_id, number_of_hers, "street")
             for number_of_hers in ("V-1", "V-3", "V-4"):
                 user = await users.create(tx, None)
@@ -302,6 +414,8 @@ class World:
             answer = await clerk.post("/proposals", {"transaction": body}, key)
             assert answer.status_code == 201, answer.text
             self.proposals.append(answer.json()["id"])
+        drafted = await clerk.post("/rule-sets", {"effective_from": "2026-01-01", "rules": {}})
+        self.rules = drafted.json()["version"]
         for key in ("h1", "h2"):
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])

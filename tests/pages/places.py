@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
-from uuid import UUID
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
 
 from litestar import Litestar
 from litestar.routes import HTTPRoute
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, staff
 from api.staff import PointsChange
@@ -16,9 +18,15 @@ from ledger.access import consents, renewals, sessions, tokens, users
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant, Principal
 from ledger.books.directory import Book
-from ledger.earning import volunteers
+from ledger.database import connect
+from ledger.days import day_of
+from ledger.earning import budgets, volunteers
+from ledger.earning.tables import objections
+from tests.earning.rows import a_record
 from tests.pages import people
 from tests.pages.people import NORTH, District, Person
+
+STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
 PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "/": (("resident", "/"), ("both", "/"), ("shop", "/")),
@@ -31,6 +39,18 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resident", "/passbook?year=never"),
         ("chief", "/passbook"),
     ),
+    "/hours": (("resident", "/hours"), ("resident", "/hours?after=never"), ("ward", "/hours"), ("auditor", "/hours")),
+    "/hours/{record_id}": (
+        *(("resident", f"/hours/{{{state}}}") for state in STATES),
+        ("resident", "/hours/{in_notice}?done=objected_done"),
+        ("resident", "/hours/{minus}"),
+        ("ward", "/hours/{in_notice}"),
+    ),
+    "/programme/{book}": (
+        ("nobody", "/programme/{book}"),
+        ("nobody", "/programme/none"),
+        ("resident", "/programme/{book}"),
+    ),
     "/sign-in": (("nobody", "/sign-in"), ("nobody", "/sign-in?left=1")),
     "/sign-out": (("resident", "/sign-out"),),
     "/account": (("resident", "/account"), ("both", "/account?done=password_changed")),
@@ -41,6 +61,27 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "/account/looks": (("resident", "/account/looks"), ("ward", "/account/looks")),
     "/account/password": (("resident", "/account/password"), ("newcomer", "/account/password")),
     "/staff": (("chief", "/staff"), ("auditor", "/staff"), ("resident", "/staff"), ("shop", "/staff")),
+    "/staff/activities": (
+        ("chief", "/staff/activities"),
+        ("auditor", "/staff/activities?on=1999-01-01"),
+        ("chief", "/staff/activities?on=never"),
+        ("clerk", "/staff/activities?done=activity_cancelled"),
+    ),
+    "/staff/activities/new": (("chief", "/staff/activities/new"),),
+    "/staff/activities/{activity}": (
+        ("chief", "/staff/activities/under-way"),
+        ("auditor", "/staff/activities/under-way"),
+        ("chief", "/staff/activities/to-come?done=activity_published"),
+        ("chief", "/staff/activities/closed"),
+    ),
+    "/staff/activities/{activity}/change": (("chief", "/staff/activities/to-come/change"),),
+    "/staff/activities/{activity}/screen": (("chief", "/staff/activities/under-way/screen"),),
+    "/in/{book}/{activity}/{code}": (
+        ("resident", "{arrival}"),
+        ("ward", "{arrival}"),
+        ("chief", "{arrival}"),
+        ("resident", "/in/elsewhere/under-way/a"),
+    ),
     "/staff/approvals": (("chief", "/staff/approvals"), ("clerk", "/staff/approvals")),
     "/staff/approvals/{draft_id}": (
         ("chief", "/staff/approvals/{mine}"),
@@ -51,6 +92,11 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "/staff/lapsing": (("chief", "/staff/lapsing"), ("clerk", "/staff/lapsing?after=2026-01-01_2100")),
     "/staff/propose": (("chief", "/staff/propose"),),
+    "/staff/budget": (
+        ("chief", "/staff/budget"),
+        ("chief", "/staff/budget?done=budget_granted"),
+        ("clerk", "/staff/budget"),
+    ),
     "/staff/renewals": (("chief", "/staff/renewals"), ("chief", "/staff/renewals?done=renewal_asked")),
     "/staff/volunteers": (("chief", "/staff/volunteers"), ("auditor", "/staff/volunteers?done=person_erased")),
     "/staff/volunteers/new": (("chief", "/staff/volunteers/new"),),
@@ -81,12 +127,23 @@ FORMS: Final[dict[str, str]] = {
     "/sign-in": "nobody",
     "/sign-out": "resident",
     "/account/book": "resident",
+    "/hours/{record_id}/object": "resident",
     "/account/password": "resident",
     "/account/consents": "resident",
     "/account/consents/withdraw": "resident",
     "/account/devices/end": "resident",
     "/account/devices/{device_id}/end": "resident",
+    "/in/{book}/{activity}": "resident",
+    "/staff/activities/new": "chief",
+    "/staff/activities/{activity}/change": "chief",
+    "/staff/activities/{activity}/cancel": "chief",
+    "/staff/activities/{activity}/sign-in": "chief",
+    "/staff/activities/{activity}/sign-out": "chief",
+    "/staff/activities/{activity}/strike": "chief",
+    "/staff/activities/{activity}/close": "chief",
     "/staff/propose": "chief",
+    "/staff/budget": "chief",
+    "/staff/budget/share": "chief",
     "/staff/approvals/{draft_id}/approve": "chief",
     "/staff/approvals/{draft_id}/decline": "chief",
     "/staff/renewals": "chief",
@@ -136,7 +193,9 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     ward = await people.a_volunteer(database, book, "N0003", NORTH)
     await people.who_is(database, book, "N0001", Identity("Example of the Lake", "13800138000", people.GROWN))
     await people.who_is(database, book, "N0003", Identity("Young Example", None, people.YOUNG))
-    chief = await people.somebody(database, book, Grant("operator"), Grant("reviewer"), Grant("owner"))
+    chief = await people.somebody(
+        database, book, Grant("operator"), Grant("reviewer"), Grant("owner"), Grant("recorder")
+    )
     clerk = await people.somebody(database, book, Grant("operator", NORTH))
     both = await people.somebody(database, book, Grant("operator"), Grant("volunteer", volunteer_no="N0002"))
     cast: dict[str, Person | None] = {
@@ -186,7 +245,49 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
                 lifetime=tokens.LONGEST,
             )
         await tokens.revoke(tx, book.book_id, made.token_id, me.name, now)
-    return Cast(cast, ids, district)
+        year = auth.today().year
+        granted = {"by": me.name, "client": me.name, "key": "budget", "call": "budget"}
+        await budgets.grant(tx, book.book_id, year, 120_000, 12_000_000, **granted)
+        await budgets.share(tx, book.book_id, year, NORTH, 40_000)
+        ids |= await _hours(tx, book, resident, me)
+    return Cast(cast, ids | {"book": book.code}, district)
+
+
+async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:
+    """Records of hers in every state, one of them late, one objected to, and one that takes points off."""
+    assert resident.volunteer is not None
+    now = await connect.now(tx)
+    today = day_of(now)
+    reviewed = {"reviewed_by": me.name, "reviewed_at": now}
+    earned = {"rule_set": 3, "points": 10, "bonus": 0, "notice_from": today, "notice_until": today}
+    of_states: dict[str, dict[str, Any]] = {
+        "submitted": {"due_on": today - timedelta(days=1), "forgotten": True},
+        "reviewed": {"due_on": None, **reviewed},
+        "in_notice": {"due_on": today, **reviewed, **earned},
+        "objected": {"due_on": today, **reviewed, **earned},
+        "credited": {"due_on": None, "ended_at": now, "ended_by": "room:earning", **reviewed, **earned},
+        "refused": {"due_on": None, "reason": "it was a meeting", **reviewed},
+        "corrected": {"due_on": None, "reason": "entered twice", **reviewed, **earned},
+        "minus": {"due_on": today, "record_class": "act", **reviewed, **earned, "points": -5, "state": "in_notice"},
+    }
+    ids = {}
+    for number, (state, values) in enumerate(of_states.items()):
+        day = today - timedelta(days=number)
+        given = {"state": state, "served_on": day} | values
+        ids[state] = await a_record(tx, book.book_id, resident.volunteer.holder, people.NORTH, 60, **given)
+    await tx.execute(
+        insert(objections).values(
+            book_id=book.book_id,
+            objection_id=uuid4(),
+            record_id=ids["objected"],
+            kind="objection",
+            raised_by="user:0",
+            raised_at=now,
+            reason="she was not there, says a neighbour",
+            due_on=today,
+        )
+    )
+    return {state: str(record_id) for state, record_id in ids.items()}
 
 
 async def principal(database: AsyncEngine, person: Person) -> Principal:
