@@ -33,6 +33,7 @@ from api.routes import (
     hours,
     lapsing,
     operations,
+    organisations,
     own,
     people,
     periods,
@@ -42,6 +43,7 @@ from api.routes import (
     records,
     rules,
     sessions,
+    standing,
     volunteers,
 )
 from api.settings import Settings
@@ -178,7 +180,9 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             own.router,
             hours.router,
             people.router,
+            organisations.router,
             volunteers.router,
+            standing.router,
             activities.own_router,
             activities.router,
             books.router,

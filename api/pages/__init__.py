@@ -8,7 +8,9 @@ from litestar.exceptions import HTTPException
 from api.pages import (
     access_log,
     account,
+    activities,
     approvals,
+    arrivals,
     budgets,
     doors,
     frame,
@@ -53,6 +55,8 @@ def router(settings: Settings) -> Router:
             *volunteers.HANDLERS,
             *access_log.HANDLERS,
             *lapsing.HANDLERS,
+            *activities.HANDLERS,
+            *arrivals.HANDLERS,
             frame.static_file,
         ],
         middleware=[frame.GuardedForms(settings)],

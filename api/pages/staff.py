@@ -19,6 +19,7 @@ from ledger.books import directory
 from ledger.errors import NotAllowed
 
 TILES: Final = (
+    ("activities", "/staff/activities", Right.READ_RECORDS, False),
     ("volunteers", "/staff/volunteers", Right.READ_PEOPLE, False),
     ("propose", "/staff/propose", Right.PROPOSE, False),
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),

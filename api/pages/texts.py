@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_hours, texts_lapsing
+from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -606,8 +606,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
     # --- what has a file of its own
+    **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
+    **texts_activities.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -680,6 +682,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "The page was open for too long, so nothing was proposed. Please press the button again.",
     ),
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
+    **texts_activities.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -691,6 +694,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "phone": ("手机号", "Mobile phone"),
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
+    "guardian": ("监护人", "Guardian"),
     "fields": ("要看什么", "What you need to see"),
     "amount": ("多少分", "How many points"),
     "lines[0].amount": ("多少分", "How many points"),
@@ -710,6 +714,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_year": ("哪一年", "Year"),
     "budget_points": ("多少分", "Points"),
     "budget_yuan": ("相应的资金", "The money behind them"),
+    **texts_activities.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 

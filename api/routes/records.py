@@ -70,7 +70,7 @@ class CallBackBody(Body, frozen=True):
 
 
 class ReasonBody(Body, frozen=True):
-    """Why, in 4 to 500 characters."""
+    """Why, in 4 to 200 characters."""
 
     reason: str
 

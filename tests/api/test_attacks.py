@@ -657,6 +657,29 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "till": ("/tokens", {"name": "n", "outlet": "@"}),
     "organisation": ("/organisations", {"code": "@", "name": "n"}),
     "organisation name": ("/organisations", {"code": "#", "name": "@"}),
+    "organisation level": ("/organisations", {"code": "#", "name": "n", "level": "@"}),
+    "organisation status": ("/organisations/street/status", {"status": "@"}),
+    "member": ("/organisations/street/members", {"volunteer": "@"}),
+    "member role": ("/organisations/street/members", {"volunteer": "V-1", "role": "@"}),
+    "row": ("/volunteers/batch", {"volunteers": [{"volunteer": "@"}]}),
+    "organisation of a row": ("/volunteers/batch", {"volunteers": [{"volunteer": "#", "organisation": "@"}]}),
+    **{
+        f"{field} in a row": (
+            "/volunteers/batch",
+            {"volunteers": [{"volunteer": "#", "identity": {"name": "n"} | {field: "@"}}]},
+        )
+        for field in ("name", "phone", "id_number", "born")
+    },
+    "move": ("/volunteers/V-1/move", {"organisation": "@"}),
+    "return": ("/volunteers/V-1/return", {"organisation": "@"}),
+    "leave": ("/volunteers/V-1/leave", {"day": "@"}),
+    "reason to see a guardian": ("/volunteers/V-1/guardian/reveal", {"reason": "@"}),
+    "qualification": ("/volunteers/V-1/qualifications", {"name": "@", "passed_on": "2026-01-02"}),
+    "day of a qualification": ("/volunteers/V-1/qualifications", {"name": "n", "passed_on": "@"}),
+    "end of a qualification": (
+        "/volunteers/V-1/qualifications/end",
+        {"name": "@", "passed_on": "2026-01-02", "last_day": "@"},
+    ),
     "organisation parent": ("/organisations", {"code": "#", "name": "n", "parent": "@"}),
 }
 """Every field of text of every call: `@` is replaced by hostile text, `#` by a name of its own."""
@@ -724,6 +747,11 @@ ADDRESSES = [
     "/lapsing?after=2026-01-01_{}",
     "/lapsing?limit={}",
     "/organisations?after={}",
+    "/organisations/{}",
+    "/organisations/{}/members",
+    "/organisations/street/members?after={}",
+    "/volunteers/{}/guardian",
+    "/volunteers/{}/qualifications",
     "/organisations?limit={}",
     "/roles?after={}",
     "/roles?limit={}",

@@ -118,7 +118,7 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 
 def concrete(path: str) -> str:
-    path = path.replace("{number}", "N9999")
+    path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
     return re.sub(r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal)_id\}", str(uuid.uuid4()), path))
 
 
@@ -153,7 +153,9 @@ async def test_who_is_not_signed_in_is_led_to_the_door(enters: Enters, path: str
 
 @pytest.mark.parametrize("path", [path for path in places.FORMS if "{" in path and "devices" not in path])
 async def test_what_is_not_there_is_said_in_words(enters: Enters, database: AsyncEngine, book: Book, path: str) -> None:
-    client = await staff(enters, database, book, Grant("operator"), Grant("reviewer"), Grant("owner"))
+    client = await staff(
+        enters, database, book, Grant("operator"), Grant("reviewer"), Grant("owner"), Grant("recorder")
+    )
     token = token_of((await client.get("/account")).text)
     for address in {concrete(path), concrete(path).replace("/1/", f"/{2**70}/")}:
         answer = await client.post(address, data={"_csrf_token": token, "reason": "why not", "name": "Q"})
