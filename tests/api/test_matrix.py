@@ -69,6 +69,7 @@ ALL_READERS: Final = "reviewer* operator* auditor* owner* books:read"
 MASKED: Final = "recorder+ reviewer+ operator+ auditor+ owner+"
 RENEWERS: Final = "recorder+ reviewer+ operator+"
 STAFF_READERS: Final = "recorder* reviewer* operator* auditor* owner*"
+RECORD_READERS: Final = f"{STAFF_READERS} records:read"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
 
 ROWS: Final = [
@@ -194,15 +195,15 @@ ROWS: Final = [
     Row("endMember", "recorder+ operator+", path=lambda w: {"organisation": "street", "volunteer": "V-6"}),
     # activities
     Row("addActivity", "recorder+", lambda w, n: an_activity("2031-01-01T09:00:00+08:00") | {"organisation": "street"}),
-    Row("listActivities", "recorder* reviewer* operator* auditor* owner*"),
-    Row("readActivity", MASKED, path=lambda w: {"activity": "A-1"}),
+    Row("listActivities", RECORD_READERS),
+    Row("readActivity", f"{MASKED} records:read", path=lambda w: {"activity": "A-1"}),
     Row(
         *("changeActivity", "recorder+"),
         lambda w, n: an_activity("2031-01-01T09:00:00+08:00"),
         lambda w: {"activity": "A-2"},
     ),
     Row("readActivityCode", "recorder+", path=lambda w: {"activity": "A-1"}),
-    Row("listAttendances", MASKED, path=lambda w: {"activity": "A-1"}),
+    Row("listAttendances", f"{MASKED} records:read", path=lambda w: {"activity": "A-1"}),
     Row("signInByLeader", "recorder+", lambda w, n: {"volunteer": "V-1"}, lambda w: {"activity": "A-1"}),
     Row("signOutByLeader", "recorder+", path=lambda w: {"activity": "A-1", "volunteer": "V-1"}),
     Row("strikeOut", "recorder+", path=lambda w: {"activity": "A-1", "volunteer": "V-1", "pair": 1}),
@@ -245,12 +246,12 @@ ROWS: Final = [
     Row("voidHold", "operator+ books:post", path=lambda w: {"hold_id": w.holds[1]}),
     # rules
     Row("draftRules", "operator", lambda w, n: {"effective_from": "2099-01-01", "rules": {}}),
-    Row("listRules", STAFF_READERS),
+    Row("listRules", RECORD_READERS),
     Row("readRulesInForce", f"volunteer merchant {STAFF_READERS}"),
-    Row("readRules", STAFF_READERS, path=lambda w: {"version": w.rules}),
+    Row("readRules", RECORD_READERS, path=lambda w: {"version": w.rules}),
     Row("decideRules", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.rules}),
     Row("withdrawRules", "operator", path=lambda w: {"version": 999}, works=False),
-    Row("tryRules", STAFF_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
+    Row("tryRules", RECORD_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
     # other platforms
     Row("pushRecords", "records:post", lambda w, n: {"records": []}),
     # periods
