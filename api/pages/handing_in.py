@@ -1,4 +1,4 @@
-"""Records that staff hand in by hand: hours that were not signed in and out on the spot, and acts by an item of the rules.
+"""Records that staff hand in by hand: hours that were not signed in and out on the spot, and acts by the rules.
 
 The form carries the number of the record, so that it is handed in once, however often the button is pressed.
 """
@@ -136,9 +136,7 @@ def _filled(form: dict[str, str], *names: str) -> None:
             raise InvalidField({"organisation": "her_organisation"}.get(name, _CALLED.get(name, name)), "missing")
 
 
-async def _handed_in(
-    request: StrictRequest, database: AsyncEngine, me: Principal, wanted: Backfill | Act
-) -> Redirect:
+async def _handed_in(request: StrictRequest, database: AsyncEngine, me: Principal, wanted: Backfill | Act) -> Redirect:
     async with database.begin() as tx:
         taken = await desk.hand_in(tx, me, wanted)
     where = f"{RECORDS}/{taken.record.record_id}"
@@ -169,7 +167,7 @@ async def _form(
         path=request.url.path,
         organisations=[(each.code, each.name) for each in known],
         categories=[] if rules is None else sorted(rules.categories),
-        items=[(each.code, explain.item(language, each)) for each in items],
+        items=[(each.code, f"{each.code} {explain.item(language, each)}") for each in items],
         today=today.isoformat(),
         form=values,
         wrong=None if refusal is None else frame.told(request, refusal),

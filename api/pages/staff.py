@@ -20,6 +20,13 @@ from ledger.errors import NotAllowed
 
 TILES: Final = (
     ("volunteers", "/staff/volunteers", Right.READ_PEOPLE, False),
+    ("reviews", "/staff/reviews", Right.REVIEW, False),
+    ("objections", "/staff/objections", Right.REVIEW, False),
+    ("new_record", "/staff/records/new", Right.RECORD, False),
+    ("new_act", "/staff/acts/new", Right.RECORD, False),
+    ("records", "/staff/records", Right.READ_RECORDS, False),
+    ("notices", "/staff/notices", Right.READ_RECORDS, False),
+    ("overdue", "/staff/overdue", Right.READ_RECORDS, False),
     ("propose", "/staff/propose", Right.PROPOSE, False),
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),
     ("lapsing", "/staff/lapsing", Right.READ_BOOKS, False),

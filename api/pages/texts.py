@@ -678,6 +678,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "网页打开得太久，还没有提出。请再按一次。",
         "The page was open for too long, so nothing was proposed. Please press the button again.",
     ),
+    **texts_desk.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
 }
 """What a person is told about a field, by the word for what is wrong with it."""

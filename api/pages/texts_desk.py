@@ -68,7 +68,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "record_organisation": ("组织", "Organisation"),
     "record_evidence": ("凭据", "Evidence"),
     "record_second": ("第二人", "Second person"),
-    "record_turn": ("现在", "Now"),
     "record_why": ("为什么是这些积分", "Why these points"),
     "record_story": ("经过", "What happened"),
     "story_submitted": ("交记录", "Handed in"),
