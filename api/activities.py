@@ -13,17 +13,17 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api import auth, own, volunteers
+from api import ages, auth, own, volunteers
 from api.requests import StrictRequest
 from api.settings import Settings
-from ledger.access import guardians, persons, rights
+from ledger.access import persons, rights
 from ledger.access.ciphers import Keys
 from ledger.access.identities import Masked
 from ledger.access.rights import Principal, Right
 from ledger.books import directory
 from ledger.database import connect
-from ledger.days import day_of, full_years
-from ledger.earning import activities, ages, attendances, organisations, rule_sets, rules
+from ledger.days import day_of
+from ledger.earning import activities, attendances, organisations
 from ledger.earning import volunteers as earners
 from ledger.earning.activities import Activity, Plan
 from ledger.earning.attendances import Attendance, Closing
@@ -112,7 +112,10 @@ async def code(tx: AsyncConnection, me: Principal, request: StrictRequest, setti
 async def sign_in_by_leader(
     tx: AsyncConnection, keys: Keys, me: Principal, code: str, volunteer_no: str, *, accompanied: bool = False
 ) -> Attendance:
-    """Signs in somebody without a phone, a child perhaps `accompanied` by an adult. NotAllowed, UnknownVolunteer, and as `attendances.sign_in_by_leader`."""
+    """Signs in somebody without a phone, a child perhaps `accompanied` by an adult.
+
+    NotAllowed, UnknownVolunteer, and as `attendances.sign_in_by_leader`.
+    """
     activity = await within(tx, me, Right.RECORD, code)
     her = await earners.find(tx, me.book_id, volunteer_no)
     return await attendances.sign_in_by_leader(
@@ -190,17 +193,8 @@ async def _age_problem(
     tx: AsyncConnection, keys: Keys, me: Principal, her: Volunteer, activity: Activity, *, accompanied: bool = False
 ) -> Refusal | None:
     """Why she may not come for her age on that day, which her personal data tell; None: she may."""
-    born = await persons.born(tx, keys, me.book_id, her.volunteer_no)
-    if born is None:
-        return None
     day = day_of(activity.starts_at)
-    of_rules = ((await rule_sets.in_force(tx, me.book_id)).on(day) or rules.DEFAULT).ages
-    consents = full_years(born, day) < of_rules.consent_below and await guardians.consents_to(
-        tx, me.book_id, her.holder
-    )
-    return ages.hindrance(
-        born, day, of_rules, guardian_consent=consents, accompanied=accompanied, least_age=activity.least_age
-    )
+    return await ages.hindrance(tx, keys, me, her, day, least_age=activity.least_age, accompanied=accompanied)
 
 
 # --- tickets ---------------------------------------------------------------------------------------------------------

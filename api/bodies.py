@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import msgspec
 from litestar.params import Parameter
 
+from ledger.access.identities import Identity
 from ledger.days import BEIJING
 from ledger.errors import InvalidField
 
@@ -62,3 +63,18 @@ def day(text: str, field: str) -> date:
     except ValueError:
         pass
     raise InvalidField(field, "not_a_date")
+
+
+class IdentityBody(Body, frozen=True):
+    """Who somebody is. `born` (YYYY-MM-DD) need not be said where the identity number tells it."""
+
+    name: str
+    phone: str | None = None
+    id_number: str | None = None
+    born: str | None = None
+
+    def identity(self) -> Identity:
+        """The same with the day read; InvalidField."""
+        return Identity(
+            self.name, self.phone, self.id_number, day(self.born, "born") if self.born is not None else None
+        )

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api import auth, hours, own
 from api.hours import HourView
 from api.own import ConsentView
-from ledger.access import identities, persons
+from ledger.access import guardians, identities, persons
 from ledger.access.ciphers import Keys
 from ledger.access.rights import Principal
 from ledger.books import statements
-from ledger.earning import volunteers
-from ledger.errors import UnknownPerson
+from ledger.earning import members, qualifications, volunteers
+from ledger.errors import UnknownGuardian, UnknownPerson
 
 MOST_LINES: Final = 1000
 """Of the access log in an export: the newest ones."""
@@ -54,6 +54,30 @@ class OwnEntry(msgspec.Struct, frozen=True):
     balance_after: int
 
 
+class OwnGuardian(msgspec.Struct, frozen=True):
+    """Her guardian, in full."""
+
+    name: str
+    phone: str | None
+    relation: str
+
+
+class OwnMembership(msgspec.Struct, frozen=True):
+    """What she is a member of."""
+
+    organisation: str
+    role: str
+    joined_on: datetime.date
+
+
+class OwnQualification(msgspec.Struct, frozen=True):
+    """What she has passed, and the last day on which it holds."""
+
+    name: str
+    passed_on: datetime.date
+    valid_until: datetime.date | None
+
+
 class Export(msgspec.Struct, frozen=True):
     """Everything about her: who she is, what she agreed to, who looked, her service records with the sentence why they
     earned so much, and every entry of her accounts by code."""
@@ -61,7 +85,11 @@ class Export(msgspec.Struct, frozen=True):
     volunteer: str
     book: str
     organisation: str | None
+    left_on: datetime.date | None
     person: OwnPerson | None
+    guardian: OwnGuardian | None
+    memberships: list[OwnMembership]
+    qualifications: list[OwnQualification]
     consents: list[ConsentView]
     access: list[OwnAccess]
     hours: list[HourView]
@@ -77,6 +105,12 @@ async def everything(tx: AsyncConnection, keys: Keys, me: Principal) -> Export:
         )
     except UnknownPerson:
         shown = None
+    try:
+        guardian = await guardians.reveal(
+            tx, keys, me.book_id, her.volunteer_no, me.name, "本人查阅 own data", auth.now()
+        )
+    except (UnknownPerson, UnknownGuardian):
+        guardian = None
     accounts = {
         account: await _entries(tx, me.book_id, account)
         for account in (her.account(code) for code in volunteers.OWN_ACCOUNTS)
@@ -87,7 +121,17 @@ async def everything(tx: AsyncConnection, keys: Keys, me: Principal) -> Export:
         her.volunteer_no,
         me.book,
         her.organisation,
+        her.left_on,
         None if shown is None else OwnPerson(shown.name, shown.phone, shown.id_number, shown.born),
+        None if guardian is None else OwnGuardian(guardian.name, guardian.phone, guardian.relation),
+        [
+            OwnMembership(each.organisation, each.role, each.joined_on)
+            for each in await members.of_volunteer(tx, me.book_id, her.holder)
+        ],
+        [
+            OwnQualification(each.name, each.passed_on, each.valid_until)
+            for each in await qualifications.of_volunteer(tx, me.book_id, her.holder)
+        ],
         [own.view(each) for each in given],
         [OwnAccess(each.at, each.actor, each.action, list(each.fields), each.reason) for each in seen],
         [hours.view(each) for each in await hours.everything(tx, me.book_id, her)],

@@ -10,14 +10,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api import own
+from api import explain, own
 from api.problems import Language
 from ledger.access.rights import Principal
 from ledger.books import balances, statements
 from ledger.books.statements import StatementLine
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.earning import notices, objections, organisations, passbook, record, rule_sets, volunteers
+from ledger.earning import notices, objections, organisations, passbook, record, rule_sets, rules, volunteers
 from ledger.earning.notices import Place, Turn, Who
 from ledger.earning.objections import Objection
 from ledger.earning.record import Record, RecordClass, State
@@ -77,7 +77,10 @@ class Traced:
 
 def why(of: Record, rulebook: Rulebook) -> Why | None:
     """How a record came to its points; None where that is not decided."""
-    return None
+    if of.inputs is None:
+        return None
+    the = rules.DEFAULT if of.rule_set is None else rulebook.version(of.rule_set)
+    return Why(explain.why("zh", the, of.inputs), explain.why("en", the, of.inputs))
 
 
 async def hours(tx: AsyncConnection, me: Principal, *, after: Place | None, limit: int) -> Hours:
@@ -188,7 +191,7 @@ def _hour(of: Record, names: dict[str, str], rulebook: Rulebook, raised: Collect
 # --- as answers show it -----------------------------------------------------------------------------------------------
 
 
-class TurnView(msgspec.Struct, frozen=True):
+class HourTurn(msgspec.Struct, frozen=True):
     """Who acts next, and until when: `nobody` at the end. `organisation`: whose staff, by name."""
 
     who: Who
@@ -219,7 +222,7 @@ class HourView(msgspec.Struct, frozen=True):
     minutes: int
     record_class: RecordClass = msgspec.field(name="class")
     state: State
-    turn: TurnView
+    turn: HourTurn
     points: int | None
     why: WhyView | None
     rule_set: int | None
@@ -243,7 +246,7 @@ def view(each: Hour) -> HourView:
         minutes=of.minutes,
         record_class=of.record_class,
         state=of.state,
-        turn=TurnView(each.turn.who, each.turn_of, each.turn.until, each.overdue),
+        turn=HourTurn(each.turn.who, each.turn_of, each.turn.until, each.overdue),
         points=of.points,
         why=why_view(each.why),
         rule_set=of.rule_set,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import problems, sheets
 from api.workbooks import Limits
@@ -69,8 +69,6 @@ class Report:
 
 Told = Callable[[Refused], None]
 """Hears of each refused line, in the order of the file."""
-
-_duplicate = DuplicateRecord
 
 
 def _nobody(_: object) -> None:
@@ -156,13 +154,36 @@ async def _taken(
     database: AsyncEngine, book: int, of: Import, wanted: list[NewRecord], holders: dict[str, str]
 ) -> list[Taken | Refusal]:
     """Registers who is unknown and takes the records, each step in a transaction of its own."""
+    if new := [(each.holder, each.organisation) for each in wanted if each.holder not in holders]:
+        holders |= await _tried(database, lambda tx: taking.register(tx, book, new))
+
+    async def take(tx: AsyncConnection) -> list[Taken | Refusal]:
+        return await taking.take(tx, book, of, wanted, holders, await connect.now(tx))
+
+    return await _tried(database, take) if wanted else []
+
+
+async def push(database: AsyncEngine, book: int, wanted: Sequence[NewRecord], *, by: str) -> list[Taken | Refusal]:
+    """Takes the records of another platform, whose holders are volunteer numbers; an outcome for each, in order.
+
+    In steps, each of which is safe when it is done: after a failure the same again finds them there.
+    """
+    outcomes: list[Taken | Refusal] = []
+    for chunk in _chunks(wanted):
+
+        async def take(tx: AsyncConnection, some: Sequence[NewRecord] = chunk) -> list[Taken | Refusal]:
+            return await taking.push(tx, book, some, by=by, now=await connect.now(tx))
+
+        outcomes += await _tried(database, take)
+    return outcomes
+
+
+async def _tried(database: AsyncEngine, do: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Does something in a transaction, and again where it was nobody's fault that it failed."""
     for left in reversed(range(TRIES)):
         try:
-            if new := [(each.holder, each.organisation) for each in wanted if each.holder not in holders]:
-                async with database.begin() as tx:
-                    holders |= await taking.register(tx, book, new)
             async with database.begin() as tx:
-                return await taking.take(tx, book, of, wanted, holders, await connect.now(tx)) if wanted else []
+                return await do(tx)
         except Exception as error:
             if not left or connect.violation(error)[0] not in _NOBODYS_FAULT:
                 raise
@@ -188,7 +209,7 @@ def _record(fields: sheets.Fields, seen: set[str]) -> NewRecord | Refusal:
     if until is None:
         return BadTime("check_out", check_out[:_LONGEST_SHOWN])
     if again:
-        return _duplicate(record)
+        return DuplicateRecord(record)
     record_class = sheets.CLASSES.get(how)
     if record_class is None:
         return InvalidField("class", "missing" if not how else "not_a_class_of_hours")
@@ -263,12 +284,13 @@ async def import_opening(
         rows: list[tuple[str, int] | Refusal] = [
             _opening(fields) if isinstance(fields, tuple) else fields for _, fields, _ in chunk
         ]
-        async with database.begin() as tx:
-            outcomes = iter(
-                await hours.carry_over(
-                    tx, book, organisation, day, [row for row in rows if isinstance(row, tuple)], by=by
-                )
+        good = [row for row in rows if isinstance(row, tuple)]
+        outcomes = iter(
+            await _tried(
+                database,
+                lambda tx: hours.carry_over(tx, book, organisation, day, good, by=by),  # noqa: B023 # called at once
             )
+        )
         for (number, _, first), row in zip(chunk, rows, strict=True):
             outcome = row if isinstance(row, Refusal) else next(outcomes)
             if isinstance(outcome, Refusal):

@@ -10,8 +10,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
+from ledger.earning import rule_body
+from ledger.earning.rules import RuleSet
 from ledger.errors import InvalidField
 
 _WHOLE: Final = re.compile(r"[+-]?\d{1,9}", re.ASCII)
@@ -20,7 +24,26 @@ OTHERS: Final = "*"
 """In the table of categories: those that it does not name."""
 
 
-def items(table: bytes) -> list[dict[str, Any]]:
+def rule_set(
+    base: RuleSet,
+    *,
+    items: bytes | None = None,
+    categories: bytes | None = None,
+    ladder: bytes | None = None,
+    said: Mapping[str, Any] = MappingProxyType({}),
+) -> RuleSet:
+    """A rule set of these tables and of what else is `said` as in a body, and in all else the `base`. InvalidField."""
+    body = rule_body.stored(base)
+    if items is not None:
+        body["items"] = _items(items)
+    if categories is not None:
+        body["categories"], body["default_item"] = _categories(categories)
+    if ladder is not None:
+        body["ladder"] = _ladder(ladder)
+    return rule_body.read(body | dict(said))
+
+
+def _items(table: bytes) -> list[dict[str, Any]]:
     """The items of a body as `rule_body.read` takes it. InvalidField."""
     found = []
     for line, row in _rows(table, "items", ("code", "name", "category", "how", "points"), ("cap", "name_en")):
@@ -39,7 +62,7 @@ def items(table: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def categories(table: bytes) -> tuple[dict[str, str], str | None]:
+def _categories(table: bytes) -> tuple[dict[str, str], str | None]:
     """Which item each category is, and which one all others are. InvalidField."""
     found: dict[str, str] = {}
     for line, row in _rows(table, "categories", ("category", "rule"), ()):
@@ -50,7 +73,7 @@ def categories(table: bytes) -> tuple[dict[str, str], str | None]:
     return found, others
 
 
-def ladder(table: bytes) -> dict[str, Any]:
+def _ladder(table: bytes) -> dict[str, Any]:
     """The ladder of a body. InvalidField."""
     steps = []
     for line, row in _rows(table, "ladder", ("up_to_hours", "hours_per_point"), ()):
@@ -96,7 +119,7 @@ def _rows(
             if any(value.strip() for value in row.values()):
                 found.append((reader.line_num, {name: value.strip() for name, value in row.items()}))
     except csv.Error:
-        raise InvalidField(f"{called} line {reader.line_num}", "not_csv") from None
+        raise InvalidField(f"{called} line {reader.reader.line_num}", "not_csv") from None
     return found
 
 

@@ -8,7 +8,9 @@ from litestar.exceptions import HTTPException
 from api.pages import (
     access_log,
     account,
+    activities,
     approvals,
+    arrivals,
     budgets,
     desk,
     doors,
@@ -59,6 +61,8 @@ def router(settings: Settings) -> Router:
             *desk.HANDLERS,
             *handing_in.HANDLERS,
             *notices.HANDLERS,
+            *activities.HANDLERS,
+            *arrivals.HANDLERS,
             frame.static_file,
         ],
         middleware=[frame.GuardedForms(settings)],

@@ -19,6 +19,7 @@ from ledger.books import directory
 from ledger.errors import NotAllowed
 
 TILES: Final = (
+    ("activities", "/staff/activities", Right.READ_RECORDS, False),
     ("volunteers", "/staff/volunteers", Right.READ_PEOPLE, False),
     ("reviews", "/staff/reviews", Right.REVIEW, False),
     ("objections", "/staff/objections", Right.REVIEW, False),

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from api.pages import texts_activities, texts_hours, texts_lapsing
 from api.pages import texts_desk, texts_hours, texts_lapsing
 from api.problems import Language
 from ledger.days import BEIJING
@@ -547,6 +548,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "scope_books_post": ("记账", "Post"),
     "scope_books_accounts": ("开户、冻结", "Keep accounts"),
     "scope_books_periods": ("结账", "Close months"),
+    "scope_records_post": ("送交服务记录", "Hand in service records"),
+    "scope_records_read": ("查看服务记录", "Read service records"),
     "token_prefixes": ("账户编号的开头", "What account codes begin with"),
     "token_prefixes_about": (
         "只有要记账的才填，几个之间空一格，比如 9110 9200；全部写 *。",
@@ -607,6 +610,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
+    **texts_activities.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -680,6 +684,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     ),
     **texts_desk.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
+    **texts_activities.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -691,6 +696,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "phone": ("手机号", "Mobile phone"),
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
+    "guardian": ("监护人", "Guardian"),
     "fields": ("要看什么", "What you need to see"),
     "amount": ("多少分", "How many points"),
     "lines[0].amount": ("多少分", "How many points"),
@@ -710,6 +716,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_year": ("哪一年", "Year"),
     "budget_points": ("多少分", "Points"),
     "budget_yuan": ("相应的资金", "The money behind them"),
+    **texts_activities.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 

@@ -1,4 +1,4 @@
-"""Who may enter a book, over HTTP: users and their roles, tokens of machines and tills, organisations."""
+"""Who may enter a book, over HTTP: users and their roles, tokens of machines and tills."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from ledger.access import tokens, users
 from ledger.access.rights import Grant, Principal, Right, Role, Scope
 from ledger.access.tokens import Token
 from ledger.access.users import GivenRole
-from ledger.earning import organisations
 from ledger.errors import UnknownUser
 
 MANAGE_USERS = {"right": Right.MANAGE_USERS, "scoped": True}
@@ -122,30 +121,6 @@ class Tokens(msgspec.Struct, frozen=True):
 
     items: list[TokenView]
     next: int | None
-
-
-class NewOrganisation(Body, frozen=True):
-    """An organisation, below `parent` or at the top."""
-
-    code: str
-    name: str
-    parent: str | None = None
-
-
-class OrganisationView(msgspec.Struct, frozen=True):
-    """An organisation. `line`: its code, that of the one above it, and so on to the top."""
-
-    code: str
-    name: str
-    parent: str | None
-    line: list[str]
-
-
-class Organisations(msgspec.Struct, frozen=True):
-    """Organisations by code; `next` is the `after` of the next page, null at the end."""
-
-    items: list[OrganisationView]
-    next: str | None
 
 
 # --- users and roles -------------------------------------------------------------------------------------------------
@@ -317,46 +292,6 @@ def _token_view(token: Token) -> TokenView:
     )
 
 
-# --- organisations ---------------------------------------------------------------------------------------------------
-
-
-@get(
-    "/organisations",
-    opt={"right": Right.READ_ORGANISATIONS, "scoped": True},
-    operation_id="listOrganisations",
-    summary="The organisations",
-    responses=views.refusals(400),
-)
-async def list_organisations(
-    database: NamedDependency[AsyncEngine],
-    me: NamedDependency[Principal],
-    limit: FromQuery[Limit] = 50,
-    after: FromQuery[str] = "",
-) -> Organisations:
-    """The organisations of the book. Who they are is no secret among its staff."""
-    async with database.connect() as tx:
-        page = await organisations.organisations_of(tx, me.book_id, after=after, limit=limit)
-    items = [OrganisationView(each.code, each.name, each.parent, list(each.line)) for each in page]
-    return Organisations(items, page[-1].code if len(page) == limit else None)
-
-
-@post(
-    "/organisations",
-    opt={"right": Right.MANAGE_ORGANISATIONS, "scoped": True},
-    operation_id="addOrganisation",
-    summary="Add an organisation",
-    responses=views.refusals(400, 404, 409, 413, 415),
-)
-async def add_organisation(
-    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], data: JSONBody[NewOrganisation]
-) -> OrganisationView:
-    """Adds an organisation below one of the caller's, or at the top for whom the whole book is."""
-    async with database.begin() as tx:
-        auth.within(me, Right.MANAGE_ORGANISATIONS, await auth.line_of(tx, me, data.parent))
-        made = await organisations.add(tx, me.book_id, data.code, data.name, data.parent)
-    return OrganisationView(made.code, made.name, made.parent, list(made.line))
-
-
 router = Router(
     path="/books/{book:str}",
     route_handlers=[
@@ -367,8 +302,6 @@ router = Router(
         list_tokens,
         make_token,
         revoke_token,
-        list_organisations,
-        add_organisation,
     ],
     before_request=auth.admitted,
     security=[{"bearer": []}],

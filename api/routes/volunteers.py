@@ -16,11 +16,11 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, staff, views, volunteers
-from api.bodies import Body, Limit, day
+from api.bodies import Body, IdentityBody, Limit
 from api.calls import Nothing
 from ledger.access import renewals
 from ledger.access.ciphers import Keys
-from ledger.access.identities import Field, Identity, Masked
+from ledger.access.identities import Field, Masked
 from ledger.access.renewals import Renewal
 from ledger.access.rights import Principal, Right
 from ledger.earning.volunteers import OWN_ACCOUNTS, Volunteer
@@ -29,15 +29,6 @@ from ledger.errors import InvalidField
 REGISTER = {"right": Right.REGISTER, "scoped": True}
 READ = {"right": Right.READ_PEOPLE, "scoped": True}
 RENEW = {"right": Right.RENEW_PIN, "scoped": True}
-
-
-class IdentityBody(Body, frozen=True):
-    """Who somebody is. `born` (YYYY-MM-DD) need not be said where the identity number tells it."""
-
-    name: str
-    phone: str | None = None
-    id_number: str | None = None
-    born: str | None = None
 
 
 class NewVolunteer(Body, frozen=True):
@@ -76,12 +67,16 @@ class PersonView(msgspec.Struct, frozen=True):
 
 
 class VolunteerView(msgspec.Struct, frozen=True):
-    """A volunteer, her accounts, and who she is, masked (null where nothing is recorded)."""
+    """A volunteer, her accounts, and who she is, masked (null where nothing is recorded).
+
+    `left_on`: since when she is no longer one, null for who has not left.
+    """
 
     volunteer: str
     organisation: str | None
     accounts: list[str]
     person: PersonView | None
+    left_on: datetime.date | None
 
 
 class NewVolunteerView(VolunteerView, frozen=True, kw_only=True):
@@ -177,14 +172,14 @@ async def register(
     data: JSONBody[NewVolunteer],
 ) -> NewVolunteerView:
     """Registers a volunteer number with its accounts; who she is and her sign-in may come along or later."""
-    identity = _identity(data.identity) if data.identity is not None else None
+    identity = data.identity.identity() if data.identity is not None else None
     async with database.begin() as tx:
         her, pin = await volunteers.register(
             tx, keys, me, data.volunteer, data.organisation, identity, sign_in=data.sign_in
         )
         shown = await _shown(tx, keys, me, [her])
     only = shown[0]
-    return NewVolunteerView(only.volunteer, only.organisation, only.accounts, only.person, pin=pin)
+    return NewVolunteerView(only.volunteer, only.organisation, only.accounts, only.person, only.left_on, pin=pin)
 
 
 @get(
@@ -247,7 +242,7 @@ async def record_identity(
 ) -> VolunteerView:
     """Records who a volunteer is, or corrects it: all fields at once."""
     async with database.begin() as tx:
-        her = await volunteers.record(tx, keys, me, volunteer, _identity(data))
+        her = await volunteers.record(tx, keys, me, volunteer, data.identity())
         return (await _shown(tx, keys, me, [her]))[0]
 
 
@@ -324,10 +319,6 @@ async def erase(
         await volunteers.erase(tx, me, volunteer)
 
 
-def _identity(data: IdentityBody) -> Identity:
-    return Identity(data.name, data.phone, data.id_number, day(data.born, "born") if data.born is not None else None)
-
-
 async def _shown(tx: AsyncConnection, keys: Keys, me: Principal, hers: list[Volunteer]) -> list[VolunteerView]:
     masked = await volunteers.masked(tx, keys, me, hers)
     return [
@@ -336,6 +327,7 @@ async def _shown(tx: AsyncConnection, keys: Keys, me: Principal, hers: list[Volu
             her.organisation,
             [her.account(code) for code in OWN_ACCOUNTS],
             _person(masked.get(her.volunteer_no)),
+            her.left_on,
         )
         for her in hers
     ]

@@ -16,7 +16,7 @@ from uuid import UUID
 from ledger.errors import NotAllowed
 
 Role = Literal["volunteer", "merchant", "recorder", "reviewer", "operator", "auditor", "owner"]
-Scope = Literal["books:read", "books:post", "books:accounts", "books:periods"]
+Scope = Literal["books:read", "books:post", "books:accounts", "books:periods", "records:post", "records:read"]
 Kind = Literal["user", "machine", "till"]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -53,6 +53,8 @@ class Right(Enum):
     READ_RECORDS = auto()
     RECORD = auto()
     """Run activities and hand in service records: who organises records (MCA Order 67)."""
+    PUSH_RECORDS = auto()
+    """Hand in many records at once, as another platform does."""
     REVIEW = auto()
     """Check records of others, decide objections, correct."""
     DRAFT_RULES = auto()
@@ -101,6 +103,8 @@ OF_SCOPE: Final[dict[Scope, frozenset[Right]]] = {
     "books:post": frozenset({Right.POST}),
     "books:accounts": frozenset({Right.KEEP_ACCOUNTS}),
     "books:periods": frozenset({Right.KEEP_PERIODS}),
+    "records:post": frozenset({Right.PUSH_RECORDS}),
+    "records:read": frozenset({Right.READ_RECORDS}),
 }
 
 

@@ -7,21 +7,10 @@ Service 10). The ages themselves are data of the rule set.
 from __future__ import annotations
 
 from datetime import date
-from typing import Protocol
 
 from ledger.days import full_years
+from ledger.earning.rules import Ages
 from ledger.errors import CompanyNeeded, GuardianConsentNeeded, Refusal, TooYoung
-
-
-class Ages(Protocol):
-    """The ages of a rule set, in full years: who is younger than `youngest` does not serve at all."""
-
-    @property
-    def youngest(self) -> int: ...
-    @property
-    def accompanied_below(self) -> int: ...
-    @property
-    def consent_below(self) -> int: ...
 
 
 def hindrance(

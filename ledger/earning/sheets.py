@@ -30,7 +30,7 @@ UNDONE: Final = "导入撤销 import undone"
 """Why a record of an import that was undone is as it is."""
 
 _NOBODY: Final = "?"
-"""What the holders of those begin with whom the book does not know: no holder in the books looks like this."""
+"""The holder of those whom the book does not know: none in the books looks like this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,22 @@ async def take(
     return [about_whom(outcome, each) for outcome, each in zip(outcomes, wanted, strict=True)]
 
 
+async def push(tx: AsyncConnection, book: int, wanted: Sequence[NewRecord], *, by: str, now: datetime) -> list[Outcome]:
+    """Takes records of another platform in their order, some 1,000 at a time; they wait for a review.
+
+    The `holder` of each is a volunteer number here. Refusals are outcomes; who is not registered is UnknownVolunteer.
+    """
+    holders = await volunteers.holders_of(tx, book, {each.holder for each in wanted})
+    outcomes = await records.submit(tx, book, with_holders(wanted, holders), by=by, now=now)
+    return [about_whom(outcome, each) for outcome, each in zip(outcomes, wanted, strict=True)]
+
+
 def with_holders(wanted: Sequence[NewRecord], holders: Mapping[str, str]) -> list[NewRecord]:
     """Records whose holders are volunteer numbers, with those under whom the books know them.
 
     Whom they do not know keeps a name that is nobody's, so that everything else about the record is looked at first.
     """
-    return [replace(each, holder=holders.get(each.holder, _NOBODY + each.holder)) for each in wanted]
+    return [replace(each, holder=holders.get(each.holder, _NOBODY)) for each in wanted]
 
 
 def about_whom(outcome: Outcome, of: NewRecord) -> Outcome:

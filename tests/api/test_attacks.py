@@ -26,7 +26,7 @@ from api.app import create_app
 from api.pages import frame
 from api.pages.doors import COOKIE
 from ledger.access import sessions, users
-from ledger.access.rights import Grant, Scope
+from ledger.access.rights import SCOPES, Grant, Scope
 from ledger.access.tables import roles
 from ledger.books.directory import Book
 from ledger.books.tables import transactions
@@ -216,7 +216,10 @@ async def test_a_machine_does_what_its_scopes_say_and_nothing_else(
         "books:post": lambda caller: caller.post("/transactions", transfer(1), secrets.token_hex(8)),
         "books:accounts": lambda caller: caller.post("/accounts/2100.b/status", {"status": "open"}),
         "books:periods": lambda caller: caller.post("/periods/2020-13/close", {}),
+        "records:post": lambda caller: caller.post("/records/batch", {"records": []}),
+        "records:read": lambda caller: caller.get("/records"),
     }
+    assert doors.keys() == set(SCOPES)
     for scope in doors:
         caller = await a_machine(http, database, book, [scope], ("*",) if scope == "books:post" else ())
         through = {name for name, door in doors.items() if (await door(caller)).status_code != 403}
@@ -654,6 +657,29 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "till": ("/tokens", {"name": "n", "outlet": "@"}),
     "organisation": ("/organisations", {"code": "@", "name": "n"}),
     "organisation name": ("/organisations", {"code": "#", "name": "@"}),
+    "organisation level": ("/organisations", {"code": "#", "name": "n", "level": "@"}),
+    "organisation status": ("/organisations/street/status", {"status": "@"}),
+    "member": ("/organisations/street/members", {"volunteer": "@"}),
+    "member role": ("/organisations/street/members", {"volunteer": "V-1", "role": "@"}),
+    "row": ("/volunteers/batch", {"volunteers": [{"volunteer": "@"}]}),
+    "organisation of a row": ("/volunteers/batch", {"volunteers": [{"volunteer": "#", "organisation": "@"}]}),
+    **{
+        f"{field} in a row": (
+            "/volunteers/batch",
+            {"volunteers": [{"volunteer": "#", "identity": {"name": "n"} | {field: "@"}}]},
+        )
+        for field in ("name", "phone", "id_number", "born")
+    },
+    "move": ("/volunteers/V-1/move", {"organisation": "@"}),
+    "return": ("/volunteers/V-1/return", {"organisation": "@"}),
+    "leave": ("/volunteers/V-1/leave", {"day": "@"}),
+    "reason to see a guardian": ("/volunteers/V-1/guardian/reveal", {"reason": "@"}),
+    "qualification": ("/volunteers/V-1/qualifications", {"name": "@", "passed_on": "2026-01-02"}),
+    "day of a qualification": ("/volunteers/V-1/qualifications", {"name": "n", "passed_on": "@"}),
+    "end of a qualification": (
+        "/volunteers/V-1/qualifications/end",
+        {"name": "@", "passed_on": "2026-01-02", "last_day": "@"},
+    ),
     "organisation parent": ("/organisations", {"code": "#", "name": "n", "parent": "@"}),
 }
 """Every field of text of every call: `@` is replaced by hostile text, `#` by a name of its own."""
@@ -721,6 +747,11 @@ ADDRESSES = [
     "/lapsing?after=2026-01-01_{}",
     "/lapsing?limit={}",
     "/organisations?after={}",
+    "/organisations/{}",
+    "/organisations/{}/members",
+    "/organisations/street/members?after={}",
+    "/volunteers/{}/guardian",
+    "/volunteers/{}/qualifications",
     "/organisations?limit={}",
     "/roles?after={}",
     "/roles?limit={}",

@@ -116,6 +116,41 @@ ROWS: Final = [
     Row("declinePinRenewal", RENEWERS, path=lambda w: {"renewal_id": w.renewals[1]}),
     Row("eraseVolunteer", "owner+", path=lambda w: {"volunteer": "V-4"}),
     Row("readAccessLog", "auditor owner"),
+    # what they are to the programme
+    Row("registerVolunteers", "recorder+ operator+", lambda w, n: listed(n, "street")),
+    Row("registerVolunteers", "recorder operator", lambda w, n: listed(n, None)),
+    Row(
+        "moveVolunteer", "recorder+ operator+", lambda w, n: {"organisation": "street"}, lambda w: {"volunteer": "V-1"}
+    ),
+    Row("endVolunteer", "recorder+ operator+", lambda w, n: {}, lambda w: {"volunteer": "V-5"}),
+    Row(
+        *("takeVolunteerBack", "recorder+ operator+"),
+        lambda w, n: {"organisation": "street"},
+        lambda w: {"volunteer": "V-5"},
+    ),
+    Row(
+        *("recordGuardian", "recorder+ operator+"),
+        lambda w, n: {"name": "某人", "relation": "parent"},
+        lambda w: {"volunteer": "V-1"},
+    ),
+    Row("readGuardian", MASKED, path=lambda w: {"volunteer": "V-1"}),
+    Row(
+        *("revealGuardian", "reviewer+ operator+ auditor+ owner+"),
+        lambda w, n: {"reason": "联系监护人"},
+        lambda w: {"volunteer": "V-1"},
+    ),
+    Row("endGuardian", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
+    Row(
+        *("recordQualification", "recorder+ operator+"),
+        lambda w, n: {"name": "急救培训", "passed_on": "2026-01-02"},
+        lambda w: {"volunteer": "V-1"},
+    ),
+    Row("listQualifications", MASKED, path=lambda w: {"volunteer": "V-1"}),
+    Row(
+        *("endQualification", "recorder+ operator+"),
+        lambda w, n: {"name": "急救培训", "passed_on": "2026-01-02", "last_day": "2026-02-02"},
+        lambda w: {"volunteer": "V-1"},
+    ),
     # people
     Row("listRoles", "owner*"),
     Row("addUser", "owner+", lambda w, n: {"login": n, "role": "recorder", "organisation": "street"}),
@@ -132,6 +167,29 @@ ROWS: Final = [
     Row("listOrganisations", "recorder* reviewer* operator* auditor* owner*"),
     Row("addOrganisation", "owner+", lambda w, n: {"code": n, "name": n, "parent": "street"}),
     Row("addOrganisation", "owner", lambda w, n: {"code": n, "name": n}),
+    Row(
+        *("readOrganisation", "recorder* reviewer* operator* auditor* owner*"),
+        path=lambda w: {"organisation": "street"},
+    ),
+    # The one above decides: here `street` is above `team`, and nobody but the whole book's above `district`.
+    Row(
+        *("setOrganisationStatus", "owner+"),
+        lambda w, n: {"status": "active"},
+        lambda w: {"organisation": "team"},
+    ),
+    Row(
+        *("setOrganisationStatus", "owner"),
+        lambda w, n: {"status": "active"},
+        lambda w: {"organisation": "district"},
+    ),
+    Row("addMember", "recorder+ operator+", lambda w, n: {"volunteer": "V-6"}, lambda w: {"organisation": "street"}),
+    Row("listMembers", MASKED, path=lambda w: {"organisation": "street"}),
+    Row(
+        *("setMemberRole", "recorder+ operator+"),
+        lambda w, n: {"role": "leader"},
+        lambda w: {"organisation": "street", "volunteer": "V-6"},
+    ),
+    Row("endMember", "recorder+ operator+", path=lambda w: {"organisation": "street", "volunteer": "V-6"}),
     # activities
     Row("addActivity", "recorder+", lambda w, n: an_activity("2031-01-01T09:00:00+08:00") | {"organisation": "street"}),
     Row("listActivities", "recorder* reviewer* operator* auditor* owner*"),
@@ -191,6 +249,8 @@ ROWS: Final = [
     Row("decideRules", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.rules}),
     Row("withdrawRules", "operator", path=lambda w: {"version": 999}, works=False),
     Row("tryRules", STAFF_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
+    # other platforms
+    Row("pushRecords", "records:post", lambda w, n: {"records": []}),
     # periods
     Row("readClosed", ALL_READERS),
     Row("closePeriod", "operator books:periods", path=lambda w: {"period": "2020-01"}),
@@ -219,6 +279,10 @@ def allowed(who: str) -> set[tuple[str, str]]:
             assert kind in KINDS, word
             found |= {(kind, place) for place in REACHED[word.removeprefix(kind)]}
     return found
+
+
+def listed(number: str, organisation: str | None) -> dict[str, Any]:
+    return {"volunteers": [{"volunteer": number, "organisation": organisation}]}
 
 
 def account(code: str, account_class: str) -> dict[str, str]:
@@ -304,11 +368,12 @@ class World:
                 await organisations.add(tx, book.book_id, code, code, "district")
             her = await volunteers.register(tx, book.book_id, "V-1", "street")
             await volunteers.register(tx, book.book_id, self.unknown_to_doors, "street")
+            await organisations.add(tx, book.book_id, "team", "队", "street")
             now = await connect.now(tx)
             for code, starts_at in (("A-1", now), ("A-2", now + timedelta(days=9))):
                 plan = Plan("清洁", "环保", "湖边", starts_at, starts_at + timedelta(hours=3))
                 await activities.add(tx, book.book_id, "street", plan, code=code, by="room:test", now=now)
-            for number_of_hers in ("V-3", "V-4"):
+            for number_of_hers in ("V-3", "V-4", "V-5", "V-6"):
                 await volunteers.register(tx, book.book_id, number_of_hers, "street")
             for number_of_hers in ("V-1", "V-3", "V-4"):
                 user = await users.create(tx, None)

@@ -60,6 +60,7 @@ WORDS: Final = {
     "token_id": "1",
     "volunteer": "V-1",
     "purpose": "service",
+    "organisation": "street",
     "activity": "A-1",
     "pair": "1",
     "version": "1",

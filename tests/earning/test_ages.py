@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 import pytest
@@ -10,18 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.earning import ages
+from ledger.earning.rules import Ages
 from ledger.errors import CompanyNeeded, GuardianConsentNeeded, TooYoung
 
-
-@dataclass(frozen=True)
-class SomeAges:
-    youngest: int = 6
-    accompanied_below: int = 10
-    consent_below: int = 18
-
-
 DAY = date(2026, 6, 15)
-OF_THE_PROGRAMME = SomeAges()
+OF_THE_PROGRAMME = Ages(6, 10, 18)
 
 
 def born(years: int, days: int = 0) -> date:
@@ -73,11 +65,11 @@ def test_a_refusal_says_the_age_that_is_needed() -> None:
 @given(
     day_of_birth=st.dates(date(1920, 1, 1), DAY),
     least=st.none() | st.integers(0, 100),
-    limits=st.builds(SomeAges, st.integers(0, 18), st.integers(0, 18), st.integers(0, 18)),
+    limits=st.builds(Ages, st.integers(0, 18), st.integers(0, 18), st.integers(0, 18)),
     later=st.dates(DAY, date(2100, 1, 1)),
 )
 def test_with_consent_and_company_nothing_but_age_hinders_and_age_only_grows(
-    day_of_birth: date, least: int | None, limits: SomeAges, later: date
+    day_of_birth: date, least: int | None, limits: Ages, later: date
 ) -> None:
     found, then = (
         ages.hindrance(day_of_birth, day, limits, guardian_consent=True, accompanied=True, least_age=least)

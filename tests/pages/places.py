@@ -61,6 +61,27 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "/account/looks": (("resident", "/account/looks"), ("ward", "/account/looks")),
     "/account/password": (("resident", "/account/password"), ("newcomer", "/account/password")),
     "/staff": (("chief", "/staff"), ("auditor", "/staff"), ("resident", "/staff"), ("shop", "/staff")),
+    "/staff/activities": (
+        ("chief", "/staff/activities"),
+        ("auditor", "/staff/activities?on=1999-01-01"),
+        ("chief", "/staff/activities?on=never"),
+        ("clerk", "/staff/activities?done=activity_cancelled"),
+    ),
+    "/staff/activities/new": (("chief", "/staff/activities/new"),),
+    "/staff/activities/{activity}": (
+        ("chief", "/staff/activities/under-way"),
+        ("auditor", "/staff/activities/under-way"),
+        ("chief", "/staff/activities/to-come?done=activity_published"),
+        ("chief", "/staff/activities/closed"),
+    ),
+    "/staff/activities/{activity}/change": (("chief", "/staff/activities/to-come/change"),),
+    "/staff/activities/{activity}/screen": (("chief", "/staff/activities/under-way/screen"),),
+    "/in/{book}/{activity}/{code}": (
+        ("resident", "{arrival}"),
+        ("ward", "{arrival}"),
+        ("chief", "{arrival}"),
+        ("resident", "/in/elsewhere/under-way/a"),
+    ),
     "/staff/approvals": (("chief", "/staff/approvals"), ("clerk", "/staff/approvals")),
     "/staff/approvals/{draft_id}": (
         ("chief", "/staff/approvals/{mine}"),
@@ -135,6 +156,14 @@ FORMS: Final[dict[str, str]] = {
     "/account/consents/withdraw": "resident",
     "/account/devices/end": "resident",
     "/account/devices/{device_id}/end": "resident",
+    "/in/{book}/{activity}": "resident",
+    "/staff/activities/new": "chief",
+    "/staff/activities/{activity}/change": "chief",
+    "/staff/activities/{activity}/cancel": "chief",
+    "/staff/activities/{activity}/sign-in": "chief",
+    "/staff/activities/{activity}/sign-out": "chief",
+    "/staff/activities/{activity}/strike": "chief",
+    "/staff/activities/{activity}/close": "chief",
     "/staff/propose": "chief",
     "/staff/budget": "chief",
     "/staff/budget/share": "chief",
@@ -194,7 +223,9 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     ward = await people.a_volunteer(database, book, "N0003", NORTH)
     await people.who_is(database, book, "N0001", Identity("Example of the Lake", "13800138000", people.GROWN))
     await people.who_is(database, book, "N0003", Identity("Young Example", None, people.YOUNG))
-    chief = await people.somebody(database, book, Grant("operator"), Grant("reviewer"), Grant("owner"))
+    chief = await people.somebody(
+        database, book, Grant("operator"), Grant("reviewer"), Grant("owner"), Grant("recorder")
+    )
     clerk = await people.somebody(database, book, Grant("operator", NORTH))
     both = await people.somebody(database, book, Grant("operator"), Grant("volunteer", volunteer_no="N0002"))
     cast: dict[str, Person | None] = {

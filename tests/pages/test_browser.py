@@ -93,7 +93,7 @@ def visit(browser: Browser, address: str) -> Visit:
         await context.close()
         assert foreign == []
         # That a page is itself an error (a wrong password, an unknown address) is not a fault of the page.
-        assert [said for said in complaints if not re.search(r"status of (400|401|403|404)", said)] == []
+        assert [said for said in complaints if not re.search(r"status of (400|401|403|404|409)", said)] == []
 
     return visiting
 

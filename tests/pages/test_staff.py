@@ -24,6 +24,11 @@ from tests.pages.people import NORTH, PASSWORD, SOUTH, District, Person, posted,
 
 PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staff/users", "/staff/tokens"
 ODD = "<script>alert(1)</script>"
+RECORDS = ("records", "notices", "overdue")
+ALL_TILES = (
+    *("volunteers", "reviews", "objections", *RECORDS, "propose", "approvals", "lapsing", "renewals", "budget"),
+    *("users", "tokens", "access-log"),
+)
 
 
 @pytest.fixture
@@ -54,11 +59,11 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", ["volunteers", "renewals"]),
-        ("reviewer", ["volunteers", "approvals", "lapsing", "renewals"]),
-        ("operator", ["volunteers", "propose", "approvals", "lapsing", "renewals"]),
-        ("auditor", ["volunteers", "approvals", "lapsing", "access-log"]),
-        ("owner", ["volunteers", "approvals", "lapsing", "users", "tokens", "access-log"]),
+        ("recorder", ["volunteers", *RECORDS, "renewals"]),
+        ("reviewer", ["volunteers", "reviews", "objections", *RECORDS, "approvals", "lapsing", "renewals", "budget"]),
+        ("operator", ["volunteers", *RECORDS, "propose", "approvals", "lapsing", "renewals", "budget"]),
+        ("auditor", ["volunteers", *RECORDS, "approvals", "lapsing", "budget", "access-log"]),
+        ("owner", ["volunteers", *RECORDS, "approvals", "lapsing", "budget", "users", "tokens", "access-log"]),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
@@ -69,7 +74,7 @@ async def test_staff_find_what_their_rights_are_for_and_nothing_else(
     assert (await client.get("/")).headers["location"] == "/staff"
     page = (await client.get("/staff")).text
     assert re.findall(r'href="/staff/([\w-]+)"', page) == tiles
-    for tile in ("volunteers", "propose", "approvals", "lapsing", "renewals", "users", "tokens", "access-log"):
+    for tile in ALL_TILES:
         assert (await client.get(f"/staff/{tile}")).status_code == (200 if tile in tiles else 403), tile
 
 
@@ -118,8 +123,8 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 
 def concrete(path: str) -> str:
-    path = path.replace("{number}", "N9999")
-    return re.sub(r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal)_id\}", str(uuid.uuid4()), path))
+    path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
+    return re.sub(r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal|record|objection)_id\}", str(uuid.uuid4()), path))
 
 
 @pytest.mark.parametrize("path", places.FORMS)
@@ -153,7 +158,9 @@ async def test_who_is_not_signed_in_is_led_to_the_door(enters: Enters, path: str
 
 @pytest.mark.parametrize("path", [path for path in places.FORMS if "{" in path and "devices" not in path])
 async def test_what_is_not_there_is_said_in_words(enters: Enters, database: AsyncEngine, book: Book, path: str) -> None:
-    client = await staff(enters, database, book, Grant("operator"), Grant("reviewer"), Grant("owner"))
+    client = await staff(
+        enters, database, book, Grant("operator"), Grant("reviewer"), Grant("owner"), Grant("recorder")
+    )
     token = token_of((await client.get("/account")).text)
     for address in {concrete(path), concrete(path).replace("/1/", f"/{2**70}/")}:
         answer = await client.post(address, data={"_csrf_token": token, "reason": "why not", "name": "Q"})

@@ -1,0 +1,181 @@
+"""What the pages about activities say, the leader's and the volunteer's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    # --- the list, and planning
+    "tile_activities": ("活动签到", "Activities"),
+    "tile_activities_about": ("发布活动，出示签到码，核对人数", "Publish them, show the sign-in code, count heads"),
+    "activities": ("活动", "Activities"),
+    "activities_none": ("这里没有活动。", "There are no activities here."),
+    "activities_on": ("看哪一天的活动", "Activities of a day"),
+    "activities_find": ("查看", "Show them"),
+    "open_activity": ("打开", "Open"),
+    "activity_new": ("发布新活动", "Publish an activity"),
+    "activity_publish": ("发布", "Publish"),
+    "activity_change": ("改活动", "Change the activity"),
+    "activity_change_do": ("保存", "Save"),
+    "activity_back": ("回活动", "Back to the activity"),
+    "activity_cancel": ("取消活动", "Cancel the activity"),
+    "activity_name": ("活动名称", "Name of the activity"),
+    "activity_category": ("类别", "Category"),
+    "activity_category_about": ("比如：环保、助老、文明交通。", "For example: environment, elders, traffic."),
+    "activity_place": ("地点", "Place"),
+    "activity_place_about": ("写清楚门牌，让人找得到。", "With street and number, so that people find it."),
+    "activity_day": ("哪一天", "Day"),
+    "activity_from": ("几点开始", "Begins at"),
+    "activity_until": ("几点结束", "Ends at"),
+    "activity_last_day": ("最后一天", "Last day"),
+    "activity_last_day_about": ("当天结束就不用填。", "Only if it does not end on the same day."),
+    "activity_capacity": ("名额", "Places"),
+    "activity_capacity_about": ("不限人数就不用填。", "Leave it empty where there is no limit."),
+    "activity_least_age": ("最低年龄", "Least age"),
+    "activity_least_age_about": ("没有另外要求就不用填。", "Leave it empty where the general rules are enough."),
+    "activity_training": ("要先通过的培训", "Training that is needed"),
+    "activity_training_about": (
+        "比如：急救培训。没有就不用填。",
+        "For example: first aid. Leave it empty where there is none.",
+    ),
+    "activity_risky": ("有人身危险", "With bodily risk"),
+    "activity_policy": ("保险单号", "Insurance policy"),
+    "activity_policy_about": (
+        "有人身危险的活动，先有保险才能签到。",
+        "Where there is bodily risk, nobody can sign in before there is an insurance.",
+    ),
+    "activity_published": ("已经发布。", "It has been published."),
+    "activity_changed": ("已经改好。", "It has been changed."),
+    "activity_cancelled": ("活动已取消。", "The activity has been cancelled."),
+    "activity_is_planned": ("还没开始", "To come"),
+    "activity_is_under_way": ("进行中", "Under way"),
+    "activity_is_over": ("已过时间，等核对人数", "Over, to be counted"),
+    "activity_is_closed": ("已结束", "Closed"),
+    "activity_is_cancelled": ("已取消", "Cancelled"),
+    # --- one activity
+    "activity_state": ("情况", "State"),
+    "activity_when": ("时间", "Time"),
+    "activity_code": ("活动编号", "Code"),
+    "activity_uninsured": (
+        "还没有保险，谁也不能签到。请先办保险，再把保险单号填上。",
+        "There is no insurance yet, so nobody can sign in. Please name the policy first.",
+    ),
+    "signed_in_people": ("签到人数", "People signed in"),
+    "head_count": ("点到的人数", "Head count"),
+    "who_is_there": ("签到的人", "Who is there"),
+    "nobody_there": ("还没有人签到。", "Nobody has signed in yet."),
+    "erased_person": ("已注销的志愿者", "A volunteer who has been erased"),
+    "by_leader": ("领队代签", "Signed in by the leader"),
+    "forgotten": ("忘记签退", "Forgot to sign out"),
+    "struck": ("已划去", "Struck out"),
+    "since": ("{time} 签到", "Signed in {time}"),
+    "lead_out": ("代她签退", "Sign her out"),
+    "strike": ("不在场，划去", "Not there: strike out"),
+    "struck_out": ("已经划去。", "Struck out."),
+    "lead_in": ("没有手机的人", "Who has no phone"),
+    "lead_in_about": (
+        "领队代签的时长，由上一级组织复核，还会抽查回访。",
+        "Another unit checks the hours of whom you sign in, and some of those served are asked.",
+    ),
+    "lead_in_do": ("代她签到", "Sign her in"),
+    "led_in": ("已经签到。", "Signed in."),
+    "led_out": ("已经签退。", "Signed out."),
+    "accompanied": ("孩子有大人陪同", "A child who has come with an adult"),
+    "close": ("结束活动", "Close the activity"),
+    "head_count_ask": ("现场点到多少人？", "How many people have you counted?"),
+    "close_about": (
+        "和签到人数一样才能结束。没签退的人算到现在或活动结束时，并注明忘记签退。",
+        "It closes when both numbers are the same. Who has not signed out leaves now, or when the activity ended, and "
+        "that is marked.",
+    ),
+    "close_do": ("人数没错，结束", "The count is right: close"),
+    "activity_closed_now": (
+        "活动已结束，时长已报送复核。",
+        "The activity is closed, and its hours have been handed in for review.",
+    ),
+    "no_record": ("没有记上时长。", "This has become no record."),
+    "close_again": ("再报一次", "Hand in again"),
+    "close_again_about": (
+        "有没记上的，更正以后可以再报；已经报过的不会重复。",
+        "What was refused can be handed in again when it has been put right; nothing is recorded twice.",
+    ),
+    "close_again_do": ("再报一次", "Hand in again"),
+    # --- the screen
+    "screen_open": ("出示签到码", "Show the sign-in code"),
+    "screen": ("签到码：{name}", "Sign-in code: {name}"),
+    "screen_about": (
+        "请用手机相机扫一扫：来时签到，走时签退。码每半分钟换一次。",
+        "Please scan it with your phone's camera, when you come and when you leave. It changes every half minute.",
+    ),
+    "screen_code": ("签到二维码", "QR code to sign in and out"),
+    "screen_count": (
+        "现在在场 {present} 人，共来了 {signed_in} 人。",
+        "Here now: {present}. Have come: {signed_in}.",
+    ),
+    "screen_back": ("回活动，点人数", "Back to the activity and the head count"),
+    "number_ends": ("尾号 {digits}", "number ending in {digits}"),
+    "is_in": ("{time} 签到", "in {time}"),
+    "is_out": ("{time} 签退", "out {time}"),
+    # --- a volunteer's own phone
+    "arrive": ("签到", "Sign in here"),
+    "arrived": ("签到成功", "You are signed in"),
+    "leave_here": ("签退", "Sign out here"),
+    "left_here": ("已经签退", "You are signed out"),
+    "counts_since": ("从 {time} 开始算服务时长。", "Your hours count from {time}."),
+    "sign_out_later": (
+        "走的时候，请再扫一次领队屏幕上的码签退。",
+        "When you leave, please scan the code on the leader's screen once more.",
+    ),
+    "left_times": ("{since} 到 {until}", "{since} to {until}"),
+    "left_counts": ("这次服务：{hours}。谢谢您！", "This service: {hours}. Thank you!"),
+    "left_too_short": ("不到一分钟，不记时长。", "Less than a minute is not recorded."),
+    "left_early": (
+        "活动还没开始您就走了，这次签到不算。回来时请再签到。",
+        "You have left before the beginning, so this sign-in does not count. Please sign in again when you come back.",
+    ),
+    "what_comes_next": (
+        "领队核对人数以后，时长报送复核，您在“我的时长”里看得到。",
+        "When the leader has counted heads, your hours go to review. You will find them under “My hours”.",
+    ),
+    "not_arrived": ("没有办成", "That did not work"),
+    "ask_the_leader": ("有问题请找现场的领队。", "If something is unclear, please ask the leader on the spot."),
+    "only_volunteers": (
+        "您登录的账号没有志愿者编号，不能签到。请用志愿者编号登录。",
+        "Your account has no volunteer number. Please sign in with a volunteer's.",
+    ),
+    "other_time_bank": (
+        "您现在的时间银行里没有这个活动。参加了几个时间银行的，请先到“我的账号”里换到那一个，再扫一次码。",
+        "This activity belongs to another time bank. If you are in several, please change to it under “My account” and "
+        "scan the code again.",
+    ),
+}
+
+WRONG: Final[dict[str, tuple[str, str]]] = {
+    "not_a_line": ("“{field}”请写成一行，1 到 200 个字。", "{field}: one line of 1 to 200 characters, please."),
+    "backfill": (
+        "“{field}”里不能有“补录”：活动只能是还没过的。事后补录请用服务记录。",
+        "{field}: activities are still to come. To enter service afterwards, please use the service records.",
+    ),
+    "not_after_start": ("“{field}”要晚于开始时间。请核对。", "{field}: later than the beginning, please."),
+    "over_already": ("“{field}”已经过了。活动只能是还没过的。", "{field}: that is over. Activities are still to come."),
+    "longer_than_a_year": ("活动最长一年。请核对“{field}”。", "{field}: an activity lasts a year at most."),
+    "not_a_time_of_day": ("“{field}”请写成 09:30 这样。", "{field}: written like 09:30, please."),
+}
+
+FIELDS: Final[dict[str, tuple[str, str]]] = {
+    "activity_name": ("活动名称", "Name of the activity"),
+    "category": ("类别", "Category"),
+    "place": ("地点", "Place"),
+    "first_day": ("哪一天", "Day"),
+    "on": ("哪一天", "Day"),
+    "last_day": ("最后一天", "Last day"),
+    "begins": ("几点开始", "Begins at"),
+    "ends": ("几点结束", "Ends at"),
+    "starts_at": ("几点开始", "Begins at"),
+    "ends_at": ("几点结束", "Ends at"),
+    "capacity": ("名额", "Places"),
+    "least_age": ("最低年龄", "Least age"),
+    "policy_no": ("保险单号", "Insurance policy"),
+    "training": ("要先通过的培训", "Training that is needed"),
+    "head_count": ("现场点到多少人", "Head count"),
+}
