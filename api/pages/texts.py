@@ -8,8 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_activities, texts_hours, texts_lapsing
-from api.pages import texts_desk, texts_hours, texts_lapsing
+from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -682,7 +681,6 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "网页打开得太久，还没有提出。请再按一次。",
         "The page was open for too long, so nothing was proposed. Please press the button again.",
     ),
-    **texts_desk.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_activities.WRONG,
 }
@@ -717,6 +715,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_points": ("多少分", "Points"),
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
+    **texts_desk.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 

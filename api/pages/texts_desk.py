@@ -210,7 +210,3 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "category": ("服务类别", "Category of the service"),
     "records": ("要办的记录", "Records"),
 }
-
-WRONG: Final[dict[str, tuple[str, str]]] = {
-    "not_a_time_of_day": ("“{field}”请写成 09:00 这样。", "{field}: written like 09:00, please."),
-}

@@ -25,8 +25,10 @@ from tests.pages.people import NORTH, PASSWORD, SOUTH, District, Person, posted,
 PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staff/users", "/staff/tokens"
 ODD = "<script>alert(1)</script>"
 RECORDS = ("records", "notices", "overdue")
+BOOKS = ("approvals", "lapsing")
+EVERYBODY = ("activities", "volunteers")
 ALL_TILES = (
-    *("volunteers", "reviews", "objections", *RECORDS, "propose", "approvals", "lapsing", "renewals", "budget"),
+    *(*EVERYBODY, "reviews", "objections", *RECORDS, "propose", *BOOKS, "renewals", "budget"),
     *("users", "tokens", "access-log"),
 )
 
@@ -59,11 +61,11 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", ["volunteers", *RECORDS, "renewals"]),
-        ("reviewer", ["volunteers", "reviews", "objections", *RECORDS, "approvals", "lapsing", "renewals", "budget"]),
-        ("operator", ["volunteers", *RECORDS, "propose", "approvals", "lapsing", "renewals", "budget"]),
-        ("auditor", ["volunteers", *RECORDS, "approvals", "lapsing", "budget", "access-log"]),
-        ("owner", ["volunteers", *RECORDS, "approvals", "lapsing", "budget", "users", "tokens", "access-log"]),
+        ("recorder", [*EVERYBODY, *RECORDS, "renewals"]),
+        ("reviewer", [*EVERYBODY, "reviews", "objections", *RECORDS, *BOOKS, "renewals", "budget"]),
+        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget"]),
+        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "access-log"]),
+        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "users", "tokens", "access-log"]),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
@@ -124,7 +126,9 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 def concrete(path: str) -> str:
     path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
-    return re.sub(r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal|record|objection)_id\}", str(uuid.uuid4()), path))
+    return re.sub(
+        r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal|record|objection)_id\}", str(uuid.uuid4()), path)
+    )
 
 
 @pytest.mark.parametrize("path", places.FORMS)
