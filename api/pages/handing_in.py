@@ -167,7 +167,7 @@ async def _form(
         path=request.url.path,
         organisations=[(each.code, each.name) for each in known],
         categories=[] if rules is None else sorted(rules.categories),
-        items=[(each.code, explain.item(language, each)) for each in items],
+        items=[(each.code, f"{each.code} {explain.item(language, each)}") for each in items],
         today=today.isoformat(),
         form=values,
         wrong=None if refusal is None else frame.told(request, refusal),

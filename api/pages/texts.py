@@ -720,6 +720,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
     **texts_rules.FIELDS,
+    **texts_desk.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 
