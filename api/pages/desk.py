@@ -6,8 +6,6 @@ Who has a right to what is asked in `api.desk`; here it becomes pages. What was 
 from __future__ import annotations
 
 import datetime
-import re
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, get_args
@@ -19,22 +17,22 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, bodies, desk, explain, problems, staff, volunteers
-from api.desk import Act, Backfill, Story
+from api import auth, desk, explain, problems, staff
+from api.desk import Story
 from api.pages import doors, frame, texts
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
-from ledger.access import persons, rights
+from ledger.access import persons
 from ledger.access.ciphers import Keys
 from ledger.access.identities import Masked
 from ledger.access.rights import Principal, Right
 from ledger.database import connect
-from ledger.days import BEIJING, day_of
+from ledger.days import day_of
 from ledger.earning import notices, objections, organisations, rule_sets
 from ledger.earning.notices import Place, Turn
 from ledger.earning.record import Record, State
-from ledger.earning.rules import Item, RuleSet
+from ledger.earning.rules import RuleSet
 from ledger.errors import InvalidField, NotAllowed, Refusal, SessionEnded, UnknownRecord
 
 REVIEWS: Final = "/staff/reviews"
@@ -43,6 +41,7 @@ OBJECTIONS: Final = "/staff/objections"
 
 A_PAGE: Final = 20
 STATES: Final[tuple[State, ...]] = get_args(State)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -332,9 +331,7 @@ async def _record(
         "record.html",
         status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
         path=f"{RECORDS}/{of.record_id}",
-        notice=frame.notice(
-            request, "call_back_noted", "correction_proposed", "objection_decided", "record_handed_in"
-        ),
+        notice=frame.notice(request, "call_back_noted", "correction_proposed", "objection_decided", "record_handed_in"),
         wrong=None if refusal is None else frame.told(request, refusal),
         record=of,
         what=what(language, of),
@@ -494,9 +491,7 @@ async def overdue(
     async with database.connect() as tx:
         found = await desk.overdue(tx, me)
     language = frame.view_of(request).language
-    return frame.page(
-        request, "overdue.html", overdue=[(each, texts.day(language, each.oldest)) for each in found]
-    )
+    return frame.page(request, "overdue.html", overdue=[(each, texts.day(language, each.oldest)) for each in found])
 
 
 HANDLERS = [

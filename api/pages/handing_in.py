@@ -136,9 +136,7 @@ def _filled(form: dict[str, str], *names: str) -> None:
             raise InvalidField({"organisation": "her_organisation"}.get(name, _CALLED.get(name, name)), "missing")
 
 
-async def _handed_in(
-    request: StrictRequest, database: AsyncEngine, me: Principal, wanted: Backfill | Act
-) -> Redirect:
+async def _handed_in(request: StrictRequest, database: AsyncEngine, me: Principal, wanted: Backfill | Act) -> Redirect:
     async with database.begin() as tx:
         taken = await desk.hand_in(tx, me, wanted)
     where = f"{RECORDS}/{taken.record.record_id}"

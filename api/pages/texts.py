@@ -8,8 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_activities, texts_hours, texts_lapsing
-from api.pages import texts_desk, texts_hours, texts_lapsing
+from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing
 from api.problems import Language
 from ledger.days import BEIJING
 

@@ -174,9 +174,7 @@ async def of_volunteer(
     return Page(listed[:limit], None if last is None else Place(last.served_on, last.record_id))
 
 
-async def minutes_of_days(
-    tx: AsyncConnection, book: int, found: Sequence[Record]
-) -> dict[tuple[str, date], int]:
+async def minutes_of_days(tx: AsyncConnection, book: int, found: Sequence[Record]) -> dict[tuple[str, date], int]:
     """How long those who served these served in all on each of these days (holder, service day)."""
     asked = sorted({(each.holder, each.served_on) for each in found if each.record_class != "act"})
     if not asked:
