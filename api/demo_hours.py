@@ -109,7 +109,8 @@ async def weeks(database: AsyncEngine, book: Book, people: Sequence[Person], clo
     waiting: list[Record] = []
     while day <= today:
         clock.time = min(_at(day, 19), now)
-        await _review(database, book, waiting, chance)
+        if day < today:  # what came in last waits for whoever looks at the district
+            await _review(database, book, waiting, chance)
         clock.time = min(_at(day, 20), now)
         waiting = await _hand_in(database, book, _served(day, people, chance) if clock.time == _at(day, 20) else [])
         if day == today - timedelta(days=NEVER_LOOKED_AT):
