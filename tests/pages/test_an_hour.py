@@ -179,9 +179,8 @@ async def test_an_hour_from_the_leaders_screen_to_the_passbook(
     clock.set(at("2026-03-14", "00:10"))
     await housekeeping.bring_on(then)
     await phone.goto(hour)
-    await expect(phone.locator("main")).to_contain_text("2小时30分")
-    await expect(phone.locator("main")).to_contain_text("每小时10分")
+    await expect(phone.locator("main")).to_contain_text("服务 2 小时 30 分钟，每小时 10 分，得 25 分")
     await phone.goto("/passbook")
-    await expect(phone.locator("main")).to_contain_text("每小时10分")
+    await expect(phone.locator("main")).to_contain_text("每小时 10 分，得 25 分")
     assert await programme.balances("9110", "5100") == {"9110": 150, "5100": 25}
     await asyncio.gather(*(page.context.close() for page in (led, phone, desk, notice)))
