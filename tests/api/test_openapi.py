@@ -50,7 +50,7 @@ CHECKS: Final = [
 EXAMPLES: Final = 4
 """Of each call by each caller, of what it takes and of what it does not."""
 
-NAMED: Final = ("transaction_id", "hold_id", "draft_id", "device_id", "renewal_id", "record_id")
+NAMED: Final = ("transaction_id", "hold_id", "draft_id", "device_id", "renewal_id", "record_id", "objection_id")
 """What addresses name by UUIDs."""
 
 WORDS: Final = {
@@ -62,6 +62,7 @@ WORDS: Final = {
     "purpose": "service",
     "organisation": "street",
     "activity": "A-1",
+    "record": "R-1",
     "pair": "1",
     "version": "1",
 }
