@@ -10,12 +10,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from ledger.earning import rule_body
-from ledger.earning.rules import RuleSet
+from ledger.earning.rules import Item, RuleSet
 from ledger.errors import InvalidField
 
 _WHOLE: Final = re.compile(r"[+-]?\d{1,9}", re.ASCII)
@@ -87,6 +87,31 @@ def _ladder(table: bytes) -> dict[str, Any]:
     return {"period": "year", "steps": steps}
 
 
+def tables(the: RuleSet) -> tuple[str, str, str]:
+    """Items, categories and ladder (empty where there is none) as these tables: `rule_set` of them is the same."""
+    items = [
+        (item.code, item.name, item.category, item.how, item.points, _caps_of(item), item.name_en) for item in the.items
+    ]
+    kinds = [*the.categories.items(), *([(OTHERS, the.default_item)] if the.default_item is not None else [])]
+    steps = [(step.up_to_hours, step.hours_per_point) for step in the.ladder.steps] if the.ladder is not None else []
+    return (
+        _written("code,name,category,how,points,cap,name_en", items),
+        _written("category,rule", kinds),
+        _written("up_to_hours,hours_per_point", steps) if steps else "",
+    )
+
+
+def _caps_of(item: Item) -> str:
+    return ";".join(f"{cap.points}/{cap.period}" for cap in item.caps)
+
+
+def _written(header: str, rows: Iterable[Iterable[object]]) -> str:
+    out = io.StringIO(newline="")
+    out.write(f"{header}\n")
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
 def expiry(text: str) -> dict[str, Any]:
     """`never`, `month_end`, `year_end`, `days:365`, `nth_year_end:3`, as on the command line. InvalidField."""
     policy, _, n = text.partition(":")
@@ -111,7 +136,7 @@ def _rows(
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
         if len(set(names)) != len(names) or not set(needed) <= set(names) <= {*needed, *known}:
-            raise InvalidField(f"{called} line 1", f"columns_are_{'_'.join((*needed, *known))}")
+            raise InvalidField(f"{called} line 1", "wrong_columns")
         reader.fieldnames = names
         for row in reader:
             if None in row or None in row.values():

@@ -1,4 +1,4 @@
-"""Records that staff hand in by hand: hours that were not signed in and out on the spot, and acts by the rules.
+"""Records that staff hand in by hand: hours not signed in and out on the spot, and acts by an item of the rules.
 
 The form carries the number of the record, so that it is handed in once, however often the button is pressed.
 """

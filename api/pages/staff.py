@@ -21,6 +21,7 @@ from ledger.errors import NotAllowed
 TILES: Final = (
     ("activities", "/staff/activities", Right.READ_RECORDS, False),
     ("volunteers", "/staff/volunteers", Right.READ_PEOPLE, False),
+    ("organisations", "/staff/organisations", Right.READ_ORGANISATIONS, False),
     ("reviews", "/staff/reviews", Right.REVIEW, False),
     ("objections", "/staff/objections", Right.REVIEW, False),
     ("new_record", "/staff/records/new", Right.RECORD, False),
@@ -33,6 +34,7 @@ TILES: Final = (
     ("lapsing", "/staff/lapsing", Right.READ_BOOKS, False),
     ("renewals", "/staff/renewals", Right.RENEW_PIN, False),
     ("budget", "/staff/budget", Right.READ_BOOKS, False),
+    ("rules", "/staff/rules", Right.READ_RECORDS, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),
     ("access_log", "/staff/access-log", Right.READ_ACCESS_LOG, True),

@@ -87,7 +87,7 @@ async def served(application: Litestar, http: httpx.AsyncClient, database: Async
         await volunteers.register(tx, book.book_id, "V-1")
     callers = {
         "nobody": Caller(http, book.code, ""),
-        "staff": await a_user(http, database, book, Grant("owner"), Grant("operator"), Grant("reviewer")),
+        "staff": await a_user(http, database, book, *map(Grant, ("owner", "operator", "reviewer", "recorder"))),  # type: ignore[arg-type] # roles
         "recorder": await a_user(http, database, book, Grant("recorder")),
         "auditor": await a_user(http, database, book, Grant("auditor", until=auth.today())),
         "merchant": await a_user(http, database, book, Grant("merchant", outlet="shop")),

@@ -26,9 +26,9 @@ PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staf
 ODD = "<script>alert(1)</script>"
 RECORDS = ("records", "notices", "overdue")
 BOOKS = ("approvals", "lapsing")
-EVERYBODY = ("activities", "volunteers")
+EVERYBODY = ("activities", "volunteers", "organisations")
 ALL_TILES = (
-    *(*EVERYBODY, "reviews", "objections", *RECORDS, "propose", *BOOKS, "renewals", "budget"),
+    *(*EVERYBODY, "reviews", "objections", *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"),
     *("users", "tokens", "access-log"),
 )
 
@@ -61,11 +61,11 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", [*EVERYBODY, *RECORDS, "renewals"]),
-        ("reviewer", [*EVERYBODY, "reviews", "objections", *RECORDS, *BOOKS, "renewals", "budget"]),
-        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget"]),
-        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "access-log"]),
-        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "users", "tokens", "access-log"]),
+        ("recorder", [*EVERYBODY, *RECORDS, "renewals", "rules"]),
+        ("reviewer", [*EVERYBODY, "reviews", "objections", *RECORDS, *BOOKS, "renewals", "budget", "rules"]),
+        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"]),
+        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "access-log"]),
+        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "users", "tokens", "access-log"]),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
@@ -126,6 +126,7 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 def concrete(path: str) -> str:
     path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
+    path = path.replace("{version}", "1")
     return re.sub(
         r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal|record|objection)_id\}", str(uuid.uuid4()), path)
     )
