@@ -22,7 +22,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import VERSION, cli_budget, cli_calendar, cli_hours, journal_files, keys, memory, problems, settings
+from api import (
+    VERSION,
+    cli_budget,
+    cli_calendar,
+    cli_hours,
+    cli_organisation,
+    cli_rules,
+    journal_files,
+    keys,
+    memory,
+    problems,
+    settings,
+)
 from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, say, with_database
 from api.journal_files import NotThisFormat
 from ledger.access import rekeying, rights, sessions, tokens, users
@@ -99,6 +111,7 @@ def cli() -> None:
 
 
 cli.add_command(cli_hours.hours)
+cli.add_command(cli_organisation.organisation)
 cli.add_command(cli_hours.imports)
 
 
@@ -632,6 +645,7 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
 
 cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
+cli.add_command(cli_rules.rules)
 
 
 def _fail(code: str, sentence: str, facts: dict[str, Any]) -> None:

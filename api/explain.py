@@ -143,6 +143,11 @@ def _source(language: Language, the: RuleSet, found: Reckoning) -> str:
 # --- a rule set in words ----------------------------------------------------------------------------------------------
 
 
+def category(language: Language, name: str) -> str:
+    """What a category of items is called."""
+    return CATEGORIES[name][language == "en"]
+
+
 def rate(language: Language, item: Item) -> str:
     """每小时 10 分; 每次扣 5 分."""
     if item.points < 0:

@@ -10,8 +10,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
+from ledger.earning import rule_body
+from ledger.earning.rules import Item, RuleSet
 from ledger.errors import InvalidField
 
 _WHOLE: Final = re.compile(r"[+-]?\d{1,9}", re.ASCII)
@@ -20,7 +24,26 @@ OTHERS: Final = "*"
 """In the table of categories: those that it does not name."""
 
 
-def items(table: bytes) -> list[dict[str, Any]]:
+def rule_set(
+    base: RuleSet,
+    *,
+    items: bytes | None = None,
+    categories: bytes | None = None,
+    ladder: bytes | None = None,
+    said: Mapping[str, Any] = MappingProxyType({}),
+) -> RuleSet:
+    """A rule set of these tables and of what else is `said` as in a body, and in all else the `base`. InvalidField."""
+    body = rule_body.stored(base)
+    if items is not None:
+        body["items"] = _items(items)
+    if categories is not None:
+        body["categories"], body["default_item"] = _categories(categories)
+    if ladder is not None:
+        body["ladder"] = _ladder(ladder)
+    return rule_body.read(body | dict(said))
+
+
+def _items(table: bytes) -> list[dict[str, Any]]:
     """The items of a body as `rule_body.read` takes it. InvalidField."""
     found = []
     for line, row in _rows(table, "items", ("code", "name", "category", "how", "points"), ("cap", "name_en")):
@@ -39,7 +62,7 @@ def items(table: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def categories(table: bytes) -> tuple[dict[str, str], str | None]:
+def _categories(table: bytes) -> tuple[dict[str, str], str | None]:
     """Which item each category is, and which one all others are. InvalidField."""
     found: dict[str, str] = {}
     for line, row in _rows(table, "categories", ("category", "rule"), ()):
@@ -50,7 +73,7 @@ def categories(table: bytes) -> tuple[dict[str, str], str | None]:
     return found, others
 
 
-def ladder(table: bytes) -> dict[str, Any]:
+def _ladder(table: bytes) -> dict[str, Any]:
     """The ladder of a body. InvalidField."""
     steps = []
     for line, row in _rows(table, "ladder", ("up_to_hours", "hours_per_point"), ()):
@@ -62,6 +85,31 @@ def ladder(table: bytes) -> dict[str, Any]:
             }
         )
     return {"period": "year", "steps": steps}
+
+
+def tables(the: RuleSet) -> tuple[str, str, str]:
+    """Items, categories and ladder (empty where there is none) as these tables: `rule_set` of them is the same."""
+    items = [
+        (item.code, item.name, item.category, item.how, item.points, _caps_of(item), item.name_en) for item in the.items
+    ]
+    kinds = [*the.categories.items(), *([(OTHERS, the.default_item)] if the.default_item is not None else [])]
+    steps = [(step.up_to_hours, step.hours_per_point) for step in the.ladder.steps] if the.ladder is not None else []
+    return (
+        _written("code,name,category,how,points,cap,name_en", items),
+        _written("category,rule", kinds),
+        _written("up_to_hours,hours_per_point", steps) if steps else "",
+    )
+
+
+def _caps_of(item: Item) -> str:
+    return ";".join(f"{cap.points}/{cap.period}" for cap in item.caps)
+
+
+def _written(header: str, rows: Iterable[Iterable[object]]) -> str:
+    out = io.StringIO(newline="")
+    out.write(f"{header}\n")
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
 
 
 def expiry(text: str) -> dict[str, Any]:
@@ -88,7 +136,7 @@ def _rows(
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
         if len(set(names)) != len(names) or not set(needed) <= set(names) <= {*needed, *known}:
-            raise InvalidField(f"{called} line 1", f"columns_are_{'_'.join((*needed, *known))}")
+            raise InvalidField(f"{called} line 1", "wrong_columns")
         reader.fieldnames = names
         for row in reader:
             if None in row or None in row.values():
@@ -96,7 +144,7 @@ def _rows(
             if any(value.strip() for value in row.values()):
                 found.append((reader.line_num, {name: value.strip() for name, value in row.items()}))
     except csv.Error:
-        raise InvalidField(f"{called} line {reader.line_num}", "not_csv") from None
+        raise InvalidField(f"{called} line {reader.reader.line_num}", "not_csv") from None
     return found
 
 

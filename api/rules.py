@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api import auth, rule_files
+from api import auth
 from ledger.access.rights import Principal, Right
 from ledger.database import connect
 from ledger.days import day_of
@@ -24,18 +24,6 @@ def of_body(body: Mapping[str, Any]) -> RuleSet:
         return rule_body.read(body)
     except InvalidField as refused:
         raise InvalidField(f"rules.{refused.field}", refused.problem) from None
-
-
-def of_files(base: RuleSet, *, items: bytes | None, categories: bytes | None, ladder: bytes | None = None) -> RuleSet:
-    """A rule set of these tables, and in all else the `base`. InvalidField."""
-    body = rule_body.stored(base)
-    if items is not None:
-        body["items"] = rule_files.items(items)
-    if categories is not None:
-        body["categories"], body["default_item"] = rule_files.categories(categories)
-    if ladder is not None:
-        body["ladder"] = rule_files.ladder(ladder)
-    return rule_body.read(body)
 
 
 async def draft(tx: AsyncConnection, me: Principal, the: RuleSet, effective_from: date, note: str = "") -> Version:

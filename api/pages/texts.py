@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_activities, texts_hours, texts_lapsing
+from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing, texts_organisations, texts_rules
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -606,9 +606,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
     # --- what has a file of its own
+    **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
+    **texts_organisations.TEXTS,
     **texts_activities.TEXTS,
+    **texts_rules.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -680,8 +683,10 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "网页打开得太久，还没有提出。请再按一次。",
         "The page was open for too long, so nothing was proposed. Please press the button again.",
     ),
+    **texts_organisations.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_activities.WRONG,
+    **texts_rules.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -693,7 +698,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "phone": ("手机号", "Mobile phone"),
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
-    "guardian": ("监护人", "Guardian"),
+    **texts_organisations.FIELDS,
     "fields": ("要看什么", "What you need to see"),
     "amount": ("多少分", "How many points"),
     "lines[0].amount": ("多少分", "How many points"),
@@ -714,6 +719,8 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_points": ("多少分", "Points"),
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
+    **texts_rules.FIELDS,
+    **texts_desk.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 
@@ -767,6 +774,11 @@ def wrong(language: Language, field: str, problem: str) -> str:
     """What is wrong with a field of a form, and what to do."""
     called = _in(language, FIELDS[field]) if field in FIELDS else field
     return _in(language, WRONG.get(problem, WRONG["other"])).format(field=called)
+
+
+def field(language: Language, name: str) -> str:
+    """What a field of a form is called."""
+    return _in(language, FIELDS[name])
 
 
 def summary(language: Language, kind: str, description: str) -> str:

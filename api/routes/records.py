@@ -70,7 +70,7 @@ class CallBackBody(Body, frozen=True):
 
 
 class ReasonBody(Body, frozen=True):
-    """Why, in 4 to 500 characters."""
+    """Why, in 4 to 200 characters."""
 
     reason: str
 
@@ -550,10 +550,7 @@ async def list_notices(
 
 
 def _place(after: str) -> Place | None:
-    try:
-        return Place.read(after) if after else None
-    except ValueError:
-        raise InvalidField("after", "not_a_place") from None
+    return Place.read(after) if after else None
 
 
 # --- views ------------------------------------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ async def read_in_force(
     opt=READ,
     operation_id="readRules",
     summary="One version of the rules",
-    responses=views.refusals(404),
+    responses=views.refusals(400, 404),
 )
 async def read_rules(
     database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], version: FromPath[Number]

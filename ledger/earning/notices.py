@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Date, Select, case, func, literal, select,
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.database.rows import rows_within
 from ledger.earning import record
 from ledger.earning.calendar import Calendar
 from ledger.earning.objections import Objection
@@ -171,6 +172,25 @@ async def of_volunteer(
     listed = await record.read(tx, found.limit(limit + 1))
     last = listed[limit - 1] if len(listed) > limit else None
     return Page(listed[:limit], None if last is None else Place(last.served_on, last.record_id))
+
+
+async def minutes_of_days(tx: AsyncConnection, book: int, found: Sequence[Record]) -> dict[tuple[str, date], int]:
+    """How long those who served these served in all on each of these days (holder, service day)."""
+    asked = sorted({(each.holder, each.served_on) for each in found if each.record_class != "act"})
+    if not asked:
+        return {}
+    days = rows_within([records.c.holder, records.c.served_on], asked)
+    rows = await tx.execute(
+        select(records.c.holder, records.c.served_on, func.sum(records.c.minutes))
+        .join(days, (days.c.holder == records.c.holder) & (days.c.served_on == records.c.served_on))
+        .where(
+            records.c.book_id == book,
+            records.c.check_in.is_not(None),
+            records.c.state.not_in(("refused", "corrected")),
+        )
+        .group_by(records.c.holder, records.c.served_on)
+    )
+    return {(holder, day): int(minutes) for holder, day, minutes in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from ledger.errors import (
 )
 from ledger.text import one_line
 
-REASON_LENGTHS: Final = (4, 500)
+REASON_LENGTHS: Final = (4, 200)
 
 Kind = Literal["objection", "correction"]
 

@@ -14,18 +14,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, staff
 from api.staff import PointsChange
-from ledger.access import consents, renewals, sessions, tokens, users
+from ledger.access import ciphers, consents, guardians, renewals, sessions, tokens, users
+from ledger.access.guardians import Guardian
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant, Principal
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.earning import activities, attendances, budgets, volunteers
+from ledger.earning import (
+    activities,
+    attendances,
+    budgets,
+    members,
+    organisations,
+    qualifications,
+    rule_sets,
+    volunteers,
+)
 from ledger.earning.activities import Plan
+from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
 from tests.earning.rows import a_record
 from tests.pages import people
-from tests.pages.people import NORTH, District, Person
+from tests.pages.people import NORTH, SOUTH, District, Person
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
@@ -98,6 +109,16 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/budget?done=budget_granted"),
         ("clerk", "/staff/budget"),
     ),
+    "/rules": (("resident", "/rules"), ("shop", "/rules")),
+    "/staff/rules": (("chief", "/staff/rules"), ("auditor", "/staff/rules?before=3")),
+    "/staff/rules/new": (("chief", "/staff/rules/new"),),
+    "/staff/rules/{version}": (
+        ("chief", "/staff/rules/1"),
+        ("chief", "/staff/rules/2"),
+        ("chief", "/staff/rules/3"),
+        ("auditor", "/staff/rules/2"),
+        ("chief", "/staff/rules/4"),
+    ),
     "/staff/renewals": (("chief", "/staff/renewals"), ("chief", "/staff/renewals?done=renewal_asked")),
     "/staff/volunteers": (("chief", "/staff/volunteers"), ("auditor", "/staff/volunteers?done=person_erased")),
     "/staff/volunteers/new": (("chief", "/staff/volunteers/new"),),
@@ -106,9 +127,51 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/volunteers/N0002"),
         ("chief", "/staff/volunteers/N0003"),
     ),
+    "/staff/volunteers/list": (("chief", "/staff/volunteers/list"),),
+    "/staff/volunteers/{number}/place": (
+        ("chief", "/staff/volunteers/N0001/place"),
+        ("chief", "/staff/volunteers/N0004/place"),
+    ),
+    "/staff/volunteers/{number}/guardian": (
+        ("chief", "/staff/volunteers/N0002/guardian"),
+        ("chief", "/staff/volunteers/N0003/guardian?done=guardian_recorded"),
+    ),
+    "/staff/volunteers/{number}/qualifications": (
+        ("chief", "/staff/volunteers/N0001/qualifications"),
+        ("auditor", "/staff/volunteers/N0002/qualifications"),
+    ),
+    "/staff/organisations": (("chief", "/staff/organisations"), ("auditor", "/staff/organisations")),
+    "/staff/organisations/{code}": (
+        ("chief", "/staff/organisations/37"),
+        ("chief", "/staff/organisations/37N?done=member_added"),
+        ("clerk", "/staff/organisations/37S"),
+    ),
     "/staff/volunteers/{number}/identity": (("chief", "/staff/volunteers/N0001/identity"),),
     "/staff/volunteers/{number}/reveal": (("chief", "/staff/volunteers/N0001/reveal"),),
     "/staff/volunteers/{number}/erase": (("chief", "/staff/volunteers/N0001/erase"),),
+    "/staff/reviews": (("chief", "/staff/reviews"), ("chief", "/staff/reviews?call_backs=1")),
+    "/staff/records": (
+        ("chief", "/staff/records"),
+        ("auditor", "/staff/records?state=submitted"),
+        ("auditor", "/staff/records?record=never"),
+    ),
+    "/staff/records/new": (("leader", "/staff/records/new"),),
+    "/staff/records/{record_id}": (
+        ("chief", "/staff/records/{submitted}"),
+        ("chief", "/staff/records/{objected}"),
+        ("auditor", "/staff/records/{credited}"),
+        ("auditor", "/staff/records/{refused}"),
+        ("auditor", "/staff/records/{minus}"),
+    ),
+    "/staff/acts/new": (("leader", "/staff/acts/new"),),
+    "/staff/objections": (("chief", "/staff/objections"),),
+    "/staff/overdue": (("chief", "/staff/overdue"), ("auditor", "/staff/overdue")),
+    "/staff/notices": (("chief", "/staff/notices"),),
+    "/notice/{book}/{organisation}": (
+        ("nobody", "/notice/{book}/37"),
+        ("ward", "/notice/{book}/37S"),
+    ),
+    "/account/objections/{record_id}": (("ward", "/account/objections/{in_notice}"),),
     "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
     "/staff/users/new": (("chief", "/staff/users/new"),),
@@ -148,12 +211,35 @@ FORMS: Final[dict[str, str]] = {
     "/staff/approvals/{draft_id}/approve": "chief",
     "/staff/approvals/{draft_id}/decline": "chief",
     "/staff/renewals": "chief",
+    "/staff/rules/new": "chief",
+    "/staff/rules/{version}/approve": "chief",
+    "/staff/rules/{version}/decline": "chief",
     "/staff/renewals/{renewal_id}/confirm": "chief",
     "/staff/renewals/{renewal_id}/decline": "chief",
+    "/staff/reviews": "chief",
+    "/staff/records/new": "leader",
+    "/staff/records/{record_id}/call-back": "chief",
+    "/staff/records/{record_id}/correction": "chief",
+    "/staff/acts/new": "leader",
+    "/staff/objections/{objection_id}/decide": "chief",
+    "/account/objections/{record_id}": "resident",
     "/staff/access-log": "chief",
     "/staff/volunteers": "chief",
     "/staff/volunteers/new": "chief",
     "/staff/volunteers/{number}/identity": "chief",
+    "/staff/volunteers/list": "chief",
+    "/staff/volunteers/{number}/place": "chief",
+    "/staff/volunteers/{number}/leave": "chief",
+    "/staff/volunteers/{number}/guardian": "chief",
+    "/staff/volunteers/{number}/guardian/end": "chief",
+    "/staff/volunteers/{number}/guardian/reveal": "chief",
+    "/staff/volunteers/{number}/qualifications": "chief",
+    "/staff/volunteers/{number}/qualifications/end": "chief",
+    "/staff/organisations": "chief",
+    "/staff/organisations/{code}/status": "chief",
+    "/staff/organisations/{code}/members": "chief",
+    "/staff/organisations/{code}/members/{number}": "chief",
+    "/staff/organisations/{code}/members/{number}/end": "chief",
     "/staff/volunteers/{number}/reveal": "chief",
     "/staff/volunteers/{number}/card": "chief",
     "/staff/volunteers/{number}/card/end": "chief",
@@ -207,6 +293,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         "newcomer": await people.somebody(database, book, Grant("operator"), must_change=True),
         "chief": chief,
         "clerk": clerk,
+        "leader": await people.somebody(database, book, Grant("recorder", NORTH)),
         "both": both,
         "auditor": await people.somebody(database, book, Grant("auditor", until=auth.today())),
     }
@@ -216,6 +303,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         for purpose, by in (("service", "self"), ("minor_guardian", "guardian"), ("public_name", "user:1")):
             await consents.give(tx, book.book_id, ward.volunteer.holder, purpose, "2026-11", by, auth.now())
         await consents.withdraw(tx, book.book_id, ward.volunteer.holder, "public_name", "self", auth.now())
+    await an_organisation(database, book, ward)
     me, colleague = await principal(database, chief), await principal(database, clerk)
     now = auth.now()
     async with database.begin() as tx:
@@ -250,6 +338,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         granted = {"by": me.name, "client": me.name, "key": "budget", "call": "budget"}
         await budgets.grant(tx, book.book_id, year, 120_000, 12_000_000, **granted)
         await budgets.share(tx, book.book_id, year, NORTH, 40_000)
+        await _rules(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
     arrival = await activities_of(database, district, ward)
     return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
@@ -282,6 +371,29 @@ async def activities_of(database: AsyncEngine, district: District, ward: Person)
         await attendances.sign_in(tx, book, under_way, northern.holder, code=None, by="user:0", now=now)
         await attendances.sign_out(tx, book, under_way, northern.holder, code=None, by="user:0", now=now + hour)
     return f"/in/{district.book.code}/under-way/{attendances.code_at(book, under_way, auth.now())}"
+
+
+async def _rules(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:
+    """Rules in force, two drafts that change them, one of hers, and one that was not adopted."""
+    now = await connect.now(tx)
+    items = (
+        Item("P01", "社区常规志愿服务", "service", "per_hour", 10, (Cap(80, "day"),), "Service in the community"),
+        Item("P12", "调解邻里纠纷成功", "act", "fixed", 10, (Cap(40, "month"),), "Neighbours reconciled"),
+        Item("M01", "报名后无故缺席", "deduction", "fixed", -5, (), "Did not come without a reason"),
+    )
+    first = RuleSet(items=items, categories={"Environment": "P01"}, default_item="P01", caps=(Cap(2000, "year"),))
+    ladder = Ladder((Step(20, 1), Step(80, 2), Step(None, 4)))
+    tomorrow = day_of(now) + timedelta(days=1)
+    for the, day, by, note in (
+        (first, day_of(now) - timedelta(days=60), colleague, "First rules of the district"),
+        (replace(first, notice_days=5, ladder=ladder), tomorrow, me, "Hours on a ladder"),
+        (replace(first, items=items[:2], expiry=Expiry("nth_year_end", 3)), tomorrow, colleague, ""),
+        (first, tomorrow, colleague, "Nothing new"),
+    ):
+        made = await rule_sets.draft(tx, book.book_id, the, effective_from=day, note=note, by=by.name, now=now)
+        if made.version == 1:
+            await rule_sets.approve(tx, book.book_id, 1, by=me.name, now=now)
+    await rule_sets.decline(tx, book.book_id, 4, by=me.name, now=now)
 
 
 async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:
@@ -319,6 +431,24 @@ async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principa
         )
     )
     return {state: str(record_id) for state, record_id in ids.items()}
+
+
+async def an_organisation(database: AsyncEngine, book: Book, ward: Person) -> None:
+    """Members, a guardian, qualifications, somebody who has left, and an organisation that is suspended."""
+    assert ward.volunteer is not None
+    keys = ciphers.Keys.of(people.IDENTITY_KEYS, people.INDEX_KEYS)
+    today, guardian = auth.today(), Guardian("Parent Example", "13800138009", "parent")
+    async with database.begin() as tx:
+        gone = await volunteers.register(tx, book.book_id, "N0004", NORTH)
+        first = await volunteers.find(tx, book.book_id, "N0001")
+        for holder, role in ((first.holder, "leader"), (ward.volunteer.holder, "member"), (gone.holder, "member")):
+            await members.join(tx, book.book_id, NORTH, holder, role, today)
+        await volunteers.leave(tx, book.book_id, "N0004", today)
+        await guardians.record(tx, keys, book.book_id, "N0003", guardian, "2026-11", "room:test", auth.now())
+        for name, last in (("First aid", None), ("Driving", today - timedelta(days=1))):
+            passed = today - timedelta(days=9)
+            await qualifications.record(tx, book.book_id, first.holder, name, passed, last, by="room:test", today=today)
+        await organisations.set_status(tx, book.book_id, SOUTH, "suspended")
 
 
 async def principal(database: AsyncEngine, person: Person) -> Principal:

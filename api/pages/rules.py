@@ -1,0 +1,331 @@
+"""The rules of points on pages: for everybody those in force; for staff the versions, a form to draft, and approval."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from api import auth, bodies, explain, problems, rule_files, rules, staff
+from api.pages import doors, frame, texts
+from api.problems import Language
+from api.requests import StrictRequest
+from api.settings import Settings
+from ledger.access import rights
+from ledger.access.rights import Principal, Right
+from ledger.earning import rule_sets
+from ledger.earning.rule_sets import Rulebook, Version
+from ledger.earning.rules import DEFAULT, RuleSet
+from ledger.errors import AlreadyDecided, InvalidField, NotAllowed, Refusal, UnknownRuleSet
+
+HERE: Final = "/staff/rules"
+NEW: Final = f"{HERE}/new"
+MOST: Final = 50
+"""Versions on a page."""
+
+POLICIES: Final = ("never", "days", "month_end", "year_end", "nth_year_end")
+COUNTED: Final = frozenset({"days", "nth_year_end"})
+TYPED: Final = (
+    *("effective_from", "note", "items", "categories", "ladder", "expiry_policy", "expiry_n", "notice_days"),
+)
+
+_PLACE: Final = re.compile(r"(items|categories|ladder)(?: line (\d+)|(?:\.steps)?\[(\d+)\]).*", re.ASCII)
+
+
+# --- for everybody ----------------------------------------------------------------------------------------------------
+
+
+@get("/rules")
+async def in_force(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template:
+    """The rules in force today, in words."""
+    me = await doors.visitor(request, database, settings)
+    language = frame.view_of(request).language
+    async with database.connect() as tx:
+        _today, found = await rules.in_force(tx, me)
+    since = "" if found is None else texts.day(language, found.effective_from)
+    shown = None if found is None else _words(language, found.rules)
+    return frame.page(request, "rules.html", version=found, since=since, words=shown)
+
+
+def _words(language: Language, the: RuleSet) -> dict[str, Any]:
+    """A rule set in words: its terms, its items by category, and which services are which item."""
+    named = {item.code: explain.name(language, item) for item in the.items}
+    nothing = texts.t(language, "rules_no_points")
+    kinds = [(category, f"{code} {named[code]}") for category, code in the.categories.items()]
+    others = nothing if the.default_item is None else f"{the.default_item} {named[the.default_item]}"
+    return {
+        "terms": list(explain.terms(language, the).values()),
+        "groups": [
+            (
+                explain.category(language, category),
+                [
+                    (item.code, named[item.code], explain.rate(language, item), explain.caps(language, item.caps))
+                    for item in the.items
+                    if item.category == category
+                ],
+            )
+            for category in explain.CATEGORIES
+            if any(item.category == category for item in the.items)
+        ],
+        "kinds": [*kinds, (texts.t(language, "rules_others"), others)] if the.items else [],
+    }
+
+
+# --- the versions -----------------------------------------------------------------------------------------------------
+
+
+@get(HERE)
+async def list_versions(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template:
+    """The versions, the newest first, each with what has become of it."""
+    me = await doors.colleague(request, database, settings, Right.READ_RECORDS)
+    language = frame.view_of(request).language
+    before = texts.whole_number(request.query_params.get("before", "")) or None
+    async with database.connect() as tx:
+        found = await rule_sets.versions_of(tx, me.book_id, before=before and min(before, 2**31 - 1), limit=MOST)
+        rulebook = await rule_sets.in_force(tx, me.book_id)
+        names = await staff.names(tx, [each.drafted_by for each in found])
+    return frame.page(
+        request,
+        "rule_versions.html",
+        versions=[
+            (
+                each,
+                texts.day(language, each.effective_from),
+                texts.t(language, _standing(rulebook, each)),
+                names[each.drafted_by],
+                texts.moment(language, each.drafted_at),
+            )
+            for each in found
+        ],
+        drafts=rights.reach(me, Right.DRAFT_RULES, auth.today()).book,
+        following=found[-1].version if len(found) == MOST else None,
+    )
+
+
+@get(f"{HERE}/{{version:int}}")
+async def one_version(
+    request: StrictRequest,
+    database: NamedDependency[AsyncEngine],
+    settings: NamedDependency[Settings],
+    version: FromPath[int],
+) -> Template:
+    """A version in words, in what it differs from the one before, and the buttons of who may decide."""
+    me = await doors.colleague(request, database, settings, Right.READ_RECORDS)
+    return await _version(request, database, me, version)
+
+
+@post(f"{HERE}/{{version:int}}/approve", status_code=200)
+async def approve(
+    request: StrictRequest,
+    database: NamedDependency[AsyncEngine],
+    settings: NamedDependency[Settings],
+    version: FromPath[int],
+) -> Template | Redirect:
+    """Approves what somebody else drafted."""
+    me = await doors.colleague(request, database, settings, Right.APPROVE_RULES, everywhere=True)
+    return await _decided(request, database, me, version, approves=True)
+
+
+@post(f"{HERE}/{{version:int}}/decline", status_code=200)
+async def decline(
+    request: StrictRequest,
+    database: NamedDependency[AsyncEngine],
+    settings: NamedDependency[Settings],
+    version: FromPath[int],
+) -> Template | Redirect:
+    """Does not adopt it, or withdraws a draft of one's own."""
+    me = await doors.colleague(request, database, settings, Right.READ_RECORDS)
+    return await _decided(request, database, me, version, approves=False)
+
+
+async def _decided(
+    request: StrictRequest, database: AsyncEngine, me: Principal, version: int, *, approves: bool
+) -> Template | Redirect:
+    number = _number(version)
+    try:
+        async with database.begin() as tx:
+            mine = (await rule_sets.find(tx, me.book_id, number)).drafted_by == me.name
+            if mine and not approves:
+                await rules.withdraw(tx, me, number)
+            else:
+                await rules.decide(tx, me, number, approve=approves)
+    except AlreadyDecided:
+        pass  # by her own second click, or by a colleague: the page says how it stands
+    except (UnknownRuleSet, NotAllowed):
+        raise
+    except Refusal as refusal:
+        return await _version(request, database, me, number, refusal)
+    return Redirect(f"{HERE}/{number}", status_code=303)
+
+
+async def _version(
+    request: StrictRequest, database: AsyncEngine, me: Principal, version: int, refusal: Refusal | None = None
+) -> Template:
+    language = frame.view_of(request).language
+    number = _number(version)
+    async with database.connect() as tx:
+        found = await rule_sets.find(tx, me.book_id, number)
+        rulebook = await rule_sets.in_force(tx, me.book_id)
+        names = await staff.names(tx, [by for by in (found.drafted_by, found.decided_by) if by])
+    before = _before(rulebook, found)
+    mine = found.drafted_by == me.name
+    approves = rights.reach(me, Right.APPROVE_RULES, auth.today()).book
+    return frame.page(
+        request,
+        "rule_version.html",
+        status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
+        path=f"{HERE}/{number}",
+        version=found,
+        since=texts.day(language, found.effective_from),
+        standing=texts.t(language, _standing(rulebook, found)),
+        drafted=(names[found.drafted_by], texts.moment(language, found.drafted_at)),
+        decided=None
+        if found.decided_by is None or found.decided_at is None
+        else (names[found.decided_by], texts.moment(language, found.decided_at)),
+        before=before,
+        changes=[] if before is None else explain.differences(language, before.rules, found.rules),
+        words=_words(language, found.rules),
+        mine=mine,
+        may_approve=approves and not mine,
+        may_decline=approves or mine,
+        wrong=None if refusal is None else frame.told(request, refusal),
+    )
+
+
+def _number(version: int) -> int:
+    """UnknownRuleSet for what no version can be."""
+    if not 1 <= version <= 2**31 - 1:
+        raise UnknownRuleSet(version)
+    return version
+
+
+def _before(rulebook: Rulebook, of: Version) -> Version | None:
+    """The approved version that this one comes after."""
+    earlier = [
+        each for each in rulebook.versions if (each.effective_from, each.version) < (of.effective_from, of.version)
+    ]
+    return earlier[-1] if earlier else None
+
+
+def _standing(rulebook: Rulebook, each: Version) -> str:
+    """What has become of a version, by its name in the texts."""
+    if each.approved is None:
+        return "rule_draft"
+    if not each.approved:
+        return "rule_declined"
+    today = auth.today()
+    if each.effective_from > today:
+        return "rule_to_come"
+    the = rulebook.on(today)
+    return "rule_in_force" if the is not None and the.version == each.version else "rule_before"
+
+
+# --- a new version ----------------------------------------------------------------------------------------------------
+
+
+@get(NEW)
+async def draft_form(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template:
+    """The form with the rules of now, as tables that can be changed or pasted over."""
+    me = await doors.colleague(request, database, settings, Right.DRAFT_RULES, everywhere=True)
+    async with database.connect() as tx:
+        base = await _base(tx, me)
+    items, categories, ladder = rule_files.tables(base)
+    form = {
+        "effective_from": "",
+        "note": "",
+        "items": items,
+        "categories": categories,
+        "ladder": ladder,
+        "expiry_policy": base.expiry.policy,
+        "expiry_n": str(base.expiry.n or ""),
+        "notice_days": str(base.notice_days),
+    }
+    return _draft_page(request, form)
+
+
+@post(NEW, status_code=200)
+async def draft(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template | Redirect:
+    """Keeps it as the next version, for a colleague to approve."""
+    me = await doors.colleague(request, database, settings, Right.DRAFT_RULES, everywhere=True)
+    # Browsers send the lines of a text with CR LF.
+    form = dict(zip(TYPED, await frame.fields(request, *TYPED), strict=True))
+    try:
+        async with database.begin() as tx:
+            the, effective_from = _typed(await _base(tx, me), form)
+            made = await rules.draft(tx, me, the, effective_from, form["note"])
+    except InvalidField as refusal:
+        language = frame.view_of(request).language
+        return _draft_page(request, form, InvalidField(_called(language, refusal.field), refusal.problem))
+    except Refusal as refusal:
+        return _draft_page(request, form, refusal)
+    return Redirect(f"{HERE}/{made.version}", status_code=303)
+
+
+async def _base(tx: AsyncConnection, me: Principal) -> RuleSet:
+    """What a new version is made from: the newest approved one."""
+    versions = (await rule_sets.in_force(tx, me.book_id)).versions
+    return versions[-1].rules if versions else DEFAULT
+
+
+def _typed(base: RuleSet, form: dict[str, str]) -> tuple[RuleSet, date]:
+    effective_from = bodies.day(texts.typed(form["effective_from"]), "effective_from")
+    policy = form["expiry_policy"]
+    said: dict[str, Any] = {
+        "expiry": {"policy": policy, "n": _whole(form["expiry_n"], "expiry.n") if policy in COUNTED else 0},
+        "notice_days": _whole(form["notice_days"], "notice_days"),
+    }
+    if not form["ladder"]:
+        said["ladder"] = None
+    the = rule_files.rule_set(
+        base,
+        items=form["items"].encode(errors="replace"),
+        categories=form["categories"].encode(errors="replace"),
+        ladder=form["ladder"].encode(errors="replace") if form["ladder"] else None,
+        said=said,
+    )
+    return the, effective_from
+
+
+def _whole(typed: str, field: str) -> int:
+    number = texts.whole_number(typed)
+    if number is None:
+        raise InvalidField(field, "not_a_whole_number")
+    return number
+
+
+def _called(language: Language, field: str) -> str:
+    """A place in a table as a person finds it: its line, where a path counts what stands below the header from 0."""
+    if (place := _PLACE.fullmatch(field)) is None:
+        return field if field in texts.FIELDS else field.partition("[")[0]
+    table, line, index = place.groups()
+    number = int(line) if line is not None else int(index) + 2
+    return texts.t(language, "rule_line", table=texts.field(language, table), line=number)
+
+
+def _draft_page(request: StrictRequest, form: dict[str, str], refusal: Refusal | None = None) -> Template:
+    return frame.page(
+        request,
+        "rule_new.html",
+        status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
+        path=NEW,
+        form=form,
+        policies=POLICIES,
+        wrong=None if refusal is None else frame.told(request, refusal),
+    )
+
+
+HANDLERS = [in_force, list_versions, draft_form, draft, one_version, approve, decline]
