@@ -349,7 +349,7 @@ async def activities_of(database: AsyncEngine, district: District, ward: Person)
     book = district.book.book_id
     now = auth.now()
     hour = timedelta(hours=1)
-    planned = Plan("<i>Tea</i> & us", "environment", "1 Lake Road", now, now + 3 * hour)
+    planned = Plan("<b> & tea", "environment", "1 Lake Road", now, now + 3 * hour)
     insured: dict[str, Any] = {"capacity": 20, "least_age": 6, "risky": True, "policy_no": "P-1"}
     hers, northern, southern = (each.volunteer for each in (ward, district.northern, district.southern))
     assert hers is not None
