@@ -120,7 +120,7 @@ class Service(Litestar):
                     request_id=request_id,
                     method=method,
                     route=route,
-                    status=message["status"],
+                    status=int(message["status"]),
                     milliseconds=round(took * 1000, 1),
                     client=_client_kind(scope),
                 )

@@ -22,7 +22,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import VERSION, cli_budget, cli_calendar, cli_hours, cli_rules, journal_files, keys, memory, problems, settings
+from api import (
+    VERSION,
+    cli_budget,
+    cli_calendar,
+    cli_hours,
+    cli_organisation,
+    cli_rules,
+    journal_files,
+    keys,
+    memory,
+    problems,
+    settings,
+)
 from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, say, with_database
 from api.journal_files import NotThisFormat
 from ledger.access import rekeying, rights, sessions, tokens, users
@@ -99,6 +111,7 @@ def cli() -> None:
 
 
 cli.add_command(cli_hours.hours)
+cli.add_command(cli_organisation.organisation)
 cli.add_command(cli_hours.imports)
 
 

@@ -74,7 +74,7 @@ def import_hours(
         if sheet is not None:
             day = as_of.date() if as_of else None
             done["records"] = _run(sheet, book, as_json, _sheet(sheet, day, reviewed, told))
-        _report(done, told, as_json)
+        _report(done, told, book, as_json)
     if strict and any(report.refused for report in done.values()):
         sys.exit(1)
 
@@ -111,7 +111,7 @@ def import_opening(
                 )
 
         report = _run(file, book, as_json, work)
-        _report({"carried over": report}, told, as_json)
+        _report({"carried over": report}, told, book, as_json)
     if strict and report.refused:
         sys.exit(1)
 
@@ -328,7 +328,7 @@ def _told_refusals(file: Path | None, as_json: bool) -> Iterator[_Refusals]:
                     click.echo(f"line {each['line']}, {each['record']}: {each['reason']}: {each['message']}", err=True)
 
 
-def _report(done: dict[str, Report], told: _Refusals, as_json: bool) -> None:
+def _report(done: dict[str, Report], told: _Refusals, book: str, as_json: bool) -> None:
     if as_json:
         counts = {
             what.replace(" ", "_"): {"accepted": of.accepted, "already_there": of.there, "refused": of.refused}
@@ -346,7 +346,7 @@ def _report(done: dict[str, Report], told: _Refusals, as_json: bool) -> None:
     for what, of in done.items():
         click.echo(f"Done: {of.accepted} {what} accepted, {of.there} already there, {of.refused} refused")
         if of.import_id:
-            click.echo(f"Import {of.import_id}; to undo it: meide import undo {of.import_id} --book …")
+            click.echo(f"Import {of.import_id}; to undo it: meide import undo {of.import_id} --book {book}")
 
 
 def _table(rows: list[dict[str, Any]], columns: Any, as_json: bool) -> None:

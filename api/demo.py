@@ -21,10 +21,12 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from api import demo_hours
+from api.demo_hours import Clock
 from ledger.access import consents, persons, users
 from ledger.access.ciphers import Keys
 from ledger.access.identities import Identity, check_digit
-from ledger.access.rights import Grant, Role
+from ledger.access.rights import STAFF, Grant, Role
 from ledger.books import batching, chart, directory
 from ledger.books.chart import NewAccount
 from ledger.books.directory import Book
@@ -32,7 +34,7 @@ from ledger.books.evaluate import Posted
 from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
 from ledger.days import BEIJING, day_of
-from ledger.earning import organisations, volunteers
+from ledger.earning import organisations, rule_sets, volunteers
 from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET, Volunteer
 from ledger.errors import OrganisationExists, Refusal, UnknownBook, UnknownVolunteer
 
@@ -77,7 +79,9 @@ KINDS: Final = (
     Kind("志愿者 volunteer", "370000000002", ("volunteer",), 1),
     Kind("商家 merchant", "shop", ("merchant",)),
     Kind("记录员 recorder", "recorder", ("recorder",), organisation=TEAMS[0]),
+    Kind("队长 leader", "leader", ("volunteer", "recorder"), 3, TEAMS[0]),
     Kind("复核员 reviewer", "reviewer", ("reviewer",)),
+    Kind("第二复核员 second reviewer", "reviewer2", ("reviewer",)),
     Kind("经办员 operator", "operator", ("operator",)),
     Kind("审计员 auditor", "auditor", ("auditor",)),
     Kind("负责人 owner", "owner", ("owner",)),
@@ -93,20 +97,10 @@ class Login:
     password: str
 
 
-class _Calendar:
-    """A clock that stands where the sample year has got to."""
-
-    def __init__(self) -> None:
-        self.time = datetime.now(UTC)
-
-    def __call__(self, _: datetime) -> datetime:
-        return self.time
-
-
 async def fill(url: str, folder: Path, keys: Keys, say: Callable[[str], None]) -> list[Login]:
     """Makes the sample district if it is not there yet, and answers who can sign in."""
     logins = _logins(folder)
-    calendar = _Calendar()
+    calendar = Clock()
     database = connect.to(url, clock=calendar)
     try:
         async with database.begin() as tx:
@@ -116,26 +110,32 @@ async def fill(url: str, folder: Path, keys: Keys, say: Callable[[str], None]) -
                 today = day_of(calendar.time)
                 book = await directory.create_book(tx, BOOK, NAME, today - timedelta(days=365))
         async with database.connect() as tx:
-            if await users.with_login(tx, logins[-1].login) is not None:
-                return logins
-        say("Making the sample district, a year of entries; this takes some seconds …")
-        people = await _people(database, book)
-        await _year(database, book, people, calendar)
-        await _identities(database, book, people, keys)
+            whole = await users.with_login(tx, logins[-1].login) is not None
+        if not whole:
+            say("Making the sample district, a year of entries; this takes some seconds …")
+            people = await _people(database, book)
+            since = book.first_day + timedelta(days=365 - demo_hours.DAYS)
+            await _year(database, book, people, calendar, since - timedelta(days=1))
+            await demo_hours.weeks(database, book, _habits(people), calendar, since)
+            await _identities(database, book, people, keys)
+        async with database.connect() as tx:
+            first = [await volunteers.find(tx, book.book_id, _number(each)) for each in (4, 8, 12)]
+        if await _has_rules(database, book):  # which an earlier version's district has not
+            await demo_hours.open_today(database, book, TEAMS[0], first)
         async with database.begin() as tx:  # last, so that a district with users is a whole one
             for login, kind in zip(logins, KINDS, strict=True):
                 [found, *_] = await users.find(tx, login.login, book.book_id)
-                if found.user is not None:  # an earlier version made this district
+                if found.user is not None:
                     continue
                 if users.PIN.fullmatch(login.password):
                     made = await users.create(tx, None, pin=login.password)
                 else:
                     made = await users.create(tx, login.login, password=login.password)
                 for role in kind.roles:
-                    number = people[kind.person].volunteer_no if role == "volunteer" else None
+                    number = _number(kind.person + 1) if role == "volunteer" else None
                     outlet = OUTLETS[0][0] if role == "merchant" else None
                     until = day_of(calendar.time) + timedelta(days=365) if role == "auditor" else None
-                    grant = Grant(role, kind.organisation, number, outlet, until)
+                    grant = Grant(role, kind.organisation if role in STAFF else None, number, outlet, until)
                     await users.give(tx, made.user_id, book.book_id, grant, "room:demo")
     finally:
         await database.dispose()
@@ -172,6 +172,29 @@ def _password() -> str:
     return letters + "".join(secrets.choice(_DIGITS) for _ in range(4))
 
 
+def _number(place: int) -> str:
+    """The volunteer number of the first, second … sample volunteer."""
+    return f"370000{place:06d}"
+
+
+def _habits(people: list[Volunteer]) -> list[demo_hours.Person]:
+    """Who serves when and in what: most once a week, those whom one signs in as every other day."""
+    return [
+        demo_hours.Person(
+            her,
+            TEAMS[(place + 1) % len(TEAMS)],
+            SERVICES[place % len(SERVICES)],
+            (0, 2, 4, 6) if place < 2 else (place % 7,),
+        )
+        for place, her in enumerate(people)
+    ]
+
+
+async def _has_rules(database: AsyncEngine, book: Book) -> bool:
+    async with database.connect() as tx:
+        return bool((await rule_sets.in_force(tx, book.book_id)).versions)
+
+
 async def _people(database: AsyncEngine, book: Book) -> list[Volunteer]:
     """The district's accounts and its volunteers."""
     async with database.begin() as tx:
@@ -197,7 +220,7 @@ async def _people(database: AsyncEngine, book: Book) -> list[Volunteer]:
     people = []
     for number in range(1, VOLUNTEERS + 1):
         async with database.begin() as tx:
-            volunteer_no = f"370000{number:06d}"
+            volunteer_no = _number(number)
             try:
                 people.append(await volunteers.find(tx, book.book_id, volunteer_no))
             except UnknownVolunteer:
@@ -227,10 +250,10 @@ async def _open(tx: AsyncConnection, book: Book, *wanted: NewAccount) -> None:
             raise outcome
 
 
-async def _year(database: AsyncEngine, book: Book, people: list[Volunteer], calendar: _Calendar) -> None:
-    """Posts the year day by day, each day's entries booked that evening."""
+async def _year(database: AsyncEngine, book: Book, people: list[Volunteer], calendar: Clock, last: date) -> None:
+    """Posts the year day by day to the last one, each day's entries booked that evening."""
     today = calendar.time
-    for day, proposals in _days(book, people, day_of(today)):
+    for day, proposals in _days(book, people, last):
         evening = datetime.combine(day, time(20), BEIJING).astimezone(UTC)
         calendar.time = min(evening, today)
         for outcome in await batching.submit(database, book.book_id, proposals):
@@ -239,14 +262,14 @@ async def _year(database: AsyncEngine, book: Book, people: list[Volunteer], cale
     calendar.time = today
 
 
-def _days(book: Book, people: list[Volunteer], today: date) -> Iterator[tuple[date, list[Proposal]]]:
+def _days(book: Book, people: list[Volunteer], last: date) -> Iterator[tuple[date, list[Proposal]]]:
     """What happens on each day of the sample year."""
     chance = random.Random(20261121)  # noqa: S311 - a sample that is the same everywhere, not a secret
     habits = {p.volunteer_no: (chance.randrange(7), chance.choice(TEAMS), chance.choice(SERVICES)) for p in people}
     wallets = {p.volunteer_no: 0 for p in people}
     in_notice: list[tuple[date, Volunteer, int]] = []
     day = book.first_day
-    while day <= today:
+    while day <= last:
         posts = _Posts(day)
         if day == book.first_day:
             posts.add("budget", "budget.fund", "年度积分预算", 9, "1100 PT 120000", "3100", "1110 CNY 12000000", "3110")
@@ -263,7 +286,8 @@ def _days(book: Book, people: list[Volunteer], today: date) -> Iterator[tuple[da
         for person in people:
             number = person.volunteer_no
             weekday, team, service = habits[number]
-            if day.weekday() == weekday and chance.random() < 0.8:
+            # What is in notice when the older platform ends would stay there.
+            if day.weekday() == weekday and chance.random() < 0.8 and day <= last - timedelta(days=DAYS_OF_NOTICE):
                 served_on = day - timedelta(days=chance.choice((0, 0, 0, 1))) if day > book.first_day else day
                 minutes = chance.randrange(60, 241, 15)
                 points = minutes * POINTS_AN_HOUR // 60

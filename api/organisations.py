@@ -16,6 +16,7 @@ from ledger.earning import members, organisations
 from ledger.earning import volunteers as registered
 from ledger.earning.members import Listed, Member
 from ledger.earning.organisations import Organisation
+from ledger.errors import InvalidField
 
 
 async def within(tx: AsyncConnection, me: Principal, right: Right, code: str) -> Organisation:
@@ -58,8 +59,13 @@ class Shown:
 async def members_of(
     tx: AsyncConnection, keys: Keys, me: Principal, code: str, *, after: str = "", limit: int = 200
 ) -> list[Shown]:
-    """The members of an organisation by number. That minors were shown is logged. NotAllowed, UnknownOrganisation."""
+    """The members of an organisation by number. That minors were shown is logged.
+
+    NotAllowed, UnknownOrganisation, InvalidField.
+    """
     await within(tx, me, Right.READ_PEOPLE, code)
+    if after and not registered.NUMBER.fullmatch(after):
+        raise InvalidField("after", "not_a_volunteer_number")
     listed = await members.of_organisation(tx, me.book_id, code, after=after, limit=limit)
     homes = await organisations.lines(tx, me.book_id, {each.home for each in listed if each.home is not None})
     held = rights.reach(me, Right.READ_PEOPLE, auth.today())

@@ -226,7 +226,7 @@ def _place(request: StrictRequest) -> Place | None:
     """Where the list goes on; from the beginning where the address says nothing that can be read."""
     try:
         return Place.read(request.query_params["after"])
-    except (KeyError, ValueError):
+    except (KeyError, InvalidField):
         return None
 
 
@@ -342,7 +342,7 @@ async def _record(
         times=_times(language, of),
         minutes=texts.hours(language, of.minutes) if of.minutes else None,
         points=texts.points(language, of.points) if of.points is not None else None,
-        item=None if item is None else explain.item(language, item),
+        item=None if item is None else f"{item.code} {explain.item(language, item)}",
         why=None if story.why is None else story.why.of(language),
         flags=flags(language, of, rules, that_day.get((of.holder, of.served_on), 0)),
         turn=turn(language, story.turn, {code: each.name for code, each in known.items()}),

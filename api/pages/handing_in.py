@@ -1,4 +1,4 @@
-"""Records that staff hand in by hand: hours that were not signed in and out on the spot, and acts by an item of the rules.
+"""Records that staff hand in by hand: hours not signed in and out on the spot, and acts by an item of the rules.
 
 The form carries the number of the record, so that it is handed in once, however often the button is pressed.
 """
@@ -167,7 +167,7 @@ async def _form(
         path=request.url.path,
         organisations=[(each.code, each.name) for each in known],
         categories=[] if rules is None else sorted(rules.categories),
-        items=[(each.code, explain.item(language, each)) for each in items],
+        items=[(each.code, f"{each.code} {explain.item(language, each)}") for each in items],
         today=today.isoformat(),
         form=values,
         wrong=None if refusal is None else frame.told(request, refusal),

@@ -107,7 +107,7 @@ def _place(request: StrictRequest) -> Place | None:
     """Where the list goes on; from the beginning where the address says nothing that can be read."""
     try:
         return Place.read(request.query_params["after"])
-    except (KeyError, ValueError):
+    except (KeyError, InvalidField):
         return None
 
 

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing, texts_rules
+from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing, texts_organisations, texts_rules
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -609,6 +609,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
+    **texts_organisations.TEXTS,
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
 }
@@ -682,6 +683,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "网页打开得太久，还没有提出。请再按一次。",
         "The page was open for too long, so nothing was proposed. Please press the button again.",
     ),
+    **texts_organisations.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_activities.WRONG,
     **texts_rules.WRONG,
@@ -696,7 +698,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "phone": ("手机号", "Mobile phone"),
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
-    "guardian": ("监护人", "Guardian"),
+    **texts_organisations.FIELDS,
     "fields": ("要看什么", "What you need to see"),
     "amount": ("多少分", "How many points"),
     "lines[0].amount": ("多少分", "How many points"),
@@ -718,6 +720,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
     **texts_rules.FIELDS,
+    **texts_desk.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 

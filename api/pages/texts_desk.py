@@ -68,7 +68,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "record_organisation": ("组织", "Organisation"),
     "record_evidence": ("凭据", "Evidence"),
     "record_second": ("第二人", "Second person"),
-    "record_turn": ("现在", "Now"),
     "record_why": ("为什么是这些积分", "Why these points"),
     "record_story": ("经过", "What happened"),
     "story_submitted": ("交记录", "Handed in"),
@@ -210,8 +209,4 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "activity_name": ("做了什么", "What was done"),
     "category": ("服务类别", "Category of the service"),
     "records": ("要办的记录", "Records"),
-}
-
-WRONG: Final[dict[str, tuple[str, str]]] = {
-    "not_a_time_of_day": ("“{field}”请写成 09:00 这样。", "{field}: written like 09:00, please."),
 }

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, bodies, problems, volunteers
 from api.pages import doors, frame, texts
+from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
 from ledger.access import identities, rights
@@ -48,11 +49,13 @@ DOES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A volunteer on a page: her number, her organisation's name, who she is as far as a page shows it."""
+    """A volunteer on a page: her number, her organisation's name, who she is as far as a page shows it, since when she
+    has left."""
 
     number: str
     organisation: str | None
     person: Masked | None
+    left: str | None = None
 
 
 # --- looking up -------------------------------------------------------------------------------------------------------
@@ -81,7 +84,9 @@ async def look_up(
     if not words:
         return _look_up(request, me, None, InvalidField("who", "missing"))
     async with database.begin() as tx:
-        found = await _shown(tx, keys, me, await volunteers.look_up(tx, keys, me, words))
+        found = await _shown(
+            tx, keys, me, await volunteers.look_up(tx, keys, me, words), frame.view_of(request).language
+        )
     return _look_up(request, me, found)
 
 
@@ -103,11 +108,21 @@ def _look_up(
     )
 
 
-async def _shown(tx: AsyncConnection, keys: Keys, me: Principal, hers: list[Volunteer]) -> list[Shown]:
+async def _shown(
+    tx: AsyncConnection, keys: Keys, me: Principal, hers: list[Volunteer], language: Language
+) -> list[Shown]:
     masked = await volunteers.masked(tx, keys, me, hers)
     codes = {her.organisation for her in hers if her.organisation is not None}
     names = {code: (await organisations.find(tx, me.book_id, code)).name for code in codes}
-    return [Shown(her.volunteer_no, names.get(her.organisation or ""), masked.get(her.volunteer_no)) for her in hers]
+    return [
+        Shown(
+            her.volunteer_no,
+            names.get(her.organisation or ""),
+            masked.get(her.volunteer_no),
+            None if her.left_on is None else texts.day(language, her.left_on),
+        )
+        for her in hers
+    ]
 
 
 @get(HERS)
@@ -122,7 +137,7 @@ async def volunteer(
     me = await doors.colleague(request, database, settings, Right.READ_PEOPLE)
     async with database.begin() as tx:
         her = await volunteers.within(tx, me, Right.READ_PEOPLE, number)
-        [shown] = await _shown(tx, keys, me, [her])
+        [shown] = await _shown(tx, keys, me, [her], frame.view_of(request).language)
         held = await volunteers.rights_on(tx, me, her)
         figures = await _figures(request, tx, me, her) if DOES["books"] in held else []
     return frame.page(

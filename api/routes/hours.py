@@ -19,7 +19,6 @@ from ledger.access.rights import Principal, Right
 from ledger.books.proposals import Side
 from ledger.earning import volunteers
 from ledger.earning.notices import Place
-from ledger.errors import InvalidField
 
 OWN = {"right": Right.OWN}
 
@@ -132,10 +131,7 @@ async def read_passbook(
 
 
 def _place(text: str | None) -> Place | None:
-    try:
-        return None if text is None else Place.read(text)
-    except ValueError:
-        raise InvalidField("after", "not_a_place") from None
+    return None if text is None else Place.read(text)
 
 
 router = Router(

@@ -550,10 +550,7 @@ async def list_notices(
 
 
 def _place(after: str) -> Place | None:
-    try:
-        return Place.read(after) if after else None
-    except ValueError:
-        raise InvalidField("after", "not_a_place") from None
+    return Place.read(after) if after else None
 
 
 # --- views ------------------------------------------------------------------------------------------------------------

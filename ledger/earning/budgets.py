@@ -216,7 +216,9 @@ async def _post_grant(
     tx: AsyncConnection, book: int, points: int, fen: int, *, by: str, key: str, call: str, client: str
 ) -> bool:
     """Posts a grant; whether it is new."""
-    for opened in await chart.open_accounts(tx, book, _ACCOUNTS):
+    # Those that are there may have names of their own.
+    there = await chart.find_accounts(tx, book, [account.code for account in _ACCOUNTS])
+    for opened in await chart.open_accounts(tx, book, [each for each in _ACCOUNTS if each.code not in there]):
         if isinstance(opened, Refusal):
             raise opened
     lines = [Line("1100", "debit", points), Line("3100", "credit", points)]

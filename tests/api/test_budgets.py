@@ -67,6 +67,15 @@ async def test_a_grant_is_posted_with_the_money_behind_it(
     ]
 
 
+async def test_a_grant_is_posted_to_accounts_that_have_names_of_their_own(
+    owner: Caller, machine: Caller, year: int
+) -> None:
+    for code, account_class in (("1100", "asset"), ("3100", "equity")):
+        body = {"code": code, "name": "Backing", "class": account_class, "unit": "PT"}
+        assert (await machine.post("/accounts", body)).status_code == 201
+    assert (await owner.post("/budgets", {"year": year, "points": 5}, "k")).status_code == 201
+
+
 async def test_the_same_grant_again_gets_the_first_answer_and_grants_nothing(owner: Caller, year: int) -> None:
     body = {"year": year, "points": 100}
     first = await owner.post("/budgets", body, "k1")

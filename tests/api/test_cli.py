@@ -7,6 +7,7 @@ import json
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
@@ -138,7 +139,8 @@ def test_errors_speak_chinese_where_the_terminal_does_and_json_to_machines(here:
 
 
 @pytest.mark.parametrize("command", ["", "serve", "migrate", "demo", "book create", "unit create", "user create",
-                                     "journal import", "balances", "check", "rekey"])  # fmt: skip
+                                     "journal import", "balances", "check", "rekey", "hours import", "hours opening",
+                                     "hours totals", "import undo", "import list"])  # fmt: skip
 def test_every_command_has_help(command: str) -> None:
     done = CliRunner().invoke(cli, [*command.split(), "--help"])
     assert (done.exit_code, "Usage:" in done.output) == (0, True)
@@ -273,3 +275,97 @@ async def _two_with_one_number(url: str, old: str, new: str) -> None:
                 *(Identity("王秀英", None, "11010519491231002X"), "user:1", await connect.now(tx)),
             )
     await database.dispose()
+
+
+def test_organisations_are_added_and_suspended(here: dict[str, str], code: str) -> None:
+    meide("book", "create", code, "试验区", **here)
+    top = meide("organisation", "add", "district", "区", "--book", code, "--level", "district", **here)
+    assert (top.returncode, top.stdout) == (0, "district (区), district, is active.\n")
+    below = meide("organisation", "add", "team", "队", "--book", code, "--parent", "district", "--json", **here)
+    assert json.loads(below.stdout) == {
+        "code": "team", "name": "队", "parent": "district", "line": ["team", "district"],
+        "level": "team", "status": "active",
+    }  # fmt: skip
+    suspended = meide("organisation", "status", "district", "suspended", "--book", code, **here)
+    assert suspended.stdout == "district (区), district, is suspended.\n"
+    refused = meide("organisation", "add", "other", "队", "--book", code, "--parent", "team", **here)
+    assert refused.returncode == 1
+    assert "suspended or has left" in refused.stderr
+
+
+HOURS = Path(__file__).parent.parent / "data" / "hours"
+
+
+def test_hours_come_in_and_go_out_on_the_command_line(here: dict[str, str], code: str, folders: Path) -> None:
+    meide("book", "create", code, "x", **here)
+    some = folders / f"{code}.csv"
+    some.write_bytes(b"".join((HOURS / "service-hours-2026.csv").read_bytes().splitlines(keepends=True)[:800]))
+    organisations = ("--organisations", str(HOURS / "organisations.csv"))
+    sheet = ("--sheet", str(some), "--as-of", "2026-11-21", "--reviewed")
+    refused = folders / f"{code}-refused.csv"
+
+    first = meide("hours", "import", "--book", code, *organisations, *sheet, "--refused", str(refused), **here)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.splitlines()[:2] == [
+        "Done: 85 organisations accepted, 0 already there, 0 refused",
+        "Done: 797 records accepted, 0 already there, 2 refused",
+    ]
+    [words] = first.stdout.splitlines()[2:]
+    import_id = words.split()[1].rstrip(";")
+    header, *lines = refused.read_text(encoding="utf-8").splitlines()
+    assert header == "line,record,reason,message"
+    assert [line.rsplit(",", 1)[0] for line in lines] == [
+        "508,R004961,end_not_after_start",
+        "762,R004976,in_the_future",
+    ]
+    assert "签退时间须晚于签到时间" in lines[0]
+    assert "The sign-out must be later" in lines[0]
+
+    again = meide("hours", "import", "--book", code, *sheet, "--json", "--strict", **here)
+    told = json.loads(again.stdout)
+    assert (again.returncode, told["records"], told["import_id"]) == (
+        *(1, {"accepted": 0, "already_there": 797, "refused": 2}),
+        None,
+    )
+    assert [(each["line"], each["reason"]) for each in told["refused"]] == [
+        (508, "end_not_after_start"),
+        (762, "in_the_future"),
+    ]
+    shown = meide("hours", "import", "--book", code, *sheet, **here)
+    assert shown.stderr.splitlines()[0].startswith("line 508, R004961: end_not_after_start: ")
+
+    [listed] = json.loads(meide("import", "list", "--book", code, "--json", **here).stdout)
+    assert (listed["import_id"], listed["name"], listed["records"]) == (import_id, some.name, 797)
+    totals = meide("hours", "totals", "--book", code, **here).stdout.splitlines()
+    assert totals[0] == "volunteer,credit_minutes,honour_minutes"
+    undone = meide("import", "undo", import_id, "--book", code, **here)
+    assert (undone.returncode, undone.stdout) == (0, "Done: 797 records undone, 0 left\n")
+    zero = json.loads(meide("hours", "totals", "--book", code, "--format", "json", **here).stdout)
+    assert {(each["credit_minutes"], each["honour_minutes"]) for each in zero} == {(0, 0)}
+    assert len(zero) == len(totals) - 1
+
+    opening = ("--organisation", "370000", "--file", str(HOURS / "opening-minutes-2025-12-31.csv"))
+    carried = meide("hours", "opening", "--book", code, *opening, "--date", "2025-12-31", **here)
+    assert carried.returncode == 0
+    assert carried.stdout.endswith(" already there, 0 refused\n")
+    assert meide("check", "--book", code, **here).stdout == "1 books checked, 0 findings: everything adds up\n"
+
+
+def test_a_sheet_that_is_none_and_an_import_that_is_not_there_are_told(
+    here: dict[str, str], code: str, folders: Path
+) -> None:
+    meide("book", "create", code, "x", **here)
+    other = folders / f"{code}.csv"
+    other.write_text("记录编号,别的\n1,2\n", encoding="utf-8")
+    for arguments, status, words in (
+        (
+            ("hours", "import", "--book", code, "--sheet", str(other)),
+            1,
+            "these columns are missing, or there twice: 志愿者编号",
+        ),
+        (("hours", "import", "--book", code), 2, "Name --organisations, or --sheet, or both."),
+        (("import", "undo", str(uuid4()), "--book", code), 1, "There is no import"),
+        (("import", "undo", "x", "--book", code), 2, "x"),
+    ):
+        done = meide(*arguments, **here)
+        assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (status, True, False), done.stderr

@@ -20,8 +20,8 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import Any, Final
 
 import httpx
@@ -30,15 +30,26 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth
-from ledger.access import renewals, tokens, users
+from api import auth, keys
+from ledger.access import guardians, persons, renewals, tokens, users
+from ledger.access.guardians import Guardian
+from ledger.access.identities import Identity
 from ledger.access.rights import SCOPES, STAFF, Grant, Role
 from ledger.books import integrity
 from ledger.books.directory import Book
 from ledger.database import connect
-from ledger.earning import activities, organisations, volunteers
+from ledger.earning import (
+    activities,
+    members,
+    objections,
+    organisations,
+    qualifications,
+    record,
+    records,
+    volunteers,
+)
 from ledger.earning.activities import Plan
-from tests.api.conftest import Caller, a_machine, a_user, transfer
+from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
 
 Body = Callable[["World", str], Any]
@@ -55,6 +66,7 @@ class Row:
     who: str
     body: Body | None = None
     path: Callable[[World], dict[str, Any]] = field(default=lambda _: {})
+    query: str = ""
     fresh: bool = False
     works: bool = True
 
@@ -66,7 +78,10 @@ READERS: Final = "reviewer+ operator+ auditor+ owner+ books:read"
 ALL_READERS: Final = "reviewer* operator* auditor* owner* books:read"
 MASKED: Final = "recorder+ reviewer+ operator+ auditor+ owner+"
 RENEWERS: Final = "recorder+ reviewer+ operator+"
+ANYBODY: Final = "volunteer merchant recorder* reviewer* operator* auditor* owner*"
+"""Everybody who has signed in to the book."""
 STAFF_READERS: Final = "recorder* reviewer* operator* auditor* owner*"
+RECORD_READERS: Final = f"{STAFF_READERS} records:read"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
 
 ROWS: Final = [
@@ -139,7 +154,7 @@ ROWS: Final = [
         lambda w, n: {"reason": "联系监护人"},
         lambda w: {"volunteer": "V-1"},
     ),
-    Row("endGuardian", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
+    Row("endGuardian", "recorder+ operator+", path=lambda w: {"volunteer": "V-3"}),
     Row(
         *("recordQualification", "recorder+ operator+"),
         lambda w, n: {"name": "急救培训", "passed_on": "2026-01-02"},
@@ -148,7 +163,7 @@ ROWS: Final = [
     Row("listQualifications", MASKED, path=lambda w: {"volunteer": "V-1"}),
     Row(
         *("endQualification", "recorder+ operator+"),
-        lambda w, n: {"name": "急救培训", "passed_on": "2026-01-02", "last_day": "2026-02-02"},
+        lambda w, n: {"name": "执业医师", "passed_on": "2026-01-02", "last_day": "2026-02-02"},
         lambda w: {"volunteer": "V-1"},
     ),
     # people
@@ -182,7 +197,7 @@ ROWS: Final = [
         lambda w, n: {"status": "active"},
         lambda w: {"organisation": "district"},
     ),
-    Row("addMember", "recorder+ operator+", lambda w, n: {"volunteer": "V-6"}, lambda w: {"organisation": "street"}),
+    Row("addMember", "recorder+ operator+", lambda w, n: {"volunteer": "V-3"}, lambda w: {"organisation": "street"}),
     Row("listMembers", MASKED, path=lambda w: {"organisation": "street"}),
     Row(
         *("setMemberRole", "recorder+ operator+"),
@@ -192,15 +207,15 @@ ROWS: Final = [
     Row("endMember", "recorder+ operator+", path=lambda w: {"organisation": "street", "volunteer": "V-6"}),
     # activities
     Row("addActivity", "recorder+", lambda w, n: an_activity("2031-01-01T09:00:00+08:00") | {"organisation": "street"}),
-    Row("listActivities", "recorder* reviewer* operator* auditor* owner*"),
-    Row("readActivity", MASKED, path=lambda w: {"activity": "A-1"}),
+    Row("listActivities", RECORD_READERS),
+    Row("readActivity", f"{MASKED} records:read", path=lambda w: {"activity": "A-1"}),
     Row(
         *("changeActivity", "recorder+"),
         lambda w, n: an_activity("2031-01-01T09:00:00+08:00"),
         lambda w: {"activity": "A-2"},
     ),
     Row("readActivityCode", "recorder+", path=lambda w: {"activity": "A-1"}),
-    Row("listAttendances", MASKED, path=lambda w: {"activity": "A-1"}),
+    Row("listAttendances", f"{MASKED} records:read", path=lambda w: {"activity": "A-1"}),
     Row("signInByLeader", "recorder+", lambda w, n: {"volunteer": "V-1"}, lambda w: {"activity": "A-1"}),
     Row("signOutByLeader", "recorder+", path=lambda w: {"activity": "A-1", "volunteer": "V-1"}),
     Row("strikeOut", "recorder+", path=lambda w: {"activity": "A-1", "volunteer": "V-1", "pair": 1}),
@@ -243,14 +258,30 @@ ROWS: Final = [
     Row("voidHold", "operator+ books:post", path=lambda w: {"hold_id": w.holds[1]}),
     # rules
     Row("draftRules", "operator", lambda w, n: {"effective_from": "2099-01-01", "rules": {}}),
-    Row("listRules", STAFF_READERS),
+    Row("listRules", RECORD_READERS),
     Row("readRulesInForce", f"volunteer merchant {STAFF_READERS}"),
-    Row("readRules", STAFF_READERS, path=lambda w: {"version": w.rules}),
+    Row("readRules", RECORD_READERS, path=lambda w: {"version": w.rules}),
     Row("decideRules", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.rules}),
     Row("withdrawRules", "operator", path=lambda w: {"version": 999}, works=False),
-    Row("tryRules", STAFF_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
+    Row("tryRules", RECORD_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
     # other platforms
     Row("pushRecords", "records:post", lambda w, n: {"records": []}),
+    Row("submitRecord", "recorder+", lambda w, n: a_backfill(n)),
+    Row("listRecords", RECORD_READERS),
+    Row("readRecord", f"{MASKED} records:read", path=lambda w: {"record": "M-waits"}),
+    Row("listReviews", "reviewer*"),
+    Row("reviewRecords", "reviewer+", lambda w, n: {"records": ["M-reviewed"], "accept": True}),
+    Row("noteCallBack", "reviewer+", lambda w, n: {"confirmed": True}, lambda w: {"record": "M-drawn"}),
+    Row("listOverdue", RECORD_READERS),
+    Row("objectToRecord", ANYBODY, lambda w, n: {"reason": "不属实的"}, lambda w: {"record": "M-notice"}),
+    Row("proposeCorrection", "reviewer+", lambda w, n: {"reason": "不属实的"}, lambda w: {"record": "M-wrong"}),
+    Row("listObjections", "reviewer*"),
+    Row(
+        *("decideObjection", "reviewer+"),
+        lambda w, n: {"upheld": False, "reason": "已核实过"},
+        lambda w: {"objection_id": w.objection},
+    ),
+    Row("listNotices", ANYBODY, query="?organisation=street"),
     # periods
     Row("readClosed", ALL_READERS),
     Row("closePeriod", "operator books:periods", path=lambda w: {"period": "2020-01"}),
@@ -292,6 +323,19 @@ def account(code: str, account_class: str) -> dict[str, str]:
 def an_activity(starts_at: str) -> dict[str, str]:
     ends_at = starts_at.replace("T09", "T12")
     return {"name": "清洁", "category": "环保", "place": "湖边", "starts_at": starts_at, "ends_at": ends_at}
+
+
+def a_backfill(number: str, hour: int = 20) -> dict[str, str]:
+    """Hours of the volunteer for the organisation, entered afterwards."""
+    return {
+        "record": number,
+        "volunteer": "V-1",
+        "organisation": "street",
+        "class": "honour",
+        "check_in": f"2026-01-02T{hour:02}:00:00+08:00",
+        "check_out": f"2026-01-02T{hour:02}:30:00+08:00",
+        "evidence": "照片",
+    }
 
 
 @dataclass
@@ -375,6 +419,20 @@ class World:
                 await activities.add(tx, book.book_id, "street", plan, code=code, by="room:test", now=now)
             for number_of_hers in ("V-3", "V-4", "V-5", "V-6"):
                 await volunteers.register(tx, book.book_id, number_of_hers, "street")
+            now = auth.now()
+            personal = keys.personal(SETTINGS)
+            for number_of_hers in ("V-1", "V-3"):
+                minor = await volunteers.find(tx, book.book_id, number_of_hers)
+                who = Identity("某人", born=date(2015, 1, 2))
+                await persons.record(tx, personal, book.book_id, number_of_hers, minor.holder, who, "room:test", now)
+                parent = Guardian("某某", None, "parent")
+                await guardians.record(tx, personal, book.book_id, number_of_hers, parent, None, "room:test", now)
+            passed = date(2026, 1, 2)
+            await qualifications.record(
+                tx, book.book_id, her.holder, "执业医师", passed, None, by="room:test", today=passed
+            )
+            member = await volunteers.find(tx, book.book_id, "V-6")
+            await members.join(tx, book.book_id, "street", member.holder, "member", passed)
             for number_of_hers in ("V-1", "V-3", "V-4"):
                 user = await users.create(tx, None)
                 await users.give(
@@ -420,10 +478,30 @@ class World:
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])
 
+        await self.hand_in()
+
+    async def hand_in(self) -> None:
+        """Records that wait, that are drawn for a call-back, and that are in notice, one of them objected to."""
+        book = self.book.book_id
+        clerk = await a_user(self.http, self.database, self.book, Grant("recorder"))
+        for hour, name in enumerate(("waits", "reviewed", "drawn", "notice", "wrong", "objected"), 8):
+            answer = await clerk.post("/records", a_backfill(f"M-{name}", hour))
+            assert answer.status_code == 201, answer.text
+        async with self.database.begin() as tx:
+            now = await connect.now(tx)
+            drawn = await records.find(tx, book, "M-drawn")
+            await record.change(tx, book, [replace(drawn, call_back="due")])
+            found = [(await records.find(tx, book, f"M-{name}")).record_id for name in ("notice", "wrong", "objected")]
+            await records.review(tx, book, found, by="room:test", holder=None, accept=True, now=now)
+            raised = await objections.raise_(
+                tx, book, found[2], by="room:neighbour", holder=None, reason="不属实的", now=now
+            )
+        self.objection = str(raised.objection_id)
+
     async def send(self, row: Row, caller: Caller) -> httpx.Response:
         """The answer to one call of a row: always about this book, whoever calls."""
         method, address = self.addresses[row.operation]
-        address = address.format(book=self.book.code, **row.path(self))
+        address = address.format(book=self.book.code, **row.path(self)) + row.query
         headers = {"Idempotency-Key": secrets.token_hex(8)}
         if caller.token:
             headers["Authorization"] = f"Bearer {caller.token}"

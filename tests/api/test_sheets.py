@@ -20,6 +20,7 @@ from api import problems, sheets, workbooks
 from api.sheets import HOURS, OPENING, ORGANISATIONS
 from api.workbooks import Limits
 from ledger.errors import InvalidField, UnreadableSheet
+from tests.soak import hours
 
 DATA = Path(__file__).parent.parent / "data" / "hours"
 YEAR = (DATA / "service-hours-2026.csv").read_bytes()
@@ -388,6 +389,22 @@ def test_a_part_that_is_changed_is_noticed_before_a_line_is_taken() -> None:
     with pytest.raises(UnreadableSheet) as refused:
         next(iter(sheets.lines(io.BytesIO(whole), "sheet", HOURS)))
     assert refused.value.problem == "damaged"
+
+
+@pytest.mark.parametrize("write", [hours.write_csv, hours.write_workbook])
+def test_lines_are_read_one_by_one_however_many_there_are(write: Callable[..., None], tmp_path: Path) -> None:
+    peaks = []
+    for count in (1000, 4000):
+        write(tmp_path / "sheet", count, 500)
+        with (tmp_path / "sheet").open("rb") as file:
+            tracemalloc.start()
+            try:
+                assert sum(isinstance(fields, tuple) for _, fields, _ in sheets.lines(file, "sheet", HOURS)) == count
+                peaks.append(tracemalloc.get_traced_memory()[1])
+            finally:
+                tracemalloc.stop()
+    few, many = peaks
+    assert many < few + (1 << 19), "what grows are the texts that cells share, some dozen bytes each"
 
 
 def test_the_limits_hold_half_a_million_lines() -> None:

@@ -483,7 +483,11 @@ class Model:
         return sum(lot.left for lot in self._order_of_taking(code, proposal))
 
     def _order_of_taking(self, code: str, proposal: Proposal) -> list[Lot]:
-        """First lots that come from what is undone, lapsed or not; then unlapsed ones, the earliest expiry first."""
+        """First lots that come from what is undone, lapsed or not; then unlapsed ones, the earliest expiry first.
+
+        Of these, what comes from the transaction that is carried on goes before the others. An expiry takes those that
+        have lapsed instead.
+        """
         lots = sorted(
             (lot for lot in self.lots if lot.account == code),
             key=lambda lot: lot.lapses_on or date.max,  # sorting keeps the older before the newer
@@ -492,7 +496,10 @@ class Model:
         if proposal.correction in ("reversal", "clawback"):
             undone = proposal.corrects
         own = [lot for lot in lots if undone is not None and undone in (lot.made_by, lot.origin)]
-        return own + [lot for lot in lots if lot not in own and not self._has_lapsed(lot)]
+        others = [lot for lot in lots if lot not in own and self._has_lapsed(lot) == proposal.lapsed]
+        others = [lot for lot in others if lot.made_by not in self.holds or self.holds[lot.made_by].status != "open"]
+        carried_on = [lot for lot in others if lot.origin == proposal.moves]
+        return own + carried_on + [lot for lot in others if lot not in carried_on]
 
     def _move_lots(self, proposal: Proposal, transaction: Transaction, legs: list[Leg], takes: list[Taken]) -> None:
         moving = []  # what was taken, in this order: amount and lot

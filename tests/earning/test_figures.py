@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books import batching, chart
@@ -15,12 +14,12 @@ from ledger.books.directory import Book
 from ledger.books.evaluate import Posted
 from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
-from ledger.days import day_of
-from ledger.earning import figures, organisations, tables, volunteers
+from ledger.days import BEIJING, day_of
+from ledger.earning import budgets, corrections, figures, organisations, tables, volunteers
 from ledger.earning.figures import Programme
-from ledger.earning.tables import budgets
+from ledger.earning.rules import Cap
 from ledger.errors import Refusal, UnknownBook
-from tests.earning.rows import a_record
+from tests.earning import served
 
 OPENED = (
     NewAccount("1100", "兑付准备", "asset", "PT"),
@@ -122,19 +121,17 @@ async def test_accounts_that_only_look_like_the_charts_do_not_count(
 async def test_issued_stands_against_this_years_budget_of_the_whole_book(
     database: AsyncEngine, book: Book, holders: tuple[str, str]
 ) -> None:
+    await served.rules(database, book)
+    await served.budget(database, book, 500)
     async with database.begin() as tx:
-        year = day_of(await connect.now(tx)).year
-        for of_year, organisation, granted, issued in (
-            *((year, "", 500, 120), (year, "t", 300, 120)),
-            (year - 1, "", 900, 900),
-        ):
-            await tx.execute(
-                insert(budgets).values(
-                    book_id=book.book_id, year=of_year, organisation=organisation, granted=granted, issued=issued
-                )
-            )
+        now = await connect.now(tx)
+        year = day_of(now).year
+        await budgets.share(tx, book.book_id, year, "t", 300)
+        last = {"by": "user:1", "client": "user:1", "key": "k", "call": "k"}
+        await budgets.grant(tx, book.book_id, year - 1, 900, 0, **last)
+    await served.serves(database, book, holders[0], "t", 150)
     found = await of(database, book)
-    assert (found.year, found.granted, found.issued) == (year, 500, 120)
+    assert (found.year, found.granted, found.issued) == (year, 500, 25)
 
 
 async def test_an_average_names_who_it_was_divided_by(
@@ -142,31 +139,27 @@ async def test_an_average_names_who_it_was_divided_by(
 ) -> None:
     """Seed S3 printed 6.82 hours a head, of 235,000 registered: it had divided by the few who had hours."""
     first, _second = holders
-    await posts(database, book, ("1100", "3100", 1000), ("1110", "3110", 100_000))
-    done = {"hours_transaction": uuid4(), "rule_set": 1, "bonus": 0}
-    async with database.begin() as tx:
+    await served.rules(database, book, caps=(Cap(15, "day"),))
+    await served.budget(database, book, 1000, 100_000)
+    async with database.connect() as tx:
         today = day_of(await connect.now(tx))
-        this_year = datetime.date(today.year, 1, 1)
-        for minutes, other in (
-            (90, {"state": "credited", "points": 15, "served_on": this_year, **done}),
-            # Above the day's cap it earned nothing: the hour counts, and makes the average smaller.
-            (30, {"state": "in_notice", "points": 0, "served_on": today, **done}),
-            (60, {"state": "credited", "points": 0, "record_class": "honour", "served_on": this_year, **done}),
-            (240, {"state": "corrected", "points": 40, "served_on": this_year, **done}),
-            (120, {"state": "submitted", "served_on": this_year}),
-            (180, {"state": "credited", "points": 30, "served_on": this_year - datetime.timedelta(days=1), **done}),
-        ):
-            # Each on a morning of its own.
-            await a_record(
-                tx,
-                book.book_id,
-                first,
-                "t",
-                minutes,
-                check_in=datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(days=minutes),
-                check_out=datetime.datetime(2020, 1, 1, 4, tzinfo=datetime.UTC) + datetime.timedelta(days=minutes),
-                **other,
-            )
+    new_year = datetime.date(today.year, 1, 1)
+    a_day = datetime.timedelta(days=1)
+    await served.serves(database, book, first, "t", 90, day=new_year)
+    noon = datetime.datetime.combine(new_year, datetime.time(12), BEIJING)
+    # Above the day's cap it earns nothing: the hour counts, and makes the average smaller.
+    half_past = {"check_in": noon, "check_out": noon + datetime.timedelta(minutes=30)}
+    await served.serves(database, book, first, "t", 30, day=new_year, **half_past)
+    later = {"check_in": noon + a_day / 24, "check_out": noon + a_day / 12}
+    await served.serves(database, book, first, "t", 60, day=new_year, record_class="honour", **later)
+    at_six = {"check_in": noon + a_day / 4, "check_out": noon + a_day / 3}
+    undone = await served.serves(database, book, first, "t", 120, day=new_year, **at_six)
+    async with database.begin() as tx:
+        now = await connect.now(tx)
+        by = {"by": "user:1", "approver": "user:2", "reason": "entered twice"}
+        await corrections.correct(tx, book.book_id, undone.record_id, now=now, **by)
+    await served.hands_in(database, book, holders[1], "t", 120, day=new_year)
+    await served.serves(database, book, first, "t", 180, day=new_year - a_day)
     found = await of(database, book)
     assert (found.registered, found.active, found.year_minutes) == (2, 1, 180)
     assert (found.minutes_per_registered, found.minutes_per_active) == (90, 180)

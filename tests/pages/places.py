@@ -14,18 +14,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, staff
 from api.staff import PointsChange
-from ledger.access import consents, renewals, sessions, tokens, users
+from ledger.access import ciphers, consents, guardians, renewals, sessions, tokens, users
+from ledger.access.guardians import Guardian
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant, Principal
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.earning import budgets, rule_sets, volunteers
+from ledger.earning import (
+    activities,
+    attendances,
+    budgets,
+    members,
+    organisations,
+    qualifications,
+    rule_sets,
+    volunteers,
+)
+from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
 from tests.earning.rows import a_record
 from tests.pages import people
-from tests.pages.people import NORTH, District, Person
+from tests.pages.people import NORTH, SOUTH, District, Person
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
@@ -116,9 +127,51 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/volunteers/N0002"),
         ("chief", "/staff/volunteers/N0003"),
     ),
+    "/staff/volunteers/list": (("chief", "/staff/volunteers/list"),),
+    "/staff/volunteers/{number}/place": (
+        ("chief", "/staff/volunteers/N0001/place"),
+        ("chief", "/staff/volunteers/N0004/place"),
+    ),
+    "/staff/volunteers/{number}/guardian": (
+        ("chief", "/staff/volunteers/N0002/guardian"),
+        ("chief", "/staff/volunteers/N0003/guardian?done=guardian_recorded"),
+    ),
+    "/staff/volunteers/{number}/qualifications": (
+        ("chief", "/staff/volunteers/N0001/qualifications"),
+        ("auditor", "/staff/volunteers/N0002/qualifications"),
+    ),
+    "/staff/organisations": (("chief", "/staff/organisations"), ("auditor", "/staff/organisations")),
+    "/staff/organisations/{code}": (
+        ("chief", "/staff/organisations/37"),
+        ("chief", "/staff/organisations/37N?done=member_added"),
+        ("clerk", "/staff/organisations/37S"),
+    ),
     "/staff/volunteers/{number}/identity": (("chief", "/staff/volunteers/N0001/identity"),),
     "/staff/volunteers/{number}/reveal": (("chief", "/staff/volunteers/N0001/reveal"),),
     "/staff/volunteers/{number}/erase": (("chief", "/staff/volunteers/N0001/erase"),),
+    "/staff/reviews": (("chief", "/staff/reviews"), ("chief", "/staff/reviews?call_backs=1")),
+    "/staff/records": (
+        ("chief", "/staff/records"),
+        ("auditor", "/staff/records?state=submitted"),
+        ("auditor", "/staff/records?record=never"),
+    ),
+    "/staff/records/new": (("leader", "/staff/records/new"),),
+    "/staff/records/{record_id}": (
+        ("chief", "/staff/records/{submitted}"),
+        ("chief", "/staff/records/{objected}"),
+        ("auditor", "/staff/records/{credited}"),
+        ("auditor", "/staff/records/{refused}"),
+        ("auditor", "/staff/records/{minus}"),
+    ),
+    "/staff/acts/new": (("leader", "/staff/acts/new"),),
+    "/staff/objections": (("chief", "/staff/objections"),),
+    "/staff/overdue": (("chief", "/staff/overdue"), ("auditor", "/staff/overdue")),
+    "/staff/notices": (("chief", "/staff/notices"),),
+    "/notice/{book}/{organisation}": (
+        ("nobody", "/notice/{book}/37"),
+        ("ward", "/notice/{book}/37S"),
+    ),
+    "/account/objections/{record_id}": (("ward", "/account/objections/{in_notice}"),),
     "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
     "/staff/users/new": (("chief", "/staff/users/new"),),
@@ -163,10 +216,30 @@ FORMS: Final[dict[str, str]] = {
     "/staff/rules/{version}/decline": "chief",
     "/staff/renewals/{renewal_id}/confirm": "chief",
     "/staff/renewals/{renewal_id}/decline": "chief",
+    "/staff/reviews": "chief",
+    "/staff/records/new": "leader",
+    "/staff/records/{record_id}/call-back": "chief",
+    "/staff/records/{record_id}/correction": "chief",
+    "/staff/acts/new": "leader",
+    "/staff/objections/{objection_id}/decide": "chief",
+    "/account/objections/{record_id}": "resident",
     "/staff/access-log": "chief",
     "/staff/volunteers": "chief",
     "/staff/volunteers/new": "chief",
     "/staff/volunteers/{number}/identity": "chief",
+    "/staff/volunteers/list": "chief",
+    "/staff/volunteers/{number}/place": "chief",
+    "/staff/volunteers/{number}/leave": "chief",
+    "/staff/volunteers/{number}/guardian": "chief",
+    "/staff/volunteers/{number}/guardian/end": "chief",
+    "/staff/volunteers/{number}/guardian/reveal": "chief",
+    "/staff/volunteers/{number}/qualifications": "chief",
+    "/staff/volunteers/{number}/qualifications/end": "chief",
+    "/staff/organisations": "chief",
+    "/staff/organisations/{code}/status": "chief",
+    "/staff/organisations/{code}/members": "chief",
+    "/staff/organisations/{code}/members/{number}": "chief",
+    "/staff/organisations/{code}/members/{number}/end": "chief",
     "/staff/volunteers/{number}/reveal": "chief",
     "/staff/volunteers/{number}/card": "chief",
     "/staff/volunteers/{number}/card/end": "chief",
@@ -220,6 +293,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         "newcomer": await people.somebody(database, book, Grant("operator"), must_change=True),
         "chief": chief,
         "clerk": clerk,
+        "leader": await people.somebody(database, book, Grant("recorder", NORTH)),
         "both": both,
         "auditor": await people.somebody(database, book, Grant("auditor", until=auth.today())),
     }
@@ -229,6 +303,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         for purpose, by in (("service", "self"), ("minor_guardian", "guardian"), ("public_name", "user:1")):
             await consents.give(tx, book.book_id, ward.volunteer.holder, purpose, "2026-11", by, auth.now())
         await consents.withdraw(tx, book.book_id, ward.volunteer.holder, "public_name", "self", auth.now())
+    await an_organisation(database, book, ward)
     me, colleague = await principal(database, chief), await principal(database, clerk)
     now = auth.now()
     async with database.begin() as tx:
@@ -265,7 +340,37 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await budgets.share(tx, book.book_id, year, NORTH, 40_000)
         await _rules(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
-    return Cast(cast, ids | {"book": book.code}, district)
+    arrival = await activities_of(database, district, ward)
+    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
+
+
+async def activities_of(database: AsyncEngine, district: District, ward: Person) -> str:
+    """An activity to come, one under way, one closed; and what the QR code of the second holds now."""
+    book = district.book.book_id
+    now = auth.now()
+    hour = timedelta(hours=1)
+    planned = Plan("<b> & tea", "environment", "1 Lake Road", now, now + 3 * hour)
+    insured: dict[str, Any] = {"capacity": 20, "least_age": 6, "risky": True, "policy_no": "P-1"}
+    hers, northern, southern = (each.volunteer for each in (ward, district.northern, district.southern))
+    assert hers is not None
+    assert northern is not None
+    assert southern is not None
+    async with database.begin() as tx:
+        for code, plan in (
+            ("under-way", replace(planned, starts_at=now - hour, **insured)),
+            ("to-come", replace(planned, starts_at=now + 24 * hour, ends_at=now + 49 * hour, risky=True)),
+            ("closed", replace(planned, starts_at=now - 3 * hour, ends_at=now - hour)),
+        ):
+            await activities.add(tx, book, NORTH, plan, code=code, by="user:0", now=plan.starts_at - hour)
+        closed, under_way = await activities.find(tx, book, "closed"), await activities.find(tx, book, "under-way")
+        for each in (northern, southern):
+            await attendances.sign_in(tx, book, closed, each.holder, code=None, by="user:0", now=now - 2 * hour)
+        await attendances.strike(tx, book, "closed", southern.holder, 1, by="user:0", now=now - 2 * hour)
+        await attendances.close(tx, book, "closed", 1, by="user:0", now=now)
+        await attendances.sign_in_by_leader(tx, book, under_way, hers.holder, by="user:0", now=now)
+        await attendances.sign_in(tx, book, under_way, northern.holder, code=None, by="user:0", now=now)
+        await attendances.sign_out(tx, book, under_way, northern.holder, code=None, by="user:0", now=now + hour)
+    return f"/in/{district.book.code}/under-way/{attendances.code_at(book, under_way, auth.now())}"
 
 
 async def _rules(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:
@@ -326,6 +431,24 @@ async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principa
         )
     )
     return {state: str(record_id) for state, record_id in ids.items()}
+
+
+async def an_organisation(database: AsyncEngine, book: Book, ward: Person) -> None:
+    """Members, a guardian, qualifications, somebody who has left, and an organisation that is suspended."""
+    assert ward.volunteer is not None
+    keys = ciphers.Keys.of(people.IDENTITY_KEYS, people.INDEX_KEYS)
+    today, guardian = auth.today(), Guardian("Parent Example", "13800138009", "parent")
+    async with database.begin() as tx:
+        gone = await volunteers.register(tx, book.book_id, "N0004", NORTH)
+        first = await volunteers.find(tx, book.book_id, "N0001")
+        for holder, role in ((first.holder, "leader"), (ward.volunteer.holder, "member"), (gone.holder, "member")):
+            await members.join(tx, book.book_id, NORTH, holder, role, today)
+        await volunteers.leave(tx, book.book_id, "N0004", today)
+        await guardians.record(tx, keys, book.book_id, "N0003", guardian, "2026-11", "room:test", auth.now())
+        for name, last in (("First aid", None), ("Driving", today - timedelta(days=1))):
+            passed = today - timedelta(days=9)
+            await qualifications.record(tx, book.book_id, first.holder, name, passed, last, by="room:test", today=today)
+        await organisations.set_status(tx, book.book_id, SOUTH, "suspended")
 
 
 async def principal(database: AsyncEngine, person: Person) -> Principal:

@@ -17,3 +17,6 @@ SECONDS = float(os.environ.get("MEIDE_SOAK_SECONDS", "3600"))
 
 RATE = float(os.environ.get("MEIDE_SOAK_RATE", "100"))
 """Steps a second of the mixed load, all senders together."""
+
+LINES = int(os.environ.get("MEIDE_SOAK_LINES", "500000"))
+"""Lines of the sheet of service hours to be imported."""
