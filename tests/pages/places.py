@@ -377,9 +377,9 @@ async def _rules(tx: AsyncConnection, book: Book, me: Principal, colleague: Prin
     """Rules in force, two drafts that change them, one of hers, and one that was not adopted."""
     now = await connect.now(tx)
     items = (
-        Item("P01", "社区常规志愿服务", "service", "per_hour", 10, (Cap(80, "day"),), "Service in the community"),
-        Item("P12", "调解邻里纠纷成功", "act", "fixed", 10, (Cap(40, "month"),), "Neighbours reconciled"),
-        Item("M01", "报名后无故缺席", "deduction", "fixed", -5, (), "Did not come without a reason"),
+        Item("P01", "Service in the community", "service", "per_hour", 10, (Cap(80, "day"),)),
+        Item("P12", "Neighbours reconciled", "act", "fixed", 10, (Cap(40, "month"),)),
+        Item("M01", "Did not come without a reason", "deduction", "fixed", -5),
     )
     first = RuleSet(items=items, categories={"Environment": "P01"}, default_item="P01", caps=(Cap(2000, "year"),))
     ladder = Ladder((Step(20, 1), Step(80, 2), Step(None, 4)))
