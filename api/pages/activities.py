@@ -307,7 +307,7 @@ async def _page(
             )
             for each in there
         ],
-        signed_in=len(attendances.people_of(there)),
+        people=len(attendances.people_of(there)),
         typed={"volunteer": "", "head_count": "", **(typed or {})},
     )
 
@@ -440,7 +440,7 @@ async def screen(
         qr=qr.svg(shown.url),
         url=shown.url,
         present=sum(each.open for each in there),
-        signed_in=len(attendances.people_of(there)),
+        people=len(attendances.people_of(there)),
         arrivals=[
             (
                 names.get(numbers.get(each.holder, "")),

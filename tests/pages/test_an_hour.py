@@ -140,6 +140,8 @@ async def test_an_hour_from_the_leaders_screen_to_the_passbook(
         await led.reload()
         await expect(led.locator("#arrivals")).to_contain_text("王**")
 
+    await expect(led.locator("#arrivals")).to_contain_text("现在在场 1 人，共来了 1 人")
+
     # At one o'clock she signs out; she had come early, and what counts begins with the activity.
     clock.set(at(TODAY, "13:00") + timedelta(seconds=5))
     await scan()
