@@ -58,27 +58,31 @@ SOME: Final = 100
 
 @dataclass
 class _Programme:
-    """A book with a team, rules and a budget, and how many lines of sheets it has been given."""
+    """A book with a team, rules and a budget, and how many lines of sheets it has been given.
+
+    `last_day`: of the services, of which each line has another one.
+    """
 
     ground: Ground
     book: Book
     volunteers: int
+    last_day: date
     lines: int = 0
 
-    async def take(self, database: AsyncEngine, lines: int, last_day: date) -> None:
-        """Takes a sheet of so many new lines, reviewed, none of them later than a day."""
+    async def take(self, database: AsyncEngine, lines: int) -> None:
+        """Takes a sheet of so many new lines, reviewed."""
         file = self.ground.folder / f"{self.book.code}.csv"
-        _write(file, self._lines(lines, last_day))
+        _write(file, self._lines(lines))
         with file.open("rb") as raw:
             report = await hours_files.import_sheet(database, self.book.book_id, raw, file.name, by=BY, reviewed=True)
         if report.accepted != lines:
             raise RuntimeError(f"{report.accepted} of {lines} lines were taken")
 
-    def _lines(self, count: int, last_day: date) -> Iterator[Sequence[str]]:
+    def _lines(self, count: int) -> Iterator[Sequence[str]]:
         for number in range(self.lines, self.lines + count):
             slot, person = divmod(number, self.volunteers)
             days, place = divmod(slot, len(SLOTS))
-            since = datetime.combine(last_day - timedelta(days=days), SLOTS[place])
+            since = datetime.combine(self.last_day - timedelta(days=days), SLOTS[place])
             yield (
                 *(f"R{number}", f"V{person}", TEAM, "", "", "社区"),
                 *(f"{since:%Y-%m-%d %H:%M}", f"{since + LASTS:%Y-%m-%d %H:%M}"),
@@ -90,11 +94,10 @@ class _Programme:
 async def sheet(ground: Ground) -> Run:
     """Imports a sheet of reviewed service hours: of each line its hours and its points are posted."""
     programme = await _programme(ground, "sheet")
-    yesterday = day_of(datetime.now(UTC)) - timedelta(days=1)
 
     async def run(lines: int) -> float:
         begun = perf_counter()
-        await programme.take(ground.database, lines, yesterday)
+        await programme.take(ground.database, lines)
         return (perf_counter() - begun) / 2  # two transactions of each line
 
     return _adapting(run)
@@ -104,10 +107,9 @@ async def releases(ground: Ground) -> Run:
     """Credits records whose notice has ended: of each, its points are moved into the wallet."""
     programme = await _programme(ground, "notice")
     past = _ago(ground.database, PUT_IN_NOTICE)
-    before = day_of(datetime.now(UTC) - PUT_IN_NOTICE) - timedelta(days=1)
 
     async def run(records: int) -> float:
-        await programme.take(past, records, before)
+        await programme.take(past, records)
         begun = perf_counter()
         released = await crediting.release(ground.database, programme.book.book_id)
         if released != records:
@@ -128,9 +130,10 @@ async def _programme(ground: Ground, name: str) -> _Programme:
         for year in sorted({day_of(now).year, day_of(now - PUT_IN_NOTICE).year}):
             key = f"budget of {year}"
             await budgets.grant(tx, book.book_id, year, 10**12, 0, by=BY, client=BY, key=key, call=key)
-    programme = _Programme(ground, book, max(2, min(VOLUNTEERS, ground.accounts // LINES_EACH)))
+    count = max(2, min(VOLUNTEERS, ground.accounts // LINES_EACH))
+    programme = _Programme(ground, book, count, day_of(now - PUT_IN_NOTICE) - timedelta(days=2))
     # As with the accounts of a journal, that everybody is registered is not what is measured.
-    await programme.take(long_ago, programme.volunteers, day_of(now - PUT_IN_NOTICE) - timedelta(days=2))
+    await programme.take(long_ago, count)
     await crediting.release(ground.database, book.book_id)
     return programme
 
