@@ -74,9 +74,8 @@ async def credit(
         return []
     today = day_of(now)
     lines = await organisations.lines(tx, book, {each.organisation for each in reviewed})
-    before = await tallies.of(
-        tx, book, {each.holder for each in reviewed}, min(date(each.served_on.year, 1, 1) for each in reviewed)
-    )
+    since = min(rulebook.since(each.served_on) for each in reviewed)
+    before = await tallies.of(tx, book, {each.holder for each in reviewed}, since)
     held = await _held(tx, book, reviewed, rulebook)
     room = await budgets.room(tx, book, today.year, {code for line in lines.values() for code in line})
     done: list[Record] = []

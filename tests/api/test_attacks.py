@@ -601,6 +601,25 @@ HOSTILE = [
     "",
 ]
 
+A_BACKFILL = {
+    "record": "#",
+    "volunteer": "V-1",
+    "organisation": "street",
+    "class": "honour",
+    "check_in": "2026-01-02T09:00:00+08:00",
+    "check_out": "2026-01-02T10:00:00+08:00",
+    "evidence": "a list",
+}
+AN_ACT = {
+    "record": "#",
+    "volunteer": "V-1",
+    "organisation": "street",
+    "class": "act",
+    "item": "P12",
+    "served_on": "2026-01-02",
+    "evidence": "a list",
+}
+
 TEXTS: dict[str, tuple[str, Any]] = {
     "account": ("/accounts", {"code": "@", "name": "n", "class": "asset", "unit": "PT"}),
     "account name": ("/accounts", {"code": "#", "name": "@", "class": "asset", "unit": "PT"}),
@@ -681,6 +700,20 @@ TEXTS: dict[str, tuple[str, Any]] = {
         {"name": "@", "passed_on": "2026-01-02", "last_day": "@"},
     ),
     "organisation parent": ("/organisations", {"code": "#", "name": "n", "parent": "@"}),
+    "record": ("/records", A_BACKFILL | {"record": "@"}),
+    "volunteer of a record": ("/records", A_BACKFILL | {"volunteer": "@"}),
+    "organisation of a record": ("/records", A_BACKFILL | {"organisation": "@"}),
+    "activity of a record": ("/records", A_BACKFILL | {"activity_name": "@"}),
+    "category of a record": ("/records", A_BACKFILL | {"category": "@"}),
+    "evidence": ("/records", A_BACKFILL | {"evidence": "@"}),
+    "sign-in of a record": ("/records", A_BACKFILL | {"check_in": "@"}),
+    "item": ("/records", AN_ACT | {"item": "@"}),
+    "day of an act": ("/records", AN_ACT | {"served_on": "@"}),
+    "record to review": ("/records/review", {"records": ["@"], "accept": True}),
+    "reason of a review": ("/records/review", {"records": ["R-1"], "accept": False, "reason": "@"}),
+    "objection": ("/records/R-1/objections", {"reason": "@"}),
+    "correction": ("/records/R-1/correction", {"reason": "@"}),
+    "decision": (f"/objections/{uuid.uuid4()}/decision", {"upheld": True, "reason": "@"}),
 }
 """Every field of text of every call: `@` is replaced by hostile text, `#` by a name of its own."""
 
@@ -696,7 +729,7 @@ def filled(body: Any, hostile: str, own: str) -> Any:
 @pytest.fixture
 async def everything(http: httpx.AsyncClient, database: AsyncEngine, book: Book) -> Caller:
     """Somebody who may do everything that people may do."""
-    return await a_user(http, database, book, *map(Grant, ("owner", "operator", "reviewer")))  # type: ignore[arg-type]
+    return await a_user(http, database, book, *map(Grant, ("owner", "operator", "reviewer", "recorder")))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("field", TEXTS)

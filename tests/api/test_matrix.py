@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -38,7 +38,16 @@ from ledger.access.rights import SCOPES, STAFF, Grant, Role
 from ledger.books import integrity
 from ledger.books.directory import Book
 from ledger.database import connect
-from ledger.earning import activities, members, organisations, qualifications, volunteers
+from ledger.earning import (
+    activities,
+    members,
+    objections,
+    organisations,
+    qualifications,
+    record,
+    records,
+    volunteers,
+)
 from ledger.earning.activities import Plan
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
@@ -57,6 +66,7 @@ class Row:
     who: str
     body: Body | None = None
     path: Callable[[World], dict[str, Any]] = field(default=lambda _: {})
+    query: str = ""
     fresh: bool = False
     works: bool = True
 
@@ -68,6 +78,8 @@ READERS: Final = "reviewer+ operator+ auditor+ owner+ books:read"
 ALL_READERS: Final = "reviewer* operator* auditor* owner* books:read"
 MASKED: Final = "recorder+ reviewer+ operator+ auditor+ owner+"
 RENEWERS: Final = "recorder+ reviewer+ operator+"
+ANYBODY: Final = "volunteer merchant recorder* reviewer* operator* auditor* owner*"
+"""Everybody who has signed in to the book."""
 STAFF_READERS: Final = "recorder* reviewer* operator* auditor* owner*"
 RECORD_READERS: Final = f"{STAFF_READERS} records:read"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
@@ -254,6 +266,22 @@ ROWS: Final = [
     Row("tryRules", RECORD_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
     # other platforms
     Row("pushRecords", "records:post", lambda w, n: {"records": []}),
+    Row("submitRecord", "recorder+", lambda w, n: a_backfill(n)),
+    Row("listRecords", RECORD_READERS),
+    Row("readRecord", f"{MASKED} records:read", path=lambda w: {"record": "M-waits"}),
+    Row("listReviews", "reviewer*"),
+    Row("reviewRecords", "reviewer+", lambda w, n: {"records": ["M-reviewed"], "accept": True}),
+    Row("noteCallBack", "reviewer+", lambda w, n: {"confirmed": True}, lambda w: {"record": "M-drawn"}),
+    Row("listOverdue", RECORD_READERS),
+    Row("objectToRecord", ANYBODY, lambda w, n: {"reason": "不属实的"}, lambda w: {"record": "M-notice"}),
+    Row("proposeCorrection", "reviewer+", lambda w, n: {"reason": "不属实的"}, lambda w: {"record": "M-wrong"}),
+    Row("listObjections", "reviewer*"),
+    Row(
+        *("decideObjection", "reviewer+"),
+        lambda w, n: {"upheld": False, "reason": "已核实过"},
+        lambda w: {"objection_id": w.objection},
+    ),
+    Row("listNotices", ANYBODY, query="?organisation=street"),
     # periods
     Row("readClosed", ALL_READERS),
     Row("closePeriod", "operator books:periods", path=lambda w: {"period": "2020-01"}),
@@ -295,6 +323,19 @@ def account(code: str, account_class: str) -> dict[str, str]:
 def an_activity(starts_at: str) -> dict[str, str]:
     ends_at = starts_at.replace("T09", "T12")
     return {"name": "清洁", "category": "环保", "place": "湖边", "starts_at": starts_at, "ends_at": ends_at}
+
+
+def a_backfill(number: str, hour: int = 20) -> dict[str, str]:
+    """Hours of the volunteer for the organisation, entered afterwards."""
+    return {
+        "record": number,
+        "volunteer": "V-1",
+        "organisation": "street",
+        "class": "honour",
+        "check_in": f"2026-01-02T{hour:02}:00:00+08:00",
+        "check_out": f"2026-01-02T{hour:02}:30:00+08:00",
+        "evidence": "照片",
+    }
 
 
 @dataclass
@@ -437,10 +478,30 @@ class World:
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])
 
+        await self.hand_in()
+
+    async def hand_in(self) -> None:
+        """Records that wait, that are drawn for a call-back, and that are in notice, one of them objected to."""
+        book = self.book.book_id
+        clerk = await a_user(self.http, self.database, self.book, Grant("recorder"))
+        for hour, name in enumerate(("waits", "reviewed", "drawn", "notice", "wrong", "objected"), 8):
+            answer = await clerk.post("/records", a_backfill(f"M-{name}", hour))
+            assert answer.status_code == 201, answer.text
+        async with self.database.begin() as tx:
+            now = await connect.now(tx)
+            drawn = await records.find(tx, book, "M-drawn")
+            await record.change(tx, book, [replace(drawn, call_back="due")])
+            found = [(await records.find(tx, book, f"M-{name}")).record_id for name in ("notice", "wrong", "objected")]
+            await records.review(tx, book, found, by="room:test", holder=None, accept=True, now=now)
+            raised = await objections.raise_(
+                tx, book, found[2], by="room:neighbour", holder=None, reason="不属实的", now=now
+            )
+        self.objection = str(raised.objection_id)
+
     async def send(self, row: Row, caller: Caller) -> httpx.Response:
         """The answer to one call of a row: always about this book, whoever calls."""
         method, address = self.addresses[row.operation]
-        address = address.format(book=self.book.code, **row.path(self))
+        address = address.format(book=self.book.code, **row.path(self)) + row.query
         headers = {"Idempotency-Key": secrets.token_hex(8)}
         if caller.token:
             headers["Authorization"] = f"Bearer {caller.token}"

@@ -50,7 +50,7 @@ CHECKS: Final = [
 EXAMPLES: Final = 4
 """Of each call by each caller, of what it takes and of what it does not."""
 
-NAMED: Final = ("transaction_id", "hold_id", "draft_id", "device_id", "renewal_id", "record_id")
+NAMED: Final = ("transaction_id", "hold_id", "draft_id", "device_id", "renewal_id", "record_id", "objection_id")
 """What addresses name by UUIDs."""
 
 WORDS: Final = {
@@ -62,6 +62,7 @@ WORDS: Final = {
     "purpose": "service",
     "organisation": "street",
     "activity": "A-1",
+    "record": "R-1",
     "pair": "1",
     "version": "1",
 }
@@ -86,7 +87,7 @@ async def served(application: Litestar, http: httpx.AsyncClient, database: Async
         await volunteers.register(tx, book.book_id, "V-1")
     callers = {
         "nobody": Caller(http, book.code, ""),
-        "staff": await a_user(http, database, book, Grant("owner"), Grant("operator"), Grant("reviewer")),
+        "staff": await a_user(http, database, book, *map(Grant, ("owner", "operator", "reviewer", "recorder"))),  # type: ignore[arg-type] # roles
         "recorder": await a_user(http, database, book, Grant("recorder")),
         "auditor": await a_user(http, database, book, Grant("auditor", until=auth.today())),
         "merchant": await a_user(http, database, book, Grant("merchant", outlet="shop")),
