@@ -172,9 +172,8 @@ async def names_on_screen(tx: AsyncConnection, keys: Keys, me: Principal, number
 
 async def sign_in(tx: AsyncConnection, keys: Keys, me: Principal, activity: str, code: str | None) -> Attendance:
     """Signs in who has the code, or (None) has shown it before. NotAllowed, and as `attendances.sign_in`."""
-    now = await connect.now(tx)
     her = await own.volunteer(tx, me)
-    found = await activities.find(tx, me.book_id, activity)
+    found, now = await activities.find_now(tx, me.book_id, activity)
     problem = await _age_problem(tx, keys, me, her, found)
     return await attendances.sign_in(
         tx, me.book_id, found, her.holder, code=code, by=me.name, now=now, age_problem=problem
@@ -183,9 +182,8 @@ async def sign_in(tx: AsyncConnection, keys: Keys, me: Principal, activity: str,
 
 async def sign_out(tx: AsyncConnection, me: Principal, activity: str, code: str | None) -> Attendance:
     """Signs out who has the code, or (None) has shown it before. NotAllowed, and as `attendances.sign_out`."""
-    now = await connect.now(tx)
     her = await own.volunteer(tx, me)
-    found = await activities.find(tx, me.book_id, activity)
+    found, now = await activities.find_now(tx, me.book_id, activity)
     return await attendances.sign_out(tx, me.book_id, found, her.holder, code=code, by=me.name, now=now)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import heapq
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -21,7 +25,7 @@ from ledger.earning import hours, organisations
 from ledger.earning import sheets as taking
 from ledger.earning.organisations import NewOrganisation, Organisation
 from ledger.earning.records import NewRecord, Taken
-from ledger.earning.sheets import CHUNK, Import
+from ledger.earning.sheets import CHUNK, Import, Undone
 from ledger.errors import (
     BadTime,
     DuplicateRecord,
@@ -34,6 +38,8 @@ from ledger.errors import (
 
 T = TypeVar("T")
 
+AT_ONCE: Final = 2
+"""Batches that are taken at a time."""
 TRIES: Final = 3
 _NOBODYS_FAULT: Final = ("57014", "55P03", "40P01", "MD001")
 """The time was over (of the statement, of a lock, of the transaction), or a deadlock was broken: once more."""
@@ -107,27 +113,110 @@ async def import_sheet(
     if as_of is not None and as_of > day_of(now):
         raise InvalidField("as_of", "in_the_future")
     of = Import(next(identifiers.rising(now)), name, as_of or day_of(now), reviewed, by, now)
+    lines = _records(sheets.lines(file, name, sheets.HOURS, limits=limits))
+    if most is not None:
+        read = list(itertools.islice(lines, most + 1))
+        if len(read) > most:
+            raise TooManyLines(len(read), most)
+        lines = iter(read)
     report = Report()
-    holders: dict[str, str] = {}
-    known: dict[str, Organisation] = {}
-    for chunk in _chunks(_records(sheets.lines(file, name, sheets.HOURS, limits=limits), most)):
-        wanted = [each.new for each in chunk if isinstance(each.new, NewRecord)]
-        await _know(database, book, wanted, known)
-        lines = [_placed(each, known, reach) for each in chunk]
-        good = [each.new for each in lines if isinstance(each.new, NewRecord)]
-        outcomes = iter(await _taken(database, book, of, good, holders))
-        for each in lines:
-            outcome = each.new if isinstance(each.new, Refusal) else next(outcomes)
-            if isinstance(outcome, Taken):
-                report.accepted += outcome.new
-                report.there += not outcome.new
-            else:
-                report.refused += 1
-                told(Refused(each.line, each.record, outcome))
-        progress(chunk[-1].line)
+    refused: list[Refused] = []
+    async with aclosing(_Desk(database, book, of, reach).all_of(lines)) as steps:
+        async for line, outcomes in steps:
+            for each, outcome in outcomes:
+                if isinstance(outcome, Taken):
+                    report.accepted += outcome.new
+                    report.there += not outcome.new
+                else:
+                    report.refused += 1
+                    heapq.heappush(refused, Refused(each.line, each.record, outcome))
+            while refused and refused[0].line < line:
+                told(heapq.heappop(refused))
+            progress(line)
+    while refused:
+        told(heapq.heappop(refused))
     if report.accepted:
         report.import_id = of.import_id
     return report
+
+
+class _Batch(NamedTuple):
+    """Lines that are being taken, and whose they are."""
+
+    lines: list[_Line]
+    people: set[str]
+    taking: asyncio.Task[list[tuple[_Line, Taken | Refusal]]]
+
+
+_Outcomes = list[tuple["_Line", Taken | Refusal]]
+
+
+class _Desk:
+    """Takes the lines of a sheet, two batches at a time; the second has nobody who is in the first.
+
+    So each person's records are taken in the order of the file, and the database need not wait for us.
+    """
+
+    def __init__(self, database: AsyncEngine, book: int, of: Import, reach: Reach | None) -> None:
+        self._database = database
+        self._book = book
+        self._of = of
+        self._reach = reach
+        self._holders: dict[str, str] = {}
+        self._known: dict[str, Organisation] = {}
+
+    async def all_of(self, lines: Iterator[_Line]) -> AsyncGenerator[tuple[int, _Outcomes], None]:
+        """The outcomes as they come, each time with the number of the line before which all are known."""
+        put_off: deque[_Line] = deque()
+        under_way: list[_Batch] = []
+        last = 0
+        try:
+            while True:
+                busy = {person for batch in under_way for person in batch.people}
+                batch, people = _next_batch(put_off, lines, busy)
+                if batch:
+                    last = max(last, batch[-1].line)
+                    under_way.append(_Batch(batch, people, asyncio.create_task(self._outcomes(batch))))
+                elif not under_way:
+                    return
+                if len(under_way) == AT_ONCE or not batch:
+                    outcomes = await under_way.pop(0).taking
+                    waiting = [each.lines[0].line for each in under_way] + [each.line for each in put_off]
+                    yield min(waiting, default=last + 1), outcomes
+        finally:
+            for each in under_way:
+                each.taking.cancel()
+            await asyncio.gather(*(each.taking for each in under_way), return_exceptions=True)
+
+    async def _outcomes(self, batch: list[_Line]) -> _Outcomes:
+        await _know(
+            *(self._database, self._book),
+            [each.new for each in batch if isinstance(each.new, NewRecord)],
+            self._known,
+        )
+        lines = [_placed(each, self._known, self._reach) for each in batch]
+        good = [each.new for each in lines if isinstance(each.new, NewRecord)]
+        taken = iter(await _taken(self._database, self._book, self._of, good, self._holders))
+        return [(each, each.new if isinstance(each.new, Refusal) else next(taken)) for each in lines]
+
+
+def _next_batch(put_off: deque[_Line], lines: Iterator[_Line], busy: set[str]) -> tuple[list[_Line], set[str]]:
+    """The next lines of people who are not busy, nor those of a line put off before them; and who these are."""
+    batch: list[_Line] = []
+    passed: list[_Line] = []
+    people: set[str] = set()
+    while len(batch) < CHUNK and len(passed) < CHUNK:
+        line = put_off.popleft() if put_off else next(lines, None)
+        if line is None:
+            break
+        person = line.new.holder if isinstance(line.new, NewRecord) else None
+        if person is None or person not in busy:
+            batch.append(line)
+            people |= {person} if person is not None else set()
+        else:
+            passed.append(line)
+    put_off.extendleft(reversed(passed))
+    return batch, people
 
 
 async def _know(database: AsyncEngine, book: int, wanted: Iterable[NewRecord], known: dict[str, Organisation]) -> None:
@@ -190,12 +279,10 @@ async def _tried(database: AsyncEngine, do: Callable[[AsyncConnection], Awaitabl
     raise AssertionError("the last try answers or raises")
 
 
-def _records(lines: Iterator[sheets.Line], most: int | None) -> Iterator[_Line]:
+def _records(lines: Iterator[sheets.Line]) -> Iterator[_Line]:
     """What the lines of a sheet say, each looked at by itself."""
     seen: set[str] = set()
-    for count, (number, fields, first) in enumerate(lines, start=1):
-        if most is not None and count > most:
-            raise TooManyLines(count, most)
+    for number, fields, first in lines:
         yield _Line(number, first[:_LONGEST_SHOWN], _record(fields, seen) if isinstance(fields, tuple) else fields)
 
 
@@ -330,14 +417,18 @@ async def undo_import(
     done = Undoing(0, [])
     after: UUID | None = None
     while True:
-        async with database.begin() as tx:
-            now: datetime = await connect.now(tx)
-            step = await taking.undo(tx, book, import_id, after, by=by, now=now)
-            if step.after is None and not done.left:
+
+        async def step(tx: AsyncConnection, since: UUID | None = after) -> Undone:
+            now = await connect.now(tx)
+            undone = await taking.undo(tx, book, import_id, since, by=by, now=now)
+            if undone.after is None and not done.left:
                 await taking.undone(tx, book, import_id, by=by, now=now)
-        done.undone += step.records
-        done.left += step.left
+            return undone
+
+        some = await _tried(database, step)
+        done.undone += some.records
+        done.left += some.left
         progress(done.undone)
-        if step.after is None:
+        if some.after is None:
             return done
-        after = step.after
+        after = some.after

@@ -6,6 +6,7 @@
     ground.py     the books that the subjects post to and read from
     measure.py    closed loops, latencies, medians
     postings.py   subjects in this process: posting, holds, lots; imports.py
+    earning.py    a sheet of hours, the end of notice, expiry, sign-in over HTTP
     over_http.py  subjects over HTTP, against a service of its own; load.py is their client, a process of its own
     reads.py      what reading costs in a large book, compared with a small one
     report.py     the table and its JSON

@@ -61,6 +61,8 @@ class Service:
 
     port: int
     token: str
+    session_keys: tuple[str, ...]
+    """What it signs sessions with."""
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
         """One request: the status and body of the answer, however long it takes the service to start."""
@@ -87,6 +89,7 @@ async def serving(ground: Ground) -> AsyncIterator[Service]:
             now=datetime.now(UTC),
             lifetime=timedelta(days=1),
         )
+    made = {kind: secrets.token_urlsafe(32) for kind in keys.SETTINGS}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "api.cli", "serve", "--port", "0"),
         stdout=asyncio.subprocess.DEVNULL,
@@ -94,7 +97,7 @@ async def serving(ground: Ground) -> AsyncIterator[Service]:
         env=surroundings(
             MEIDE_DATABASE_URL=ground.server.service_url,
             LC_ALL="C.UTF-8",
-            **{name: secrets.token_urlsafe(32) for name in keys.SETTINGS.values()},
+            **{keys.SETTINGS[kind]: key for kind, key in made.items()},
         ),
     )
     assert process.stderr is not None, "it was asked for"
@@ -105,7 +108,7 @@ async def serving(ground: Ground) -> AsyncIterator[Service]:
                 raise RuntimeError(f"the service did not start: {said.decode(errors='replace')}")
             said += more
         reading = asyncio.create_task(_read_on(process.stderr))
-        service = Service(int(found[1]), token)
+        service = Service(int(found[1]), token, (made["session"],))
         # The port is held before the address is said, so this waits in the queue until the service is ready.
         if (await asyncio.to_thread(service.ask, "GET", "/readyz"))[0] != 200:
             raise RuntimeError("the service is not ready")

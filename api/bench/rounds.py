@@ -11,6 +11,7 @@ import asyncio
 import gc
 import os
 import signal
+import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
@@ -183,8 +184,15 @@ async def _rounds(plan: Plan, progress: Progress, plain: Baseline, running: list
             each.measured.append(measured)
             each.ratios.append(measured.per_second / before.per_second)
             if other is not None:
-                each.beside.append(measured.per_second / other.per_second)
+                each.beside.append(_beside(each.subject, measured, other))
     return figures
+
+
+def _beside(subject: Subject, measured: Measured, other: Measured) -> float:
+    """The ratio to what is run beside it: of what is done in a second, or of the median latencies."""
+    if subject.most is None:
+        return measured.per_second / other.per_second
+    return statistics.median(measured.latencies) / statistics.median(other.latencies)
 
 
 def _rows(of: _Running) -> Iterator[Row]:
@@ -203,7 +211,13 @@ def _rows(of: _Running) -> Iterator[Row]:
         p99=percentile(latencies, 99),
     )
     if of.without is not None:
-        yield Row(f"{subject.name}-without", "    ÷ the same without", spread(of.beside), subject.floor)
+        yield Row(
+            f"{subject.name}-without",
+            f"    {subject.beside}",
+            spread(of.beside),
+            subject.floor if subject.most is None else subject.most,
+            at_most=subject.most is not None,
+        )
 
 
 async def _reads(plan: Plan, ground: Ground, books: tuple[History, History] | None) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from api.bench import imports, over_http, postings, reads
+from api.bench import earning, imports, over_http, postings, reads
 from api.bench.postings import CALLERS, Prepare, callers
 
 
@@ -13,7 +13,9 @@ from api.bench.postings import CALLERS, Prepare, callers
 class Subject:
     """Something that is measured in rounds: its name, what it is, what it has to reach and what it is to reach.
 
-    `without`: the same without what is special about it, run in the same rounds; then `floor` is for the ratio to that.
+    `without`: the same without what is special about it, or what it is compared with, run in the same rounds; then
+    `floor` is for the ratio to that. `most`: what the ratio of their median latencies may be, instead of a floor.
+    `beside`: what that ratio is called.
     """
 
     name: str
@@ -22,7 +24,11 @@ class Subject:
     floor: float | None = None
     goal: float | None = None
     without: Prepare | None = None
+    most: float | None = None
+    beside: str = "÷ the same without"
 
+
+JOURNAL: Final = "÷ import of a journal"
 
 SUBJECTS: Final = (
     Subject("callers-1", "1 caller", callers(1, postings.between_two)),
@@ -40,6 +46,21 @@ SUBJECTS: Final = (
     Subject("holds", "256 callers, hold and capture on wallets", postings.hold_and_capture),
     Subject("lots", "256 callers, between wallets that keep lots", postings.between_wallets),
     Subject("import", "import of a journal (lines ÷ 2)", imports.imports, 1.2, 2.5),
+    Subject(
+        "sheet", "import of reviewed hours (lines × 2)", earning.sheet, 0.4, without=imports.imports, beside=JOURNAL
+    ),
+    Subject(
+        "release", "crediting of what was in notice", earning.releases, 0.5, without=imports.imports, beside=JOURNAL
+    ),
+    Subject("expiry", "expiry of lots", earning.expiries, 0.5, without=imports.imports, beside=JOURNAL),
+    Subject(
+        "sign-in",
+        "HTTP, sign-in to an activity, 1 connection",
+        earning.sign_ins,
+        without=earning.single_postings,
+        most=1.5,
+        beside="time ÷ a posting's (p50)",
+    ),
     Subject("http", "HTTP, one by one, 64 connections", over_http.one_by_one, 0.3, 0.6),
     Subject("http-batches", "HTTP, batches of 500, 4 connections", over_http.in_batches, 0.8, 1.5),
 )

@@ -75,7 +75,7 @@ async def list_activities(
         query={"on": on[:20]} if on else {},
         notice=frame.notice(request, "activity_cancelled"),
         wrong=wrong,
-        on=on[:20],
+        on="" if that_day is None else that_day.isoformat(),  # a browser complains about what is no day
         activities=[(each, _when(language, each), _state(each, now)) for each in found],
         following=found[-1].activity if len(found) == MOST else None,
         records=bool(rights.reach(me, Right.RECORD, auth.today())),
@@ -307,7 +307,7 @@ async def _page(
             )
             for each in there
         ],
-        signed_in=len(attendances.people_of(there)),
+        people=len(attendances.people_of(there)),
         typed={"volunteer": "", "head_count": "", **(typed or {})},
     )
 
@@ -440,7 +440,7 @@ async def screen(
         qr=qr.svg(shown.url),
         url=shown.url,
         present=sum(each.open for each in there),
-        signed_in=len(attendances.people_of(there)),
+        people=len(attendances.people_of(there)),
         arrivals=[
             (
                 names.get(numbers.get(each.holder, "")),

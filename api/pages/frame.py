@@ -86,10 +86,7 @@ def page(
     def t(key: str, **about: object) -> str:
         return texts.t(view.language, key, **about)
 
-    context = {
-        "notice": None,
-        "wrong": None,
-        **facts,
+    frame: dict[str, object] = {
         "t": t,
         "view": view,
         "tag": texts.TAGS[view.language],
@@ -99,6 +96,8 @@ def page(
         "phone": settings.help_phone,
         "signed_in": cookie_name(SESSION_COOKIE, settings) in request.cookies,
     }
+    assert frame.keys().isdisjoint(facts), "what a page says would be lost behind what all pages say"
+    context = {"notice": None, "wrong": None} | facts | frame
     answer = Template(
         template, context=context, status_code=status, media_type=MediaType.HTML, headers=dict(headers or {})
     )

@@ -109,8 +109,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "screen_code": ("签到二维码", "QR code to sign in and out"),
     "screen_count": (
-        "现在在场 {present} 人，共来了 {signed_in} 人。",
-        "Here now: {present}. Have come: {signed_in}.",
+        "现在在场 {present} 人，共来了 {people} 人。",
+        "Here now: {present}. Have come: {people}.",
     ),
     "screen_back": ("回活动，点人数", "Back to the activity and the head count"),
     "number_ends": ("尾号 {digits}", "number ending in {digits}"),

@@ -17,6 +17,7 @@ from sqlalchemy import Select, any_, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.database import connect
 from ledger.days import BEIJING, day_of
 from ledger.earning import organisations
 from ledger.earning.tables import activities, attendances
@@ -206,6 +207,17 @@ async def cancel(tx: AsyncConnection, book: int, code: str, *, by: str, now: dat
 async def find(tx: AsyncConnection, book: int, code: str) -> Activity:
     """The activity with this code; UnknownActivity."""
     return await _one(tx, _of_book(book), code)
+
+
+async def find_now(tx: AsyncConnection, book: int, code: str) -> tuple[Activity, datetime]:
+    """The activity with this code, and what time it is: a sign-in has no round trip to lose. UnknownActivity."""
+    if not CODE.fullmatch(code):
+        raise UnknownActivity(code)
+    wanted = _of_book(book).where(activities.c.activity == code).add_columns(func.clock_timestamp())
+    row = (await tx.execute(wanted)).one_or_none()
+    if row is None:
+        raise UnknownActivity(code)
+    return _activity(*row[:-1]), connect.in_force(tx, row[-1])
 
 
 async def locked(tx: AsyncConnection, book: int, code: str, *, shared: bool = False) -> Activity:

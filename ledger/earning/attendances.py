@@ -4,8 +4,8 @@ The leader's screen shows a code that changes every half minute; who has it in h
 seconds are kept; a record has whole minutes. Rules as the provincial platforms have them (i志愿): some pairs of sign-in
 and sign-out per person, activity and day, and a head count that equals the sign-ins.
 
-Locks: first the people, then the activity, then its sign-ins. Signing in and out share the activity, unless places are
-counted; closing, changing and cancelling have it alone.
+Locks: first the people, then the activity, then its sign-ins. Signing in and out share the activity, signing in at the
+moment of storing only, unless places are counted; closing, changing and cancelling have it alone.
 """
 
 from __future__ import annotations
@@ -169,10 +169,10 @@ async def sign_in(
 ) -> Attendance:
     """Signs a volunteer in who is there; whoever is signed in already gets the same answer.
 
-    `code`: from the leader's screen; None where the caller has seen it before. `age_problem`: why she may not come for
-    her age, which personal data tell. CodeStale, ActivityCancelled, ActivityClosed, OrganisationInactive,
-    ActivityNotUnderWay, NoInsurance, UnknownVolunteer, VolunteerLeft, AlreadySignedIn, StruckOut, `age_problem`,
-    TrainingNeeded, TooManyPairs, ActivityFull.
+    `activity`: as it was read in this transaction. `code`: from the leader's screen; None where the caller has seen it
+    before. `age_problem`: why she may not come for her age, which personal data tell. CodeStale, ActivityCancelled,
+    ActivityClosed, OrganisationInactive, ActivityNotUnderWay, NoInsurance, UnknownVolunteer, VolunteerLeft,
+    AlreadySignedIn, StruckOut, `age_problem`, TrainingNeeded, TooManyPairs, ActivityFull.
     """
     if code is not None:
         check_code(book, activity, code, now)
@@ -207,12 +207,9 @@ async def _sign_in(
     now: datetime,
     age_problem: Refusal | None,
 ) -> Attendance:
-    alone = by_leader or activity.capacity is not None
-    activity = await activities.locked(tx, book, activity.activity, shared=not alone)
-    if activity.capacity is not None and not alone:
-        # Somebody has just changed that. Several who share the activity cannot each have it alone: one after the other.
-        key = func.hashtextextended(f"places/{book}/{activity.activity}", 0)
-        await tx.execute(select(func.pg_advisory_xact_lock(key)))
+    counted = by_leader or activity.capacity is not None
+    if counted:
+        activity = await activities.locked(tx, book, activity.activity)
     await _takes_place(tx, book, activity, now)
     while True:
         her = await _read(tx, book, activity, holder)
@@ -237,23 +234,50 @@ async def _sign_in(
             raise ActivityFull(activity.activity, activity.capacity)
         if by_leader:
             await _within_share(tx, book, activity, holder, now)
-        added = await tx.execute(
-            insert(attendances)
-            .values(
-                book_id=book,
-                activity=activity.activity,
-                holder=holder,
-                pair=max((each.pair for each in her.here), default=0) + 1,
-                check_in=max(now, activity.starts_at),
-                in_by=by,
-                by_leader=by_leader,
+        new = {
+            "book_id": book,
+            "activity": activity.activity,
+            "holder": holder,
+            "pair": max((each.pair for each in her.here), default=0) + 1,
+            "check_in": max(now, activity.starts_at),
+            "in_by": by,
+            "by_leader": by_leader,
+        }
+        if (made := await _add(tx, activity, new, locked=counted)) is not None:
+            return made
+        # From another phone she has signed in at the same time, here or elsewhere; or the activity has just changed.
+        if not counted:
+            activity = await activities.locked(tx, book, activity.activity, shared=True)
+            if activity.capacity is not None:
+                # Several share the activity, and none of them can have it alone: they go one after the other.
+                key = func.hashtextextended(f"places/{book}/{activity.activity}", 0)
+                await tx.execute(select(func.pg_advisory_xact_lock(key)))
+            await _takes_place(tx, book, activity, now)
+            counted = True
+
+
+async def _add(tx: AsyncConnection, activity: Activity, new: dict[str, Any], *, locked: bool) -> Attendance | None:
+    """Stores a sign-in, unless she has one that is open. Where the activity is not locked, this shares it, and nothing
+    is stored if it is not any more as it was read."""
+    if locked:
+        adding = insert(attendances).values(**new)
+    else:
+        as_read = (
+            select(*(literal(value, attendances.c[name].type) for name, value in new.items()))
+            .where(
+                activities_table.c.book_id == new["book_id"],
+                activities_table.c.activity == activity.activity,
+                activities_table.c.starts_at == activity.starts_at,
+                activities_table.c.ends_at == activity.ends_at,
+                activities_table.c.capacity.is_(None),
+                activities_table.c.ended_at.is_(None),
+                activities_table.c.cancelled.is_(False),
             )
-            .on_conflict_do_nothing()
-            .returning(*_COLUMNS)
+            .with_for_update(read=True)
         )
-        if (row := added.one_or_none()) is not None:
-            return Attendance(*row)
-        # From another phone she has signed in at the same time, here or elsewhere.
+        adding = insert(attendances).from_select(list(new), as_read)
+    row = (await tx.execute(adding.on_conflict_do_nothing().returning(*_COLUMNS))).one_or_none()
+    return None if row is None else Attendance(*row)
 
 
 async def _takes_place(tx: AsyncConnection, book: int, activity: Activity, now: datetime) -> None:

@@ -49,7 +49,11 @@ BOOK_CHECKS: Final[Mapping[str, str]] = {
         ORDER BY r.record_id""",
     # What a state says of its postings: hours from the review on, points from notice on, both undone once corrected.
     "record_not_as_its_state": """
-        SELECT r.record_id AS record, r.state FROM records r WHERE r.book_id = :book AND (
+        WITH undone AS (SELECT DISTINCT corrects FROM transactions WHERE book_id = :book AND corrects IS NOT NULL)
+        SELECT r.record_id AS record, r.state FROM records r
+        LEFT JOIN undone h ON h.corrects = r.hours_transaction
+        LEFT JOIN undone p ON p.corrects = coalesce(r.points_transaction, r.release_transaction)
+        WHERE r.book_id = :book AND (
             r.state IN ('submitted', 'refused') AND num_nonnulls(r.hours_transaction, r.points_transaction) > 0
             OR r.state IN ('reviewed', 'in_notice', 'objected', 'credited') AND r.class <> 'act'
                 AND r.hours_transaction IS NULL
@@ -57,11 +61,9 @@ BOOK_CHECKS: Final[Mapping[str, str]] = {
                 AND (r.points IS NULL OR r.points > 0 AND r.points_transaction IS NULL)
             OR r.state IN ('in_notice', 'objected') AND r.release_transaction IS NOT NULL
             OR r.state = 'credited' AND r.points <> 0 AND r.release_transaction IS NULL
-            OR r.state = 'corrected' AND EXISTS (
-                SELECT FROM unnest(ARRAY[r.hours_transaction,
-                                         coalesce(r.points_transaction, r.release_transaction)]) AS u (original)
-                WHERE u.original IS NOT NULL AND NOT EXISTS (
-                    SELECT FROM transactions t WHERE t.book_id = :book AND t.corrects = u.original)))
+            OR r.state = 'corrected' AND (
+                r.hours_transaction IS NOT NULL AND h.corrects IS NULL
+                OR coalesce(r.points_transaction, r.release_transaction) IS NOT NULL AND p.corrects IS NULL))
         ORDER BY r.record_id""",
     "budget_differs": """
         WITH net AS (

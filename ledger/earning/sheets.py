@@ -24,7 +24,9 @@ from ledger.earning.tables import records as records_table
 from ledger.errors import InvalidField, Refusal, UnknownImport, UnknownVolunteer
 
 CHUNK: Final = 500
-"""Records that are taken or undone in one transaction of the database."""
+"""Records that are taken in one transaction of the database."""
+UNDO_CHUNK: Final = 200
+"""And undone: a correction reads all that it undoes, while the accounts are locked."""
 
 UNDONE: Final = "导入撤销 import undone"
 """Why a record of an import that was undone is as it is."""
@@ -204,7 +206,7 @@ async def undo(
     )
     if after is not None:
         found = found.where(records_table.c.record_id > after)
-    some = await record.read(tx, found.order_by(records_table.c.record_id).limit(CHUNK))
+    some = await record.read(tx, found.order_by(records_table.c.record_id).limit(UNDO_CHUNK))
     if not some:
         return Undone(0, (), None)
     await volunteers.locked(tx, book, {each.holder for each in some})

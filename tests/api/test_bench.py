@@ -38,13 +38,27 @@ def measured(place: embedded.Server, **plan: Any) -> Result:
 
 
 def test_each_kind_of_subject_runs_and_has_its_figures(place: embedded.Server) -> None:
-    only = ["backdated", "holds", "lots", "import", "http", "http-batches", "balance-known-at", subjects.MEMORY]
+    only = [
+        "backdated",
+        "holds",
+        "lots",
+        "import",
+        "sheet",
+        "release",
+        "expiry",
+        "sign-in",
+        "http",
+        "http-batches",
+        "balance-known-at",
+        subjects.MEMORY,
+    ]
     result = measured(place, only=only)
     found = report.as_json(result)
     assert found["findings"] == []
     assert found["baseline"]["clients"] in (8, 16, 32)
     rows = found["postings"] + found["reads"]
-    assert {row["name"] for row in rows} == {*only, "backdated-without"} - {subjects.MEMORY}
+    beside = {f"{name}-without" for name in ("backdated", "sheet", "release", "expiry", "sign-in")}
+    assert {row["name"] for row in rows} == {*only, *beside} - {subjects.MEMORY}
     assert [row["name"] for row in rows if row["skipped"] or not row["ratio"]["least"] > 0] == []
     assert found["memory"]["lines"] == 2000
     assert found["memory"]["megabytes"] > 10

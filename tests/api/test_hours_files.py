@@ -183,11 +183,11 @@ async def test_a_year_of_hours_comes_in_with_exactly_its_bad_lines_refused_and_g
 async def test_points_already_spendable_are_taken_back_and_what_cannot_be_is_named(
     database: AsyncEngine, programme: Book
 ) -> None:
-    report, _ = await imported(
-        database, programme, sheet("A V-1 09:00 12:00", "B V-2 09:00 12:00", "C V-3 09:00 10:00")
-    )
+    spring = later(database, days=-190)
+    lines = sheet("A V-1 09:00 12:00", "B V-2 09:00 12:00", "C V-3 09:00 10:00")
+    report, _ = await imported(spring, programme, lines, as_of=None)
     assert report.import_id is not None
-    then = later(database, days=60)
+    then = later(spring, days=60)
     assert await crediting.release(then, programme.book_id) == 3
     async with database.connect() as tx:
         frozen = (await volunteers.find(tx, programme.book_id, "V-2")).account("2100")

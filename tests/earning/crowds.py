@@ -70,8 +70,9 @@ class Crowd:
     ) -> Attendance:
         """With the code on the screen, or another one."""
         async with self.database.begin() as tx:
+            read = await activities.find(tx, self.book.book_id, activity.activity)
             return await attendances.sign_in(
-                *(tx, self.book.book_id, activity, holder),
+                *(tx, self.book.book_id, read, holder),
                 code=code or self.code(activity, now),
                 by="user:1",
                 now=now,

@@ -61,6 +61,16 @@ async def test_a_cap_holds_for_what_is_credited_at_different_times(database: Asy
     ]
 
 
+async def test_an_activitys_cap_holds_beyond_new_year(database: AsyncEngine, book: Book) -> None:
+    item = Item("P01", "社区服务", "service", "per_hour", 10, (Cap(30, "activity"),))
+    made = await opened(database, book, rules=RuleSet(items=(item,), default_item="P01"))
+    points = []
+    for day, activity in (("2025-12-30", "A1"), ("2026-01-02", "A1"), ("2026-01-03", "A2")):
+        [credited] = await made.credited(made.service(day, "08:00", "10:00", activity=activity))
+        points.append(credited.points)
+    assert points == [20, 10, 20]
+
+
 Damage = Callable[[Programme, list[Record]], Awaitable[None]]
 
 

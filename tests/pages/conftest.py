@@ -95,11 +95,10 @@ async def resident(database: AsyncEngine) -> AsyncIterator[Person]:
     assert await integrity.check(database, book.book_id) == []
 
 
-@pytest.fixture(scope="module")
-def address(database: AsyncEngine) -> Iterator[str]:
-    """The service on a free port, in a thread of its own with its own connections."""
-    app = create_app(SETTINGS, connect.to(people.url_of(database)))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+@contextlib.contextmanager
+def served(database: AsyncEngine) -> Iterator[str]:
+    """The service on a free port, in a thread of its own; `database` is used by it alone."""
+    server = uvicorn.Server(uvicorn.Config(create_app(SETTINGS, database), log_config=None, lifespan="on", ws="none"))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -108,6 +107,13 @@ def address(database: AsyncEngine) -> Iterator[str]:
         server.should_exit = True
         thread.join(timeout=20)
         assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def address(database: AsyncEngine) -> Iterator[str]:
+    """The service, with its own connections."""
+    with served(connect.to(people.url_of(database))) as address:
+        yield address
 
 
 def chromium() -> str | None:

@@ -349,7 +349,7 @@ async def activities_of(database: AsyncEngine, district: District, ward: Person)
     book = district.book.book_id
     now = auth.now()
     hour = timedelta(hours=1)
-    planned = Plan("<i>Tea</i> & us", "environment", "1 Lake Road", now, now + 3 * hour)
+    planned = Plan("<b> & tea", "environment", "1 Lake Road", now, now + 3 * hour)
     insured: dict[str, Any] = {"capacity": 20, "least_age": 6, "risky": True, "policy_no": "P-1"}
     hers, northern, southern = (each.volunteer for each in (ward, district.northern, district.southern))
     assert hers is not None
@@ -377,9 +377,9 @@ async def _rules(tx: AsyncConnection, book: Book, me: Principal, colleague: Prin
     """Rules in force, two drafts that change them, one of hers, and one that was not adopted."""
     now = await connect.now(tx)
     items = (
-        Item("P01", "社区常规志愿服务", "service", "per_hour", 10, (Cap(80, "day"),), "Service in the community"),
-        Item("P12", "调解邻里纠纷成功", "act", "fixed", 10, (Cap(40, "month"),), "Neighbours reconciled"),
-        Item("M01", "报名后无故缺席", "deduction", "fixed", -5, (), "Did not come without a reason"),
+        Item("P01", "Service in the community", "service", "per_hour", 10, (Cap(80, "day"),)),
+        Item("P12", "Neighbours reconciled", "act", "fixed", 10, (Cap(40, "month"),)),
+        Item("M01", "Did not come without a reason", "deduction", "fixed", -5),
     )
     first = RuleSet(items=items, categories={"Environment": "P01"}, default_item="P01", caps=(Cap(2000, "year"),))
     ladder = Ladder((Step(20, 1), Step(80, 2), Step(None, 4)))

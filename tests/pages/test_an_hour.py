@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-import uvicorn
 from playwright.async_api import Browser, Page, expect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import housekeeping
-from api.app import create_app
 from api.pages.doors import COOKIE
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant
@@ -22,7 +18,7 @@ from ledger.books.directory import Book
 from ledger.database import connect
 from tests.earning.programmes import TUESDAY, at, opened
 from tests.pages import people
-from tests.pages.conftest import SETTINGS
+from tests.pages.conftest import served
 from tests.pages.people import Person
 
 TODAY = "2026-03-10"
@@ -57,16 +53,8 @@ async def then(database: AsyncEngine, clock: Clock) -> AsyncIterator[AsyncEngine
 @pytest.fixture
 def address_then(database: AsyncEngine, clock: Clock) -> Iterator[str]:
     """The service at the test's time."""
-    app = create_app(SETTINGS, connect.to(people.url_of(database), clock=clock))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=20)
-        assert not thread.is_alive()
+    with served(connect.to(people.url_of(database), clock=clock)) as address:
+        yield address
 
 
 async def enters(
@@ -139,6 +127,8 @@ async def test_an_hour_from_the_leaders_screen_to_the_passbook(
     else:
         await led.reload()
         await expect(led.locator("#arrivals")).to_contain_text("王**")
+
+    await expect(led.locator("#arrivals")).to_contain_text("现在在场 1 人，共来了 1 人")
 
     # At one o'clock she signs out; she had come early, and what counts begins with the activity.
     clock.set(at(TODAY, "13:00") + timedelta(seconds=5))

@@ -194,6 +194,7 @@ ELSEWHERE = (
         "/passbook?a=\0",
     ),
     *("passbook", "/sign-out", "/api/v1/me"),
+    *("/in/../a/b", "/in//evil.test/a", "/in/b/a", "/in/b/a/c/d", "/in/b/a/c?next=//evil.test", "/in/b/a/c#x"),
 )
 
 
