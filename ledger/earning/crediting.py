@@ -7,14 +7,17 @@ item takes what the wallet holds (T08). Each has a key made of its record, so th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import ColumnElement, any_, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.books import chart, journal
@@ -36,6 +39,9 @@ from ledger.errors import AccountExists, Refusal
 
 CHUNK: Final = 500
 """Records that a job brings on in one transaction of the database."""
+AT_ONCE: Final = 2
+"""Chunks under way."""
+_DEADLOCK: Final = "40P01"
 
 FORFEITURE: Final = "4200"
 
@@ -52,6 +58,10 @@ _OF_ORGANISATIONS: Final = {
     "5120": ("加分项奖励", "expense", "PT"),
     "5130": ("培训奖励", "expense", "PT"),
 }
+
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class NotPosted(Exception):
@@ -136,27 +146,44 @@ async def release(database: AsyncEngine, book: int) -> int:
     Chunk by chunk, each in a transaction of its own, so that it can be stopped anywhere; several at once share the
     work. What an account in question does not let happen (a frozen wallet) is left as it is.
     """
+    # While the database is at one chunk, the other is decided.
+    at_it = [asyncio.create_task(_release_all(database, book)) for _ in range(AT_ONCE)]
+    try:
+        return sum(await asyncio.gather(*at_it))
+    finally:
+        for task in at_it:
+            task.cancel()
+        await asyncio.gather(*at_it, return_exceptions=True)
+
+
+async def _release_all(database: AsyncEngine, book: int) -> int:
     released = 0
     after: tuple[date, UUID] | None = None
     while True:
-        async with database.begin() as tx:
-            now = await connect.now(tx)
-            chunk = await _over(tx, book, day_of(now), after)
-            if not chunk:
-                return released
-            last = chunk[-1]
-            assert last.notice_until is not None, "in notice"
-            after = (last.notice_until, last.record_id)
-            rulebook = await rule_sets.in_force(tx, book)
-            ended = await each_for_itself(
-                tx,
-                chunk,
-                lambda some: _release(tx, book, some, rulebook, now),  # noqa: B023 # called at once
-            )
-            released += await _end(tx, book, [each for each in ended if isinstance(each, Record)], now)
+        try:
+            async with database.begin() as tx:
+                now = await connect.now(tx)
+                chunk = await _over(tx, book, day_of(now), after)
+                if not chunk:
+                    return released
+                rulebook = await rule_sets.in_force(tx, book)
+                ended = await each_for_itself(
+                    tx,
+                    chunk,
+                    lambda some: _release(tx, book, some, rulebook, now),  # noqa: B023 # called at once
+                )
+                done = await _end(tx, book, [each for each in ended if not isinstance(each, Refusal)], now)
+        except (DBAPIError, psycopg.Error) as error:
+            if connect.violation(error)[0] != _DEADLOCK:
+                raise
+            continue  # where each has to be posted for itself, accounts are locked in no order
+        released += done
+        after = (chunk[-1].notice_until, chunk[-1].record_id)
 
 
-async def each_for_itself(tx: AsyncConnection, asked: Sequence[Record], do: Any) -> list[Record | Refusal]:
+async def each_for_itself(
+    tx: AsyncConnection, asked: Sequence[T], do: Callable[[Sequence[T]], Awaitable[Sequence[U]]]
+) -> list[U | Refusal]:
     """Does something with all of the records, or where the books refuse one, with each alone; outcomes in order."""
     try:
         async with tx.begin_nested():
@@ -164,7 +191,7 @@ async def each_for_itself(tx: AsyncConnection, asked: Sequence[Record], do: Any)
     except NotPosted as error:
         if len(asked) == 1:
             return [error.refusal]
-    outcomes: list[Record | Refusal] = []
+    outcomes: list[U | Refusal] = []
     for one in asked:
         outcomes += await each_for_itself(tx, [one], do)
     return outcomes
@@ -173,7 +200,7 @@ async def each_for_itself(tx: AsyncConnection, asked: Sequence[Record], do: Any)
 # --- what a record earns ---------------------------------------------------------------------------------------------
 
 
-def _rules(rulebook: Rulebook, of: Record) -> RuleSet:
+def _rules(rulebook: Rulebook, of: Record | _Over) -> RuleSet:
     """The rules of the day on which it was served: a change tomorrow leaves yesterday alone."""
     return rulebook.on(of.served_on) or rules.DEFAULT
 
@@ -257,7 +284,7 @@ async def _held(
 # --- what is posted --------------------------------------------------------------------------------------------------
 
 
-def _proposal(of: Record, step: str, kind: str, lines: Sequence[Line], **more: Any) -> Proposal:
+def _proposal(of: Record | _Over, step: str, kind: str, lines: Sequence[Line], **more: Any) -> Proposal:
     return Proposal(
         client=CLIENT,
         key=f"{of.record_id}/{step}",
@@ -298,32 +325,29 @@ def _points(of: Record, in_force: RuleSet) -> Proposal:
 
 
 async def _release(
-    tx: AsyncConnection, book: int, over: Sequence[Record], rulebook: Rulebook, now: datetime
-) -> list[Record]:
-    """Posts the end of notice of these records. Raises NotPosted."""
+    tx: AsyncConnection, book: int, over: Sequence[_Over], rulebook: Rulebook, now: datetime
+) -> list[tuple[UUID, UUID | None]]:
+    """Posts the end of notice of these records; answers each with its transaction. Raises NotPosted."""
     today = day_of(now)
     proposals = []
     for each in over:
-        points = each.points or 0
-        if points > 0:
+        if each.points > 0:
             lapses_on = rules.lapses_on(_rules(rulebook, each), today)
             moved = [
-                Line(f"{IN_NOTICE}.{each.holder}", "debit", points),
-                Line(f"{WALLET}.{each.holder}", "credit", points, lapses_on=lapses_on),
+                Line(f"{IN_NOTICE}.{each.holder}", "debit", each.points),
+                Line(f"{WALLET}.{each.holder}", "credit", each.points, lapses_on=lapses_on),
             ]
             proposals.append(_proposal(each, "release", "earn.release", moved, moves=each.points_transaction))
-        elif points < 0:
+        elif each.points < 0:
             # What the wallet does not hold is waived: points are never a debt (Volunteer Service Regulations 2, 25).
             taken = [
-                Line(f"{WALLET}.{each.holder}", "debit", -points, overflow=FORFEITURE),
-                Line(FORFEITURE, "credit", -points),
+                Line(f"{WALLET}.{each.holder}", "debit", -each.points, overflow=FORFEITURE),
+                Line(FORFEITURE, "credit", -each.points),
             ]
             proposals.append(_proposal(each, "release", "deduct.item", taken))
     await _open(tx, book, proposals)
     posted = await _post(tx, book, proposals)
-    return [
-        replace(each, state="credited", release_transaction=posted.get(f"{each.record_id}/release")) for each in over
-    ]
+    return [(each.record_id, posted.get(f"{each.record_id}/release")) for each in over]
 
 
 async def _post(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -> dict[str, UUID]:
@@ -338,7 +362,7 @@ async def _post(tx: AsyncConnection, book: int, proposals: Sequence[Proposal]) -
 
 
 async def _open(tx: AsyncConnection, book: int, proposals: Iterable[Proposal]) -> None:
-    """Opens the organisations' accounts that are posted to for the first time."""
+    """Opens the organisations' accounts that are posted to for the first time. Raises NotPosted."""
     needed = {
         line.account
         for proposal in proposals
@@ -358,23 +382,38 @@ async def _open(tx: AsyncConnection, book: int, proposals: Iterable[Proposal]) -
 # --- the end of notice -----------------------------------------------------------------------------------------------
 
 
-async def _over(tx: AsyncConnection, book: int, today: date, after: tuple[date, UUID] | None) -> list[Record]:
+class _Over(NamedTuple):
+    """What the end of notice needs to know of a record, of which there are many."""
+
+    record_id: UUID
+    holder: str
+    served_on: date
+    points: int
+    points_transaction: UUID | None
+    notice_until: date
+    submitted_by: str
+    reviewed_by: str | None
+
+
+_OVER: Final = [records.c[name] for name in _Over._fields]
+
+
+async def _over(tx: AsyncConnection, book: int, today: date, after: tuple[date, UUID] | None) -> list[_Over]:
     """Records whose notice was over yesterday, locked; those that somebody else has in hand are left to him."""
-    found = record.of_book(book).where(records.c.state == "in_notice", records.c.notice_until < today)
+    found = select(*_OVER).where(
+        records.c.book_id == book, records.c.state == "in_notice", records.c.notice_until < today
+    )
     if after is not None:
         later: ColumnElement[bool] = tuple_(records.c.notice_until, records.c.record_id) > after
         found = found.where(later)
     in_order = found.order_by(records.c.notice_until, records.c.record_id).limit(CHUNK)
-    return await record.read(tx, in_order.with_for_update(skip_locked=True))
+    return [_Over(*row) for row in await tx.execute(in_order.with_for_update(skip_locked=True))]
 
 
-async def _end(tx: AsyncConnection, book: int, ended: Sequence[Record], now: datetime) -> int:
-    """Stores that these records are credited; they are locked."""
+async def _end(tx: AsyncConnection, book: int, ended: Sequence[tuple[UUID, UUID | None]], now: datetime) -> int:
+    """Stores that these records are credited, each by a transaction; they are locked."""
     if ended:
-        new = rows_within(
-            [records.c.record_id, records.c.release_transaction],
-            [(each.record_id, each.release_transaction) for each in ended],
-        )
+        new = rows_within([records.c.record_id, records.c.release_transaction], ended)
         await tx.execute(
             update(records)
             .where(records.c.book_id == book, records.c.record_id == new.c.record_id)

@@ -199,8 +199,8 @@ def upgrade() -> None:
         sa.Column("release_transaction", sa.Uuid(), nullable=True),
         sa.Column("correction_transaction", sa.Uuid(), nullable=True),
         postgresql.ExcludeConstraint(
+            (sa.text("hashtextextended(holder, 0)"), "="),
             (sa.column("book_id"), "="),
-            (sa.column("holder"), "="),
             (sa.text("tstzrange(check_in, check_out)"), "&&"),
             where=sa.text("check_in IS NOT NULL AND state NOT IN ('refused', 'corrected')"),
             using="gist",
