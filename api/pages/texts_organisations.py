@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
-    "tile_organisations": ("组织", "Organisations"),
-    "tile_organisations_about": ("看组织、队伍和成员", "See organisations, teams and members"),
+    "tile_organisations": ("组织", "Teams"),
+    "tile_organisations_about": ("看组织、队伍和成员", "See who belongs to which team"),
     "organisations": ("组织", "Organisations"),
     "organisations_none": ("还没有组织。", "There are no organisations yet."),
     "organisation_of": ("组织 {name}", "Organisation {name}"),

@@ -204,6 +204,23 @@ async def open_accounts(
     return outcomes
 
 
+async def open_missing(tx: AsyncConnection, book: int, wanted: Iterable[NewAccount]) -> None:
+    """Opens those of these accounts that are not there, for a room that posts to them; names may differ.
+
+    AccountExists where one that is there is of another class or unit; and what `open_accounts` refuses.
+    """
+    by_code = {account.code: account for account in wanted}
+    there = await _accounts(tx, book, by_code)
+    for code, account in there.items():
+        for field, name in (("account_class", "class"), ("unit", "unit")):
+            if getattr(account, field) != getattr(by_code[code], field):
+                raise AccountExists(code, name)
+    missing = [account for code, account in sorted(by_code.items()) if code not in there]
+    for outcome in await open_accounts(tx, book, missing) if missing else ():
+        if isinstance(outcome, Refusal):
+            raise outcome
+
+
 async def set_status(tx: AsyncConnection, book: int, code: str, status: Status) -> None:
     """Opens, freezes or closes an account; a closed one must be empty, and nothing of it held.
 

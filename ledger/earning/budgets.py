@@ -22,7 +22,7 @@ from ledger.books.proposals import MOST, Line, Proposal
 from ledger.books.tables import accounts, entries, transactions
 from ledger.earning import organisations
 from ledger.earning.tables import budgets
-from ledger.errors import BudgetBelowIssued, InvalidField, Refusal
+from ledger.errors import BudgetBelowIssued, InvalidField
 
 CLIENT: Final = "room:earning"
 """Whose keys the postings of this room have."""
@@ -216,11 +216,7 @@ async def _post_grant(
     tx: AsyncConnection, book: int, points: int, fen: int, *, by: str, key: str, call: str, client: str
 ) -> bool:
     """Posts a grant; whether it is new."""
-    # Those that are there may have names of their own.
-    there = await chart.find_accounts(tx, book, [account.code for account in _ACCOUNTS])
-    for opened in await chart.open_accounts(tx, book, [each for each in _ACCOUNTS if each.code not in there]):
-        if isinstance(opened, Refusal):
-            raise opened
+    await chart.open_missing(tx, book, _ACCOUNTS)
     lines = [Line("1100", "debit", points), Line("3100", "credit", points)]
     if fen:
         lines += [Line("1110", "debit", fen), Line("3110", "credit", fen)]

@@ -19,7 +19,7 @@ from ledger.earning import budgets, organisations, record, volunteers
 from ledger.earning.budgets import CLIENT
 from ledger.earning.record import Record
 from ledger.earning.volunteers import WALLET
-from ledger.errors import InvalidField, NotTheirTurn, Refusal
+from ledger.errors import InvalidField, NotTheirTurn
 from ledger.text import one_line
 
 RECEIVABLE: Final = "1300"
@@ -83,7 +83,9 @@ async def correct_locked(
     for year in sorted(years):
         await budgets.room(tx, book, year, {code for line in lines.values() for code in line})
     undoing = {each.record_id: _undoing(each, posted, by, approver, reason) for each in asked}
-    await _open(tx, book, asked)
+    spendable = {each.holder for each in asked if each.release_transaction is not None}
+    owing = [NewAccount(f"{RECEIVABLE}.{holder}", "追回应收", "asset", "PT") for holder in spendable]
+    await chart.open_missing(tx, book, owing)
     proposals = [proposal for each in asked for proposal in undoing[each.record_id]]
     outcomes = await journal.post(tx, book, proposals)
     made: dict[str, Transaction | None] = {}
@@ -154,17 +156,6 @@ def _undoing(
     elif of.release_transaction is not None:  # a minus item
         undone.append(mirrored("points-undone", posted[of.release_transaction]))
     return undone
-
-
-async def _open(tx: AsyncConnection, book: int, asked: Iterable[Record]) -> None:
-    """Opens the accounts of what is owed, for those whose points may have been spent."""
-    wanted = [
-        NewAccount(f"{RECEIVABLE}.{holder}", "追回应收", "asset", "PT")
-        for holder in sorted({each.holder for each in asked if each.release_transaction is not None})
-    ]
-    for opened in await chart.open_accounts(tx, book, wanted) if wanted else ():
-        if isinstance(opened, Refusal):
-            raise opened
 
 
 async def _give_back(

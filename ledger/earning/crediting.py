@@ -32,7 +32,7 @@ from ledger.earning.rule_sets import Rulebook
 from ledger.earning.rules import Award, RuleSet, Work
 from ledger.earning.tables import qualifications, records
 from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET
-from ledger.errors import Refusal
+from ledger.errors import AccountExists, Refusal
 
 CHUNK: Final = 500
 """Records that a job brings on in one transaction of the database."""
@@ -345,14 +345,14 @@ async def _open(tx: AsyncConnection, book: int, proposals: Iterable[Proposal]) -
         for line in proposal.lines
         if line.account.partition(".")[0] in _OF_ORGANISATIONS or line.account == FORFEITURE
     }
-    missing = needed - (await chart.find_accounts(tx, book, needed)).keys()
     wanted = [
         NewAccount(code, *_OF_ORGANISATIONS.get(code.partition(".")[0], ("减分收回", "income", "PT")))
-        for code in sorted(missing)
+        for code in needed
     ]
-    for opened in await chart.open_accounts(tx, book, wanted) if wanted else ():
-        if isinstance(opened, Refusal):
-            raise NotPosted(opened)
+    try:
+        await chart.open_missing(tx, book, wanted)
+    except AccountExists as refusal:
+        raise NotPosted(refusal) from None
 
 
 # --- the end of notice -----------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning.tables import organisations, volunteers
 from ledger.earning.volunteers import WALLET
-from ledger.errors import AccountClosed, AccountFrozen, Refusal
+from ledger.errors import AccountClosed, AccountFrozen
 
 CLIENT: Final = "room:earning"
 KIND: Final = "earn.expiry"
@@ -113,9 +113,7 @@ def _lapsed(book: int, today: date, after: int) -> Select[int, str, str | None, 
 async def _open(database: AsyncEngine, book: int) -> None:
     """Opens breakage at its first use. AccountExists, where another kind of account has its code."""
     async with database.begin() as tx:
-        [opened] = await chart.open_accounts(tx, book, [NewAccount(BREAKAGE, "过期积分", "income", "PT")])
-        if isinstance(opened, Refusal) and (await chart.account(tx, book, BREAKAGE)).kind != "breakage":
-            raise opened
+        await chart.open_missing(tx, book, [NewAccount(BREAKAGE, "过期积分", "income", "PT")])
 
 
 def _proposal(of: _Lapsed, today: date) -> Proposal:

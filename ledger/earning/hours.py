@@ -47,9 +47,7 @@ async def carry_over(
     possible = [number for number, _ in rows if volunteers.NUMBER.fullmatch(number)]
     holders = await volunteers.register_many(tx, book, possible, organisation)
     served = f"{SERVED}.{organisation}"
-    [opened] = await chart.open_accounts(tx, book, [NewAccount(served, "服务时长", "memo_debit", "HR")])
-    if isinstance(opened, Refusal):
-        raise opened
+    await chart.open_missing(tx, book, [NewAccount(served, "服务时长", "memo_debit", "HR")])
     proposals = [
         _opening(organisation, served, day, holders[number], minutes, by)
         for number, minutes in rows

@@ -117,7 +117,7 @@ def test_a_token_without_one_of_its_claims_is_not_recognised(claim: str) -> None
         {"grants": None},
         {"auth_time": "yesterday"},
     ],
-    ids=lambda changed: f"{changed}",
+    ids="-".join,
 )
 def test_a_token_that_is_not_for_us_and_now_or_says_nonsense_is_not_recognised(changed: dict[str, Any]) -> None:
     with pytest.raises(SessionEnded):
