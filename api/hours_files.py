@@ -113,12 +113,10 @@ async def import_sheet(
     if as_of is not None and as_of > day_of(now):
         raise InvalidField("as_of", "in_the_future")
     of = Import(next(identifiers.rising(now)), name, as_of or day_of(now), reviewed, by, now)
-    lines = _records(sheets.lines(file, name, sheets.HOURS, limits=limits))
-    if most is not None:
-        read = list(itertools.islice(lines, most + 1))
-        if len(read) > most:
-            raise TooManyLines(len(read), most)
-        lines = iter(read)
+    if most is None:
+        lines = _records(sheets.lines(file, name, sheets.HOURS, limits=limits))
+    else:
+        lines = iter(await asyncio.to_thread(_whole, file, name, most, limits))
     report = Report()
     refused: list[Refused] = []
     async with aclosing(_Desk(database, book, of, reach).all_of(lines)) as steps:
@@ -138,6 +136,14 @@ async def import_sheet(
     if report.accepted:
         report.import_id = of.import_id
     return report
+
+
+def _whole(file: BinaryIO, name: str, most: int, limits: Limits | None) -> list[_Line]:
+    """All lines of a small sheet, read in a thread, so that a service has time for others meanwhile."""
+    read = list(itertools.islice(_records(sheets.lines(file, name, sheets.HOURS, limits=limits)), most + 1))
+    if len(read) > most:
+        raise TooManyLines(len(read), most)
+    return read
 
 
 class _Batch(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import dataclass
@@ -14,9 +15,15 @@ from litestar.datastructures import FormMultiDict
 from litestar.enums import RequestEncodingType
 from litestar.openapi.spec import OpenAPIType, Operation, Parameter, Schema
 from litestar.types import Empty
+from multipart import (  # type: ignore[import-untyped] # it ships no types
+    MultipartError,
+    MultipartParser,
+)
 
 from ledger.errors import InvalidField
 
+_LONGEST_NAME: Final = 100
+"""Characters of the name of a file; the end of it says the most."""
 KEY_HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
@@ -48,6 +55,14 @@ def _each_name_once(pairs: list[tuple[str, Any]]) -> None:
             raise BadJson(name, "the field is there twice")
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came with a form."""
+
+    name: str
+    content: bytes
+
+
 class StrictRequest(Request[Any, Any, Any]):
     """Reads JSON bodies strictly into the Struct that the handler asks for, and forms without keeping them.
 
@@ -56,7 +71,15 @@ class StrictRequest(Request[Any, Any, Any]):
     """
 
     async def form(self) -> FormMultiDict:
-        """The fields of an urlencoded form; none of a body of any other type, since no form of ours sends one."""
+        """The fields of an urlencoded form, and where a handler takes uploads those of one with files (`Upload`).
+
+        None of a body of any other type, since no form of ours sends one.
+        """
+        if self._form is Empty and self.content_type[0] == RequestEncodingType.MULTI_PART:
+            takes = self.route_handler.opt.get("uploads")
+            self._form = FormMultiDict(
+                _parts(await self.body(), self.content_type[1].get("boundary", "")) if takes else []
+            )
         if self._form is Empty:
             urlencoded = self.content_type[0] == RequestEncodingType.URL_ENCODED
             body = await self.body() if urlencoded else b""
@@ -79,6 +102,20 @@ class StrictRequest(Request[Any, Any, Any]):
             raise BadJson(path.rstrip("`").lstrip("."), message) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadJson("", f"not JSON in UTF-8: {error}") from None
+
+
+def _parts(body: bytes, boundary: str) -> list[tuple[str, Any]]:
+    """The fields and files of a form that carries files; none of what is no such form."""
+    found: list[tuple[str, Any]] = []
+    whole = len(body)  # which the handler has limited
+    try:
+        for part in MultipartParser(io.BytesIO(body), boundary, strict=True, part_limit=8, spool_limit=whole):
+            content = part.raw if part.filename is None else Upload(part.filename[-_LONGEST_NAME:], part.raw)
+            found.append((part.name, content if isinstance(content, Upload) else content.decode("utf-8", "replace")))
+            part.close()
+    except MultipartError:
+        return []
+    return found
 
 
 def key_of(request: StrictRequest) -> str:

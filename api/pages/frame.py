@@ -176,6 +176,10 @@ def forget(answer: Response[Any], name: str, settings: Settings) -> None:
     answer.set_cookie(Cookie(name, value="", max_age=0, httponly=True, secure=settings.https))
 
 
+_NOT_OF_THE_FORM: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+"""What can be wrong with a form before anybody sees whose it is."""
+
+
 class GuardedForms(ASGIMiddleware):
     """Refuses forms that did not come from a page of ours (Litestar's double-submit token), with a page.
 
@@ -210,13 +214,16 @@ class GuardedForms(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         request: Request[Any, Any, Any] = Request(scope, receive, send)
         try:
-            if request.method == "POST" and request.content_type[0] != RequestEncodingType.URL_ENCODED:
+            files = (
+                request.route_handler.opt.get("uploads") and request.content_type[0] == RequestEncodingType.MULTI_PART
+            )
+            if request.method == "POST" and not files and request.content_type[0] != RequestEncodingType.URL_ENCODED:
                 raise PermissionDeniedException("none of our forms is sent like this")
             if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
                 raise PermissionDeniedException("the browser itself says that it comes from elsewhere")
             await CSRFMiddleware(next_app, self._config(request))(scope, receive, send)
         except (HTTPException, TypeError) as fault:  # TypeError: a token that is not ASCII
-            if isinstance(fault, HTTPException) and fault.status_code == HTTPStatus.REQUEST_TIMEOUT:
+            if isinstance(fault, HTTPException) and fault.status_code in _NOT_OF_THE_FORM:
                 answer = on_http_exception(request, fault)
                 await answer.to_asgi_response(app=None, request=request)(scope, receive, send)
                 return
@@ -234,7 +241,7 @@ class GuardedForms(ASGIMiddleware):
 
 # --- errors -----------------------------------------------------------------------------------------------------------
 
-_ERRORS: Final = {404: "not_found", 403: "not_allowed", 503: "busy", 500: "broken"}
+_ERRORS: Final = {404: "not_found", 403: "not_allowed", 413: "too_large", 503: "busy", 500: "broken"}
 
 
 def on_refusal(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:

@@ -26,6 +26,7 @@ TILES: Final = (
     ("objections", "/staff/objections", Right.REVIEW, False),
     ("new_record", "/staff/records/new", Right.RECORD, False),
     ("new_act", "/staff/acts/new", Right.RECORD, False),
+    ("sheets", "/staff/sheets", Right.RECORD, False),
     ("records", "/staff/records", Right.READ_RECORDS, False),
     ("notices", "/staff/notices", Right.READ_RECORDS, False),
     ("overdue", "/staff/overdue", Right.READ_RECORDS, False),

@@ -8,7 +8,15 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from api.pages import texts_activities, texts_desk, texts_hours, texts_lapsing, texts_organisations, texts_rules
+from api.pages import (
+    texts_activities,
+    texts_desk,
+    texts_hours,
+    texts_lapsing,
+    texts_organisations,
+    texts_rules,
+    texts_sheets,
+)
 from api.problems import Language
 from ledger.days import BEIJING
 
@@ -612,6 +620,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_organisations.TEXTS,
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
+    **texts_sheets.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -720,6 +729,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
     **texts_rules.FIELDS,
+    **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
 }
 """What fields of forms are called, as on their labels."""

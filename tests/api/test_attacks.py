@@ -620,6 +620,9 @@ AN_ACT = {
     "evidence": "a list",
 }
 
+NOBODY = "00000000-0000-4000-8000-000000000000"
+"""An id that nothing has."""
+
 TEXTS: dict[str, tuple[str, Any]] = {
     "account": ("/accounts", {"code": "@", "name": "n", "class": "asset", "unit": "PT"}),
     "account name": ("/accounts", {"code": "#", "name": "@", "class": "asset", "unit": "PT"}),
@@ -638,12 +641,12 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "batch line": ("/transactions/batch", {"mode": "each", "transactions": [transfer(1, "@") | {"key": "k"}]}),
     "batch mode": ("/transactions/batch", {"mode": "@", "transactions": []}),
     "hold": ("/holds", {"account": "@", "amount": 1, "expires_in": 60}),
-    "capture": (f"/holds/{uuid.uuid4()}/capture", {"to": "@"}),
-    "reversal": (f"/transactions/{uuid.uuid4()}/reversal", {"reason": "@"}),
+    "capture": (f"/holds/{NOBODY}/capture", {"to": "@"}),
+    "reversal": (f"/transactions/{NOBODY}/reversal", {"reason": "@"}),
     "proposal": ("/proposals", {"transaction": transfer(1) | {"description": "@"}}),
     "proposal line": ("/proposals", {"transaction": transfer(1, credit="@")}),
-    "proposal reason": ("/proposals", {"reverses": str(uuid.uuid4()), "reason": "@"}),
-    "decline": (f"/proposals/{uuid.uuid4()}/decline", {"reason": "@"}),
+    "proposal reason": ("/proposals", {"reverses": NOBODY, "reason": "@"}),
+    "decline": (f"/proposals/{NOBODY}/decline", {"reason": "@"}),
     "rules day": ("/rule-sets", {"effective_from": "@", "rules": {}}),
     "rules note": ("/rule-sets", {"effective_from": "2099-01-01", "rules": {}, "note": "@"}),
     "rules item": ("/rule-sets", {"effective_from": "2099-01-01", "rules": {"items": [{"code": "@"}]}}),
@@ -713,7 +716,7 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "reason of a review": ("/records/review", {"records": ["R-1"], "accept": False, "reason": "@"}),
     "objection": ("/records/R-1/objections", {"reason": "@"}),
     "correction": ("/records/R-1/correction", {"reason": "@"}),
-    "decision": (f"/objections/{uuid.uuid4()}/decision", {"upheld": True, "reason": "@"}),
+    "decision": (f"/objections/{NOBODY}/decision", {"upheld": True, "reason": "@"}),
 }
 """Every field of text of every call: `@` is replaced by hostile text, `#` by a name of its own."""
 

@@ -73,6 +73,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "/account/looks": (("resident", "/account/looks"), ("ward", "/account/looks")),
     "/account/password": (("resident", "/account/password"), ("newcomer", "/account/password")),
     "/staff": (("chief", "/staff"), ("auditor", "/staff"), ("resident", "/staff"), ("shop", "/staff")),
+    "/staff/sheets": (("chief", "/staff/sheets"), ("auditor", "/staff/sheets"), ("clerk", "/staff/sheets")),
     "/staff/activities": (
         ("chief", "/staff/activities"),
         ("auditor", "/staff/activities?on=1999-01-01"),
@@ -212,6 +213,7 @@ FORMS: Final[dict[str, str]] = {
     "/staff/approvals/{draft_id}/decline": "chief",
     "/staff/renewals": "chief",
     "/staff/rules/new": "chief",
+    "/staff/sheets": "chief",
     "/staff/rules/{version}/approve": "chief",
     "/staff/rules/{version}/decline": "chief",
     "/staff/renewals/{renewal_id}/confirm": "chief",

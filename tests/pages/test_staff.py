@@ -28,7 +28,7 @@ RECORDS = ("records", "notices", "overdue")
 BOOKS = ("approvals", "lapsing")
 EVERYBODY = ("activities", "volunteers", "organisations")
 ALL_TILES = (
-    *(*EVERYBODY, "reviews", "objections", *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"),
+    *(*EVERYBODY, "reviews", "objections", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"),
     *("users", "tokens", "access-log"),
 )
 
@@ -61,7 +61,7 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", [*EVERYBODY, *RECORDS, "renewals", "rules"]),
+        ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", "rules"]),
         ("reviewer", [*EVERYBODY, "reviews", "objections", *RECORDS, *BOOKS, "renewals", "budget", "rules"]),
         ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"]),
         ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "access-log"]),
