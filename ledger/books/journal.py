@@ -210,7 +210,7 @@ def _state(row: dict[str, Any], now: datetime) -> State:
     accounts = {}
     codes = {}
     for values in _rows(row, _ACCOUNT):
-        state = AccountState(*values, lots=tuple(lots.get(values[0], ())))
+        state = AccountState._make((*values, tuple(lots.get(values[0], ()))))
         accounts[state.code] = state
         codes[state.account_id] = state.code
     taken_back: dict[UUID, dict[str, tuple[int, int]]] = {}
