@@ -18,8 +18,9 @@ FIND_PYTHON = for python in $(PYTHON) python3.13 python3.12 python3.11 python3; 
 demo: .venv/ready
 	@PYTHONUNBUFFERED=1 exec .venv/bin/meide demo --port $(PORT)
 
+# On two cores at once, each with a server of its own; a file's tests stay together.
 test: .venv/ready
-	.venv/bin/python -m pytest -m "not soak"
+	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not soak"
 
 soak: .venv/ready
 	.venv/bin/python -m pytest -m soak
