@@ -91,6 +91,8 @@ CONSTRAINTS: Final[Mapping[tuple[str, str], str]] = {
     ("lots", "lots_pkey"): "PRIMARY KEY (book_id, account_id, number, part)",
     ("lots", "lots_amount_check"): "CHECK (((amount > 0) OR (transaction_id IS NULL)))",
     ("lots", "lots_remaining_check"): "CHECK ((remaining >= 0))",
+    ("lots", "lots_lapsing_idx"): "CREATE INDEX lots_lapsing_idx ON public.lots USING btree (book_id, lapses_on,"
+    " account_id) WHERE ((remaining > 0) AND (lapses_on IS NOT NULL))",
     ("lots", "lots_open_idx"): "CREATE INDEX lots_open_idx ON public.lots USING btree (book_id, account_id)"
     " WHERE (remaining > 0)",
     ("lots", "lots_returns_idx"): "CREATE INDEX lots_returns_idx ON public.lots USING btree (book_id, returns)"

@@ -35,7 +35,7 @@ def may(me: Principal, right: Right, *line: str, today: date = TODAY) -> bool:
 def test_every_role_and_every_scope_has_its_rights() -> None:
     assert set(OF_ROLE) == set(ROLES)
     assert set(OF_SCOPE) == set(SCOPES)
-    assert set().union(*OF_ROLE.values()) == set(Right)
+    assert set().union(*OF_ROLE.values(), *OF_SCOPE.values()) == set(Right)
 
 
 def test_nobody_both_proposes_and_approves_by_one_role() -> None:
@@ -62,7 +62,10 @@ def test_volunteers_and_merchants_have_their_own_pages_and_nothing_else() -> Non
 
 def test_no_scope_of_a_machine_opens_people_or_keys() -> None:
     opened = set().union(*OF_SCOPE.values())
-    assert opened == {Right.READ_BOOKS, Right.POST, Right.KEEP_ACCOUNTS, Right.KEEP_PERIODS}
+    assert opened == {
+        *(Right.READ_BOOKS, Right.POST, Right.KEEP_ACCOUNTS, Right.KEEP_PERIODS),
+        *(Right.READ_RECORDS, Right.PUSH_RECORDS),
+    }
 
 
 # --- how far ----------------------------------------------------------------------------------------------------------
