@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,21 @@ def bin_of_the_server(server: Server) -> Path:
     pytest.skip(f"there is no pg_dump of PostgreSQL {needed} here")
 
 
+@pytest.fixture
+def own_url(server: Server, template: str) -> Iterator[str]:
+    """A database of the test's own: in the run's there are books that other tests have damaged."""
+    name = server.new_database(template)
+    yield server.url(SERVICE, name)
+    server.drop_database(name)
+
+
 @pytest.mark.books
 @pytest.mark.parametrize("options", [[], ["--no-privileges"]], ids=["as it was", "for other roles"])
 def test_what_is_dumped_while_postings_run_is_restored_and_adds_up(
-    server: Server, service_url: str, bin_of_the_server: Path, tmp_path: Path, options: list[str]
+    server: Server, own_url: str, bin_of_the_server: Path, tmp_path: Path, options: list[str]
 ) -> None:
-    external = {"MEIDE_DATABASE_URL": service_url, **KEYS}
-    source = server.url(OWNER, make_url(service_url).database or "")
+    external = {"MEIDE_DATABASE_URL": own_url, **KEYS}
+    source = server.url(OWNER, make_url(own_url).database or "")
     dump = tmp_path / "meide.dump"
     book, password = book_with_wallets(**external)
     with serving(**external) as service, signed_in(service, book, password) as client:

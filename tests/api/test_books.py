@@ -537,6 +537,7 @@ async def test_the_description_says_what_each_call_of_the_books_takes_and_answer
     assert keyed == {
         "/books/{book}/transactions",
         "/books/{book}/transactions/{transaction_id}/reversal",
+        "/books/{book}/budgets",
         "/books/{book}/proposals",
         "/books/{book}/holds",
         "/books/{book}/holds/{hold_id}/capture",
