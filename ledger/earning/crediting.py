@@ -8,15 +8,14 @@ item takes what the wallet holds (T08). Each has a key made of its record, so th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import ColumnElement, any_, literal, select, tuple_, update
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy import ColumnElement, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -27,13 +26,23 @@ from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
 from ledger.database.rows import rows_within
 from ledger.days import day_of
-from ledger.earning import budgets, calendar, organisations, record, rule_sets, rules, tallies, volunteers
+from ledger.earning import (
+    budgets,
+    calendar,
+    organisations,
+    qualifications,
+    record,
+    rule_sets,
+    rules,
+    tallies,
+    volunteers,
+)
 from ledger.earning.budgets import CLIENT
 from ledger.earning.calendar import Calendar
 from ledger.earning.record import Record
 from ledger.earning.rule_sets import Rulebook
 from ledger.earning.rules import Award, RuleSet, Work
-from ledger.earning.tables import qualifications, records
+from ledger.earning.tables import records
 from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET
 from ledger.errors import AccountExists, Refusal
 
@@ -62,6 +71,9 @@ _OF_ORGANISATIONS: Final = {
 
 T = TypeVar("T")
 U = TypeVar("U")
+
+
+Held = Mapping[tuple[str, date], frozenset[str]]
 
 
 class NotPosted(Exception):
@@ -209,7 +221,7 @@ def _earned(
     of: Record,
     rulebook: Rulebook,
     before: dict[str, tallies.Tally],
-    held: dict[str, list[tuple[str, date, date | None]]],
+    held: Held,
     line: Sequence[str],
     room: budgets.Room,
     days: Calendar,
@@ -224,11 +236,7 @@ def _earned(
         of.served_on,
         of.minutes,
         of.activity,
-        frozenset(
-            name
-            for name, since, until in held.get(of.holder, ())
-            if since <= of.served_on and (until is None or of.served_on <= until)
-        ),
+        held.get((of.holder, of.served_on), frozenset()),
     )
     award: Award = rules.award(in_force, work, before[of.holder])
     if award.points > 0 and not room.take(line, award.points):
@@ -251,34 +259,17 @@ def _earned(
     )
 
 
-async def _held(
-    tx: AsyncConnection, book: int, reviewed: Iterable[Record], rulebook: Rulebook
-) -> dict[str, list[tuple[str, date, date | None]]]:
-    """Which qualifications these people hold and when, if any coefficient asks for one."""
-    named = {
-        coefficient.qualification
-        for each in reviewed
-        for coefficient in _rules(rulebook, each).coefficients
-        if coefficient.qualification is not None
-    }
-    held: dict[str, list[tuple[str, date, date | None]]] = {}
-    if named:
-        holders = literal(sorted({each.holder for each in reviewed}), ARRAY(TEXT))
-        rows = await tx.execute(
-            select(
-                qualifications.c.holder,
-                qualifications.c.name,
-                qualifications.c.passed_on,
-                qualifications.c.valid_until,
-            ).where(
-                qualifications.c.book_id == book,
-                qualifications.c.holder == any_(holders),
-                qualifications.c.name.in_(named),
-            )
-        )
-        for holder, name, since, until in rows:
-            held.setdefault(holder, []).append((name, since, until))
-    return held
+async def _held(tx: AsyncConnection, book: int, reviewed: Iterable[Record], rulebook: Rulebook) -> Held:
+    """What these people held on their service days, of those records for which a coefficient asks."""
+    return await qualifications.held_by(
+        tx,
+        book,
+        [
+            (each.holder, each.served_on)
+            for each in reviewed
+            if any(coefficient.qualification is not None for coefficient in _rules(rulebook, each).coefficients)
+        ],
+    )
 
 
 # --- what is posted --------------------------------------------------------------------------------------------------

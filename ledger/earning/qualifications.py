@@ -97,18 +97,30 @@ async def of_volunteer(tx: AsyncConnection, book: int, holder: str) -> list[Qual
     return [Qualification(row.name, row.passed_on, row.valid_until, row.recorded_by) for row in rows]
 
 
-async def held_by(tx: AsyncConnection, book: int, holders: Iterable[str], day: date) -> dict[str, frozenset[str]]:
-    """What each of these people holds on a day, by holder; who holds nothing is there too."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    wanted = list(holders)
+async def held_by(
+    tx: AsyncConnection, book: int, asked: Iterable[tuple[str, date]]
+) -> dict[tuple[str, date], frozenset[str]]:
+    """What each of these people (by holder) holds on that day; who holds nothing is there too."""
+    wanted = set(asked)
+    if not wanted:
+        return {}
     rows = await tx.execute(
-        select(qualifications.c.holder, qualifications.c.name).where(
+        select(
+            qualifications.c.holder,
+            qualifications.c.name,
+            qualifications.c.passed_on,
+            qualifications.c.valid_until,
+        ).where(
             qualifications.c.book_id == book,
-            qualifications.c.holder == any_(literal(wanted, ARRAY(TEXT))),
-            qualifications.c.passed_on <= day,
-            (qualifications.c.valid_until.is_(None)) | (qualifications.c.valid_until >= day),
+            qualifications.c.holder == any_(literal(sorted({holder for holder, _ in wanted}), ARRAY(TEXT))),
         )
     )
-    for row in rows:
-        found[row.holder].add(row.name)
-    return {holder: frozenset(found[holder]) for holder in wanted}
+    hers: defaultdict[str, list[tuple[str, date, date | None]]] = defaultdict(list)
+    for holder, name, since, until in rows:
+        hers[holder].append((name, since, until))
+    return {
+        (holder, day): frozenset(
+            name for name, since, until in hers[holder] if since <= day and (until is None or day <= until)
+        )
+        for holder, day in wanted
+    }

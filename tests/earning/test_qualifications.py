@@ -28,7 +28,8 @@ async def record(
 
 async def held(database: AsyncEngine, book: Book, day: date) -> dict[str, frozenset[str]]:
     async with database.connect() as tx:
-        return await qualifications.held_by(tx, book.book_id, [HER, HIM], day)
+        held = await qualifications.held_by(tx, book.book_id, [(HER, day), (HIM, day)])
+    return {holder: names for (holder, _), names in held.items()}
 
 
 async def test_it_holds_from_the_day_it_was_passed_to_its_last_day(database: AsyncEngine, book: Book) -> None:

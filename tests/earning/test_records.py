@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books.directory import Book
 from ledger.database import connect
-from ledger.earning import budgets, corrections, crediting, organisations
+from ledger.earning import budgets, corrections, crediting, organisations, qualifications
 from ledger.earning.record import Record
 from ledger.earning.rules import Coefficient, RuleSet
 from ledger.errors import NotTheirTurn, SecondPersonNeeded
@@ -91,6 +91,22 @@ async def test_a_coefficient_raises_points_and_never_hours(database: AsyncEngine
         "5110": 20,
         "2100": 60,
     }
+
+
+async def test_a_coefficient_counts_for_who_held_the_qualification_on_the_service_day(
+    database: AsyncEngine, book: Book
+) -> None:
+    doctors = Coefficient("义诊", 3, 2, qualification="执业医师")
+    rules = RuleSet(items=(PER_HOUR,), default_item="P01", coefficients=(doctors,))
+    programme = await opened(database, book, rules=rules)
+    async with programme.database.begin() as tx:
+        await qualifications.record(
+            tx, book.book_id, programme.holder, "执业医师", date(2026, 3, 4), None, by="user:1", today=date(2026, 3, 10)
+        )
+    before, on_it = await programme.credited(
+        programme.service("2026-03-03", "08:00", "12:00"), programme.service("2026-03-04", "08:00", "12:00")
+    )
+    assert [(each.points, each.bonus) for each in (before, on_it)] == [(40, 0), (60, 20)]
 
 
 async def test_an_act_earns_its_item_and_a_minus_item_takes_what_the_wallet_holds(
