@@ -10,6 +10,7 @@
     │   ├── KeyNotConsecutive       a file's lines of one key do not stand together
     │   ├── UnreadableSheet         a sheet cannot be read as a whole
     │   ├── BadTime  DuplicateRecord  why a line of a sheet is not taken
+    │   ├── CodeMistyped            digits that are no code of ours
     │   ├── UnitMismatch            a line names another unit than its account's
     │   ├── NotTheChart             an account of the chart with another floor than the chart's
     │   ├── CannotReverse           a reversal, a hold or its end is itself not reversed
@@ -19,18 +20,25 @@
     │   ├── UnknownBook  UnknownUnit  UnknownAccount  UnknownTransaction  UnknownVolunteer  UnknownHold
     │   ├── UnknownMember  UnknownQualification  UnknownGuardian  UnknownActivity
     │   ├── UnknownRecord  UnknownImport  UnknownItem  UnknownObjection  UnknownRuleSet
+    │   ├── UnknownOutlet  UnknownTill  UnknownGoods  UnknownRedemption  UnknownQuote  UnknownCase  UnknownVoucher
+    │   ├── UnknownPolicy  UnknownAlarm  UnknownSheet
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
-    │   ├── AlreadyMember  ActivityExists
+    │   ├── AlreadyMember  ActivityExists  OutletExists  GoodsExist
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
     ├── StateRefusal                decided on the state of the books: stored under its key, stays refused
     │   ├── InsufficientBalance  AccountFrozen  AccountClosed  AmountOutOfRange  PeriodClosed
     │   ├── AlreadyReversed  AlreadyRefunded  RefundTooLarge
-    │   └── HoldEnded  HoldExpired
+    │   ├── HoldEnded  HoldExpired
+    │   ├── CodeNotValid  CodeUsed  CodeElsewhere  TooManyQuotes  TillLocked    why a code buys nothing
+    │   ├── NotEnoughPoints  NotOffered  SoldOut  OverQuota  NotEligible  OverLimit     why it is not redeemed
+    │   ├── QuoteOver  NotWaiting       a quote or a confirmation comes too late
+    │   ├── NotCancellable  NotRefundable  RedemptionDisputed  TooLateToDispute     why it is not undone
+    │   └── VoucherNotValid             a voucher that was used, or has expired
     ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
     ├── OpeningDiffers              other hours of hers were carried over before
     ├── RecordDiffers  OverlapsAnotherRecord        why a service record is not taken
@@ -155,6 +163,11 @@ class DuplicateRecord(Malformed):
     """The number of this record stands in the same file before."""
 
     record: str
+
+
+@dataclass(eq=False)
+class CodeMistyped(Malformed):
+    """The last of the eighteen digits does not fit the others, or it is no code of ours at all."""
 
 
 @dataclass(eq=False)
@@ -303,6 +316,62 @@ class UnknownRuleSet(Unknown):
     version: int
 
 
+@dataclass(eq=False)
+class UnknownOutlet(Unknown):
+    outlet: str
+
+
+@dataclass(eq=False)
+class UnknownTill(Unknown):
+    till: int
+
+
+@dataclass(eq=False)
+class UnknownGoods(Unknown):
+    """No item of the catalogue has this code."""
+
+    item: str
+
+
+@dataclass(eq=False)
+class UnknownRedemption(Unknown):
+    """`redemption`: its number, or the key of the call that should have made it."""
+
+    redemption: UUID | str
+
+
+@dataclass(eq=False)
+class UnknownQuote(Unknown):
+    quote: UUID
+
+
+@dataclass(eq=False)
+class UnknownCase(Unknown):
+    case: UUID
+
+
+@dataclass(eq=False)
+class UnknownVoucher(Unknown):
+    voucher: UUID
+
+
+@dataclass(eq=False)
+class UnknownPolicy(Unknown):
+    version: int
+
+
+@dataclass(eq=False)
+class UnknownAlarm(Unknown):
+    alarm: UUID
+
+
+@dataclass(eq=False)
+class UnknownSheet(Unknown):
+    """No sheet of tickets."""
+
+    sheet: UUID
+
+
 class Taken(Refusal):
     """That name is in use for something else."""
 
@@ -310,6 +379,18 @@ class Taken(Refusal):
 @dataclass(eq=False)
 class OrganisationExists(Taken):
     organisation: str
+
+
+@dataclass(eq=False)
+class OutletExists(Taken):
+    outlet: str
+
+
+@dataclass(eq=False)
+class GoodsExist(Taken):
+    """An item of the catalogue has this code."""
+
+    item: str
 
 
 @dataclass(eq=False)
@@ -442,6 +523,122 @@ class HoldEnded(StateRefusal):
 class HoldExpired(StateRefusal):
     hold: UUID
     expires_at: datetime
+
+
+# --- spending --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class CodeNotValid(StateRefusal):
+    """Nobody's code, or no longer: which of the two is not told."""
+
+
+@dataclass(eq=False)
+class CodeUsed(StateRefusal):
+    """With this code, or this ticket, something has been redeemed."""
+
+    used_at: datetime
+
+
+@dataclass(eq=False)
+class CodeElsewhere(StateRefusal):
+    """Another till has quoted it a moment ago."""
+
+
+@dataclass(eq=False)
+class TooManyQuotes(StateRefusal):
+    """A code, and a person at one outlet on one day, are quoted so often only."""
+
+
+@dataclass(eq=False)
+class TillLocked(StateRefusal):
+    """Too many codes that were none."""
+
+    until: datetime
+
+
+@dataclass(eq=False)
+class NotEnoughPoints(StateRefusal):
+    """Without facts: the shop does not learn what she has."""
+
+
+@dataclass(eq=False)
+class NotOffered(StateRefusal):
+    """The outlet does not have this item, not today, or not any more."""
+
+    item: str
+
+
+@dataclass(eq=False)
+class SoldOut(StateRefusal):
+    item: str
+
+
+@dataclass(eq=False)
+class OverQuota(StateRefusal):
+    """`times` pieces `per` day, week, month, quarter or year, `by` person or household."""
+
+    item: str
+    by: str
+    times: int
+    per: str
+
+
+@dataclass(eq=False)
+class NotEligible(StateRefusal):
+    """The item is for others: by star, tag or age."""
+
+    item: str
+
+
+@dataclass(eq=False)
+class OverLimit(StateRefusal):
+    """`limit`: `shop_day`, `pair_week`, `paper_day` or `ticket`."""
+
+    limit: str
+
+
+@dataclass(eq=False)
+class QuoteOver(StateRefusal):
+    """It was good for two minutes, and for the code that was shown."""
+
+
+@dataclass(eq=False)
+class NotWaiting(StateRefusal):
+    """It waits for nobody's confirmation (any more): `status` is what has become of it."""
+
+    status: str
+
+
+@dataclass(eq=False)
+class NotCancellable(StateRefusal):
+    """`why`: `too_late`, `refunded`, or what has become of it."""
+
+    why: str
+
+
+@dataclass(eq=False)
+class NotRefundable(StateRefusal):
+    """`why`: `too_late`, `too_many` (pieces), or what has become of it."""
+
+    why: str
+
+
+@dataclass(eq=False)
+class RedemptionDisputed(StateRefusal):
+    """A case about it is open, or has been decided."""
+
+
+@dataclass(eq=False)
+class TooLateToDispute(StateRefusal):
+    days: int
+
+
+@dataclass(eq=False)
+class VoucherNotValid(StateRefusal):
+    """It was used, or it has expired: `state`."""
+
+    state: str
 
 
 @dataclass(eq=False)

@@ -6,12 +6,10 @@ anew when the index key changes. The digits are told once, when the card is issu
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import Row, Update, select, tuple_, update
@@ -19,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger import eighteen
 from ledger.access import ciphers
 from ledger.access.ciphers import Keys
 from ledger.access.tables import book_numbers, cards
@@ -26,17 +25,12 @@ from ledger.database import connect
 from ledger.database.rows import rows_within
 from ledger.errors import UnknownVolunteer
 
-PREFIX: Final = "79"
-"""No card of a bank or for payment begins with it (ISO/IEC 7812-1: 7 is petroleum and other industries)."""
-
-_CARD: Final = re.compile(PREFIX + r"[0-9]{16}")
-
 
 async def issue(tx: AsyncConnection, keys: Keys, book: int, volunteer_no: str, at: datetime) -> str:
     """A new card's digits, which nobody is told again; the volunteer's card of before ends. UnknownVolunteer."""
     while True:
         await end(tx, book, volunteer_no, at)
-        digits, card_id = _new_digits(), uuid4()
+        digits, card_id = eighteen.new_number(eighteen.PAPER), uuid4()
         try:
             added = await tx.execute(
                 insert(cards)
@@ -75,7 +69,7 @@ async def holder_of_card(tx: AsyncConnection, keys: Keys, digits: str) -> list[t
 
     Digits may be written in groups. What is no card's number is nobody's card.
     """
-    plain = re.sub(r"[\s-]", "", digits)
+    plain = eighteen.plain(digits)
     if not is_card(plain):
         return []
     found = await tx.execute(
@@ -93,21 +87,7 @@ async def holder_of_card(tx: AsyncConnection, keys: Keys, digits: str) -> list[t
 
 def is_card(digits: str) -> bool:
     """Whether it can be a card of ours: prefix, length and check digit, which finds every wrong digit."""
-    return _CARD.fullmatch(digits) is not None and check_digit(digits[:-1]) == digits[-1]
-
-
-def check_digit(digits: str) -> str:
-    """Luhn's (ISO/IEC 7812-1, annex B)."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        doubled = int(digit) * (2 - place % 2)
-        total += doubled - 9 * (doubled > 9)
-    return str(-total % 10)
-
-
-def _new_digits() -> str:
-    digits = f"{PREFIX}{secrets.randbelow(10**15):015d}"
-    return digits + check_digit(digits)
+    return eighteen.is_number(eighteen.PAPER, digits)
 
 
 @dataclass(frozen=True, slots=True)

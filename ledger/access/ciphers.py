@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ledger.errors import CannotDecrypt
 
-Purpose = Literal["phone", "id_number", "card"]
+Purpose = Literal["phone", "id_number", "card", "spending"]
 """What may be looked up. A name may not: there are too few of them, and too many bearers of each."""
 
 _KEY: Final = 32

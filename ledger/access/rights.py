@@ -60,18 +60,27 @@ class Right(Enum):
     DRAFT_RULES = auto()
     APPROVE_RULES = auto()
     MANAGE_BUDGET = auto()
+    SELL = auto()
+    """Quote and redeem: a till, at its own outlet."""
+    KEEP_SHOP = auto()
+    """See the day of one's own outlet and stand at its tills: merchants."""
+    READ_SHOPS = auto()
+    MANAGE_SHOPS = auto()
+    """Outlets, tills, catalogue and stock."""
+    DECIDE_CASES = auto()
+    """Decide, two people, what volunteers say was not redeemed by them."""
 
 
 _READS: Final = frozenset(
-    {Right.OWN, Right.READ_BOOKS, Right.READ_PEOPLE, Right.READ_ORGANISATIONS, Right.READ_RECORDS}
+    {Right.OWN, Right.READ_BOOKS, Right.READ_PEOPLE, Right.READ_ORGANISATIONS, Right.READ_RECORDS, Right.READ_SHOPS}
 )
 
 OF_ROLE: Final[dict[Role, frozenset[Right]]] = {
     "volunteer": frozenset({Right.OWN}),
-    "merchant": frozenset({Right.OWN}),
+    "merchant": frozenset({Right.OWN, Right.KEEP_SHOP}),
     "recorder": frozenset({Right.OWN, Right.READ_PEOPLE, Right.REGISTER, Right.RENEW_PIN, Right.READ_ORGANISATIONS})
-    | {Right.READ_RECORDS, Right.RECORD},
-    "reviewer": _READS | {Right.APPROVE, Right.REVEAL, Right.RENEW_PIN, Right.REVIEW},
+    | {Right.READ_RECORDS, Right.RECORD, Right.READ_SHOPS},
+    "reviewer": _READS | {Right.APPROVE, Right.REVEAL, Right.RENEW_PIN, Right.REVIEW, Right.DECIDE_CASES},
     "operator": _READS
     | {
         Right.POST,
@@ -79,6 +88,7 @@ OF_ROLE: Final[dict[Role, frozenset[Right]]] = {
         Right.KEEP_ACCOUNTS,
         Right.KEEP_PERIODS,
         Right.DRAFT_RULES,
+        Right.MANAGE_SHOPS,
         Right.REGISTER,
         Right.REVEAL,
         Right.RENEW_PIN,
@@ -180,6 +190,8 @@ class Reach:
 
 def reach(me: Principal, right: Right, today: date) -> Reach:
     """How far `me` has this right."""
+    if me.kind == "till":
+        return Reach(right is Right.SELL)
     if me.kind != "user":
         return Reach(any(right in OF_SCOPE[scope] for scope in me.scopes))
     if me.must_change:

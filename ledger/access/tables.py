@@ -185,6 +185,30 @@ tokens = Table(
 )
 
 
+class _Binding(TypedColumns):
+    digest: Named[bytes] = Column(LargeBinary, primary_key=True)
+    """Of the one-time code."""
+    book_id: Named[int] = Column(Integer)
+    outlet: Named[str] = Column(Text(collation="C"))
+    name: Named[str] = Column(Text)
+    """What the till will be called."""
+    made_by: Named[str] = Column(Text(collation="C"))
+    expires_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
+    token_id: Named[int | None] = Column(Integer)
+    """The till that it became."""
+
+
+bindings = Table(
+    "bindings",
+    metadata,
+    _Binding,
+    ForeignKeyConstraint(["book_id"], ["books.book_id"]),
+    Index(None, "book_id", "outlet"),
+    info=READ_ADD_CHANGE_REMOVE,
+)
+"""One-time codes with which a shop's device becomes a till."""
+
+
 class _Attempt(TypedColumns):
     digest: Named[bytes] = Column(LargeBinary, primary_key=True)
     """Of the name that was given and the address that it came from."""

@@ -37,6 +37,8 @@ _FACTS: Final[dict[str, Callable[[str], object]]] = {
     "day": date.fromisoformat,
     "closed_through": date.fromisoformat,
     "expires_at": datetime.fromisoformat,
+    "used_at": datetime.fromisoformat,
+    "until": datetime.fromisoformat,
 }
 """How the facts that are no JSON values are read again."""
 

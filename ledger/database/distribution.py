@@ -18,7 +18,7 @@ from ledger.errors import DatabaseRefused
 
 REFERENCE: Final = (
     *("books", "units", "working_days"),
-    *("users", "roles", "devices", "refresh_tokens", "tokens", "attempts", "renewals"),
+    *("users", "roles", "devices", "refresh_tokens", "tokens", "attempts", "renewals", "bindings"),
 )
 """Tables that every node has whole; they cannot have triggers."""
 
@@ -28,6 +28,8 @@ DISTRIBUTED: Final = (
     *("organisations", "volunteers", "persons", "cards", "guardians", "consents", "access_log"),
     *("members", "qualifications", "activities", "attendances"),
     *("rule_sets", "budgets", "imports", "records", "objections"),
+    *("policies", "outlets", "tills", "items", "prices", "offers", "stock_moves", "shoppers", "tickets", "vouchers"),
+    *("quotes", "redemptions", "redemption_lines", "refunds", "quota_uses", "outlet_days", "claims", "cases", "alarms"),
 )
 """Tables whose rows stand on the node of their book. The first decides which node that is."""
 

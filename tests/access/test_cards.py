@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ledger import eighteen
 from ledger.access import cards
 from ledger.access.ciphers import Keys
 from ledger.access.tables import cards as table
@@ -20,7 +21,7 @@ from tests.access.people import AT, KEYS, NEW_IDENTITY, NEW_INDEX, OLD_IDENTITY,
 from tests.books.ledgers import until_blocked_by
 from tests.conftest import new_book
 
-DIGITS = st.from_regex(r"79[0-9]{15}", fullmatch=True).map(lambda digits: digits + cards.check_digit(digits))
+DIGITS = st.from_regex(r"79[0-9]{15}", fullmatch=True).map(lambda digits: digits + eighteen.check_digit(digits))
 
 
 async def issue(database: AsyncEngine, book: Book, volunteer_no: str = "V-0001", keys: Keys = KEYS) -> str:
@@ -46,7 +47,7 @@ async def test_another_card_leads_nowhere(database: AsyncEngine, book: Book) -> 
     await registered(database, book)
     digits = await issue(database, book)
     other = digits[:16] + str((int(digits[16]) + 1) % 10)
-    for wrong in (other + cards.check_digit(other), digits[:-1], digits + "0", "", "志愿者", "\x00", digits[::-1]):
+    for wrong in (other + eighteen.check_digit(other), digits[:-1], digits + "0", "", "志愿者", "\x00", digits[::-1]):
         assert await whose(database, wrong) == []
 
 
@@ -120,9 +121,9 @@ async def test_cards_of_before_are_known_under_rotated_keys(database: AsyncEngin
 
 
 def test_the_check_digit_is_luhns() -> None:
-    assert cards.check_digit("7992739871") == "3"  # the example that everybody gives
-    assert cards.check_digit("411111111111111") == "1"
-    assert cards.check_digit("") == "0"
+    assert eighteen.check_digit("7992739871") == "3"  # the example that everybody gives
+    assert eighteen.check_digit("411111111111111") == "1"
+    assert eighteen.check_digit("") == "0"
 
 
 @given(DIGITS, st.data())

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ledger.access.tables
 import ledger.books.tables
-import ledger.earning.tables  # noqa: F401 # all tables must be known
+import ledger.earning.tables  # all tables must be known
+import ledger.spending.tables  # noqa: F401
 from ledger.books import batching, guards, integrity, journal
 from ledger.books.directory import Book
 from ledger.books.proposals import Line, Proposal

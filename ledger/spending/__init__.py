@@ -1,0 +1,1 @@
+"""Where points die: outlets, catalogue, pay codes, redemption, vouchers, paper."""
