@@ -1,8 +1,8 @@
 """The eighteen digits: pay codes, what is on paper, and vouchers. Two of prefix, fifteen by chance, one to check.
 
-Short enough for the smallest QR code, and a gun that types them is not disturbed by a Chinese input method. No card of a
-bank or for payment begins like them (ISO/IEC 7812-1: 7 is petroleum and other industries; codes of wallets begin with
-10 to 15, 25 to 30, 62).
+Short enough for the smallest QR code, and a gun that types them is not disturbed by a Chinese input method. No card for
+payment begins like them (ISO/IEC 7812-1: 7 is petroleum and other industries), nor a wallet's code (10 to 15, 25 to 30,
+62).
 """
 
 import re

@@ -15,6 +15,9 @@ from ledger.database import schema
 
 HOUSE: Final = Path(__file__).parent.parent
 
+PLAIN: Final = {"text", "days", "identifiers", "eighteen"}
+"""Modules that know nothing but the language."""
+
 ARROWS: Final = {
     "api": {
         "api",
@@ -26,16 +29,13 @@ ARROWS: Final = {
         "auditing",
         "database",
         "errors",
-        "text",
-        "days",
-        "identifiers",
-        "eighteen",
+        *PLAIN,
     },
-    "access": {"database", "errors", "text", "days", "identifiers", "eighteen"},
-    "books": {"database", "errors", "text", "days", "identifiers", "eighteen"},
-    "earning": {"books", "database", "errors", "text", "days", "identifiers", "eighteen"},
-    "recognition": {"books", "earning", "database", "errors", "text", "days", "identifiers", "eighteen"},
-    "spending": {"books", "earning", "recognition", "database", "errors", "text", "days", "identifiers", "eighteen"},
+    "access": {"database", "errors", *PLAIN},
+    "books": {"database", "errors", *PLAIN},
+    "earning": {"books", "database", "errors", *PLAIN},
+    "recognition": {"books", "earning", "database", "errors", *PLAIN},
+    "spending": {"books", "earning", "recognition", "database", "errors", *PLAIN},
     "auditing": {
         "books",
         "earning",
@@ -43,10 +43,7 @@ ARROWS: Final = {
         "recognition",
         "database",
         "errors",
-        "text",
-        "days",
-        "identifiers",
-        "eighteen",
+        *PLAIN,
     },
     "database": {"errors", "text"},
     "errors": {"text"},
