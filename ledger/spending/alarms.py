@@ -21,22 +21,22 @@ async def far_apart(tx: AsyncConnection, book: int, holder: str, outlet: str, no
     What she declined, or what was cancelled, counts too: the code was shown there. An outlet whose place nobody has
     recorded is far from nowhere.
     """
-    here = await tx.execute(
-        select(outlets.c.latitude, outlets.c.longitude).where(
-            outlets.c.book_id == book, outlets.c.outlet == outlet, outlets.c.latitude.is_not(None)
-        )
-    )
-    there = await tx.execute(
-        select(outlets.c.latitude, outlets.c.longitude)
+    here, there = outlets.alias(), outlets.alias()
+    found = await tx.execute(
+        select(here.c.latitude, here.c.longitude, there.c.latitude, there.c.longitude)
         .distinct()
-        .join(redemptions, (redemptions.c.book_id == book) & (redemptions.c.outlet == outlets.c.outlet))
+        .select_from(redemptions)
+        .join(here, (here.c.book_id == book) & (here.c.outlet == outlet))
+        .join(there, (there.c.book_id == book) & (there.c.outlet == redemptions.c.outlet))
         .where(
-            outlets.c.book_id == book,
-            outlets.c.outlet != outlet,
-            outlets.c.latitude.is_not(None),
+            redemptions.c.book_id == book,
             redemptions.c.holder == holder,
             redemptions.c.made_at > now - timedelta(minutes=policy.apart_minutes),
+            redemptions.c.outlet != outlet,
+            here.c.latitude.is_not(None),
+            there.c.latitude.is_not(None),
         )
     )
-    elsewhere = [Place(*row) for row in there]
-    return any(metres(Place(*row), each) >= policy.apart_km * _A_KILOMETRE for row in here for each in elsewhere)
+    return any(
+        metres(Place(*place[:2]), Place(*place[2:])) >= policy.apart_km * _A_KILOMETRE for place in found.tuples()
+    )
