@@ -387,6 +387,24 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "兑换后 {days} 天内可以提出。现在请联系社区工作人员。",
         "It can be disputed for {days} days. Please talk to the community staff now.",
     ),
+    errors.NotDisputable: Row(
+        409,
+        "not_disputable",
+        "这次兑换没有扣着您的积分，不用再提（{why}）。",
+        "This redemption keeps none of your points, so there is nothing to dispute ({why}).",
+    ),
+    errors.AlreadyProposed: Row(
+        409,
+        "already_proposed",
+        "已经有同事提了处理意见。请您看过后同意或不同意。",
+        "A colleague has proposed a decision already. Please look at it, and agree or disagree.",
+    ),
+    errors.NotProposed: Row(
+        409,
+        "not_proposed",
+        "还没有处理意见，或者意见已经撤下。请先提出意见。",
+        "Nobody has proposed a decision, or it is gone. Please propose one first.",
+    ),
     errors.VoucherNotValid: Row(
         409,
         "voucher_not_valid",

@@ -37,7 +37,7 @@
     │   ├── CodeNotValid  CodeUsed  CodeElsewhere  TooManyQuotes  TillLocked    why a code buys nothing
     │   ├── NotEnoughPoints  NotOffered  SoldOut  OverQuota  NotEligible  OverLimit     why it is not redeemed
     │   ├── QuoteOver  NotWaiting       a quote or a confirmation comes too late
-    │   ├── NotCancellable  NotRefundable  RedemptionDisputed  TooLateToDispute     why it is not undone
+    │   ├── NotCancellable  NotRefundable  RedemptionDisputed  TooLateToDispute  NotDisputable  why it is not undone
     │   └── VoucherNotValid             a voucher that was used, or has expired
     ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
     ├── OpeningDiffers              other hours of hers were carried over before
@@ -51,6 +51,7 @@
     ├── NoInsurance  CodeStale  StruckOut  TrainingNeeded  AlreadySignedIn  TooManyPairs  ActivityFull  TooManyByLeader
     │                               why nobody, or not she, is signed in
     ├── NotSignedIn  HeadCountDiffers           why she is not signed out, why an activity is not closed
+    ├── AlreadyProposed  NotProposed            a case waits for the second person, or for the first
     ├── AlreadyDecided              what waited for a second person waits no more
     ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
@@ -635,6 +636,13 @@ class TooLateToDispute(StateRefusal):
 
 
 @dataclass(eq=False)
+class NotDisputable(StateRefusal):
+    """`why`: `refunded` (nothing is left of it), or what has become of it."""
+
+    why: str
+
+
+@dataclass(eq=False)
 class VoucherNotValid(StateRefusal):
     """It was used, or it has expired: `state`."""
 
@@ -676,6 +684,16 @@ class AccountNotEmpty(Refusal):
 @dataclass(eq=False)
 class AlreadyDecided(Refusal):
     """It has been approved, confirmed or declined, or has waited for too long."""
+
+
+@dataclass(eq=False)
+class AlreadyProposed(Refusal):
+    """Somebody else has proposed how to decide the case: agree, or disagree."""
+
+
+@dataclass(eq=False)
+class NotProposed(Refusal):
+    """Nobody has proposed how to decide the case, or no longer."""
 
 
 @dataclass(eq=False)
