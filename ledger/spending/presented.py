@@ -122,9 +122,7 @@ async def missed(tx: AsyncConnection, book: int, till: Till, *, now: datetime, p
         .values(misses=misses, missed_since=since)
     )
     if locks:
-        await alarms.raise_(
-            tx, book, "unknown_codes", till.outlet, till=till.till, facts={"codes": misses}, now=now
-        )
+        await alarms.raise_(tx, book, "unknown_codes", till.outlet, till=till.till, facts={"codes": misses}, now=now)
 
 
 def _live(shopper: Shopper | None, till: Till, now: datetime) -> Presented:

@@ -56,9 +56,7 @@ async def quote(
         raise TooManyQuotes
     if await _asked(tx, book, presented.holder, till.outlet, midnight(day_of(now))) >= policy.quotes_a_day:
         raise TooManyQuotes
-    basket = await baskets.fill(
-        tx, book, till.outlet, presented, wanted, age=age, day=day_of(now), policy=policy
-    )
+    basket = await baskets.fill(tx, book, till.outlet, presented, wanted, age=age, day=day_of(now), policy=policy)
     found = Quote(
         quote_id=next(identifiers.rising(now)),
         holder=presented.holder,

@@ -9,13 +9,14 @@ owed the points. Nothing is taken from anybody who has not presented a code, a t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import Select, any_, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert as upsert
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Uuid
 
@@ -29,8 +30,8 @@ from ledger.days import day_of, midnight
 from ledger.errors import (
     AccountClosed,
     AccountFrozen,
-    HoldExpired,
     HoldEnded,
+    HoldExpired,
     InsufficientBalance,
     NotEnoughPoints,
     NotWaiting,
@@ -38,7 +39,7 @@ from ledger.errors import (
     UnknownAccount,
     UnknownRedemption,
 )
-from ledger.spending import agents, alarms, baskets, outlets, pay_codes, quotas, stock, tickets, vouchers, words
+from ledger.spending import agents, alarms, baskets, pay_codes, quotas, stock, tickets, vouchers, words
 from ledger.spending.baskets import Age, Basket, Priced, Wanted
 from ledger.spending.policy import Policy
 from ledger.spending.presented import Presented
@@ -208,9 +209,7 @@ async def redeem(
     return redemption_id
 
 
-async def confirm(
-    tx: AsyncConnection, book: int, holder: str, redemption_id: UUID, *, by: str, now: datetime
-) -> None:
+async def confirm(tx: AsyncConnection, book: int, holder: str, redemption_id: UUID, *, by: str, now: datetime) -> None:
     """The volunteer says that it is right: what was held is captured (T10). UnknownRedemption, NotWaiting."""
     found = await _waiting(tx, book, holder, redemption_id, now)
     assert found.hold_id is not None, "what waits is held"
@@ -236,9 +235,7 @@ async def confirm(
     await _end(tx, book, redemption_id, "done", now, transaction_id=posted)
 
 
-async def decline(
-    tx: AsyncConnection, book: int, holder: str, redemption_id: UUID, *, by: str, now: datetime
-) -> None:
+async def decline(tx: AsyncConnection, book: int, holder: str, redemption_id: UUID, *, by: str, now: datetime) -> None:
     """She says that it is not: everything goes back. UnknownRedemption, NotWaiting."""
     await _undo(tx, book, await _waiting(tx, book, holder, redemption_id, now), "declined", by=by, now=now)
 
@@ -308,9 +305,7 @@ async def of_holder(
     return await _read(tx, book, wanted if before is None else wanted.where(redemptions.c.made_at < before))
 
 
-async def of_outlet(
-    tx: AsyncConnection, book: int, outlet: str, day: date, *, limit: int = 1_000
-) -> list[Redemption]:
+async def of_outlet(tx: AsyncConnection, book: int, outlet: str, day: date, *, limit: int = 1_000) -> list[Redemption]:
     """What was redeemed at an outlet on a day, the newest first."""
     wanted = _REDEMPTIONS.where(redemptions.c.outlet == outlet, redemptions.c.day == day)
     return await _read(tx, book, wanted.order_by(redemptions.c.made_at.desc()).limit(limit))
@@ -391,9 +386,9 @@ async def _must_wait(
             select(
                 func.count().filter(redemptions.c.made_at >= today, free, ~on_paper).label("times"),
                 func.count().filter(redemptions.c.outlet == till.outlet, free).label("pair"),
-                func.coalesce(
-                    func.sum(redemptions.c.points).filter(redemptions.c.made_at >= today, on_paper), 0
-                ).label("paper"),
+                func.coalesce(func.sum(redemptions.c.points).filter(redemptions.c.made_at >= today, on_paper), 0).label(
+                    "paper"
+                ),
             ).where(
                 redemptions.c.book_id == book,
                 redemptions.c.holder == presented.holder,
@@ -409,17 +404,10 @@ async def _must_wait(
         if row.pair >= policy.pair_week_times:
             raise OverLimit("pair_week")
         return False
-    return (
-        points > policy.free_points
-        or row.times >= policy.free_times
-        or row.pair >= policy.pair_week_times
-        or apart
-    )
+    return points > policy.free_points or row.times >= policy.free_times or row.pair >= policy.pair_week_times or apart
 
 
-async def _add_to_day(
-    tx: AsyncConnection, book: int, outlet: str, day: date, points: int, policy: Policy
-) -> None:
+async def _add_to_day(tx: AsyncConnection, book: int, outlet: str, day: date, points: int, policy: Policy) -> None:
     """OverLimit where the outlet would redeem more than it may on one day."""
     if points == 0:
         return
@@ -509,9 +497,7 @@ async def _waiting(tx: AsyncConnection, book: int, holder: str, redemption_id: U
     return found
 
 
-async def _undo(
-    tx: AsyncConnection, book: int, found: Redemption, status: Status, *, by: str, now: datetime
-) -> None:
+async def _undo(tx: AsyncConnection, book: int, found: Redemption, status: Status, *, by: str, now: datetime) -> None:
     """Ends what waits: the hold is voided, pieces and quotas go back."""
     await _give_back(tx, book, found)
     await _end(tx, book, found.redemption_id, status, now)

@@ -7,7 +7,7 @@ the points back to the lots that they were taken from, and goods of the stock go
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -117,7 +117,9 @@ async def refund(
             raise NotRefundable("too_many")
         # The last piece takes what is left of the value, so that nothing of it stays behind.
         back.append((line, each.quantity, (line.value - line.value_returned) * each.quantity // left))
-    return await _give_back(tx, book, found, sorted(back, key=lambda each: each[0].line), "refund", "refund", by=by, now=now)
+    return await _give_back(
+        tx, book, found, sorted(back, key=lambda each: each[0].line), "refund", "refund", by=by, now=now
+    )
 
 
 async def of(tx: AsyncConnection, book: int, redemption_id: UUID) -> list[Refund]:

@@ -3,7 +3,9 @@
 import secrets
 from typing import Final
 
-_CHARACTERS: Final = "山水日月星云雨雪风花草木竹石田土火光江河海湖鸟鱼马牛羊鹿鹤龙虎春夏秋冬东西南北红黄蓝白米豆瓜果茶灯桥船车门书画琴"
+_CHARACTERS: Final = (
+    "山水日月星云雨雪风花草木竹石田土火光江河海湖鸟鱼马牛羊鹿鹤龙虎春夏秋冬东西南北红黄蓝白米豆瓜果茶灯桥船车门书画琴"
+)
 """Simple ones that do not look alike and mean nothing bad in any pair."""
 
 
