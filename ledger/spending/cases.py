@@ -87,11 +87,13 @@ class Case:
 
 
 async def open_for(tx: AsyncConnection, book: int, redemption_id: UUID) -> bool:
-    """Whether somebody disputes a redemption and nobody has decided: nothing of it is cancelled or refunded then.
+    """Whether somebody disputes a redemption and nobody has decided, or it was upheld: then the shop undoes nothing.
 
     The caller holds the redemption's row, under which cases are opened and decided.
     """
-    found = exists().where(cases.c.book_id == book, cases.c.redemption_id == redemption_id, cases.c.upheld.is_(None))
+    found = exists().where(
+        cases.c.book_id == book, cases.c.redemption_id == redemption_id, cases.c.upheld.is_not(False)
+    )
     return bool((await tx.execute(select(found))).scalar_one())
 
 

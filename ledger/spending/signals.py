@@ -109,7 +109,6 @@ def _bursts(trade: CTE, policy: Policy) -> Select[Any]:
 
 def _one_person(trade: CTE, policy: Policy) -> Select[Any]:
     """One person with a large share of what a shop redeems, where that is enough to speak of shares."""
-    by_outlet = {"partition_by": trade.c.outlet}
     hers = (
         select(
             trade.c.outlet,
@@ -118,8 +117,8 @@ def _one_person(trade: CTE, policy: Policy) -> Select[Any]:
             func.count().label("times"),
             func.sum(trade.c.points).label("points"),
             func.max(trade.c.made_at).label("last_at"),
-            func.sum(func.sum(trade.c.points)).over(**by_outlet).label("all_points"),
-            func.sum(func.count()).over(**by_outlet).label("all_times"),
+            func.sum(func.sum(trade.c.points)).over(partition_by=trade.c.outlet).label("all_points"),
+            func.sum(func.count()).over(partition_by=trade.c.outlet).label("all_times"),
         )
         .group_by(trade.c.outlet, trade.c.name, trade.c.holder)
         .subquery()
