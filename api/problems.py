@@ -477,6 +477,18 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "兑换点编号 {outlet} 已经有了。请换一个编号。",
         "The outlet code {outlet} is in use. Please choose another.",
     ),
+    errors.OutletClosed: Row(
+        409,
+        "outlet_closed",
+        "兑换点 {outlet} 已经关闭。请先重新开放。",
+        "The outlet {outlet} is closed. Please open it again first.",
+    ),
+    errors.TillCodeNotValid: Row(
+        409,
+        "till_code_not_valid",
+        "这组数字不能用了。请社区工作人员给您一组新的，15 分钟内输入。",
+        "This code cannot be used. Please ask the community staff for a new one and type it within 15 minutes.",
+    ),
     errors.GoodsExist: Row(
         409,
         "goods_exist",

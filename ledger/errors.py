@@ -40,6 +40,8 @@
     │   ├── NotCancellable  NotRefundable  RedemptionDisputed  TooLateToDispute  NotDisputable  why it is not undone
     │   └── VoucherNotValid             a voucher that was used, or has expired
     ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
+    ├── OutletClosed                no till is bound to it
+    ├── TillCodeNotValid            the code with which a device becomes a till
     ├── OpeningDiffers              other hours of hers were carried over before
     ├── RecordDiffers  OverlapsAnotherRecord        why a service record is not taken
     ├── NotTheirTurn  CallBackDue   a record is not in the state for it
@@ -928,6 +930,16 @@ class RecordDiffers(Refusal):
 
     record: str
     field: str
+
+
+@dataclass(eq=False)
+class OutletClosed(Refusal):
+    outlet: str
+
+
+@dataclass(eq=False)
+class TillCodeNotValid(Refusal):
+    """Nobody's code, or used, or too old: which of them is not told."""
 
 
 @dataclass(eq=False)
