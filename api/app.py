@@ -46,6 +46,7 @@ from api.routes import (
     rules,
     sessions,
     standing,
+    till,
     volunteers,
 )
 from api.settings import Settings
@@ -200,6 +201,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             platforms.router,
             public.router,
             budgets.router,
+            till.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
