@@ -70,7 +70,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A line of a passbook, with the record that it comes from and the sentence why, or the redemption it belongs to."""
+    """A line of a passbook, with the record that it comes from and the sentence why, or the redemption it is part of."""
 
     line: StatementLine
     record: Record | None
@@ -130,9 +130,7 @@ async def traced(tx: AsyncConnection, book: int, her: Volunteer, found: Sequence
     rulebook = await rule_sets.in_force(tx, book)
     sentences = {each.record_id: why(each, rulebook) for each in origins.values()}
     return [
-        Traced(
-            line, origin, None if origin is None else sentences[origin.record_id], spent.get(line.transaction_id)
-        )
+        Traced(line, origin, None if origin is None else sentences[origin.record_id], spent.get(line.transaction_id))
         for line in found
         for origin in (origins.get(line.transaction_id),)
     ]

@@ -16,7 +16,9 @@ from ledger.spending.redemption import Redemption
 from ledger.spending.tables import redemptions
 
 
-async def origins(tx: AsyncConnection, book: int, holder: str, lines: Iterable[StatementLine]) -> dict[UUID, Redemption]:
+async def origins(
+    tx: AsyncConnection, book: int, holder: str, lines: Iterable[StatementLine]
+) -> dict[UUID, Redemption]:
     """The redemption that each transaction of these lines of one holder's belongs to; others are left out.
 
     Posted, held, given back from a hold, or correcting one of those.
