@@ -97,8 +97,9 @@ def problem(code: str) -> None:
 def watch(database: AsyncEngine) -> None:
     """Counts postings, and errors of this database, from here on."""
     batching.watch, pipeline.watch = _posted, _failed
-    if not event.contains(database.sync_engine, "handle_error", _raised):
-        event.listen(database.sync_engine, "handle_error", _raised)
+    # The engine's dialect hears it, which engines with other options share: on each of them it would count again.
+    if not event.contains(database.sync_engine.dialect, "handle_error", _raised):
+        event.listen(database.sync_engine.dialect, "handle_error", _raised)
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import figures as watched
 from api import keys, settings
 from ledger.database import connect, embedded, pipeline
 from ledger.database.pipeline import Statement
@@ -117,6 +118,19 @@ async def test_errors_of_the_database_are_counted_by_their_class(
         async with database.begin() as tx:
             await pipeline.run(await connect.driver(tx), (Statement(b"by_zero", b"SELECT 1 / 0"), ()))
     assert figures((await http.get("/metrics")).text)[division] == before + 2
+
+
+async def test_an_error_is_counted_once_however_many_services_share_the_database(
+    http: httpx.AsyncClient, database: AsyncEngine
+) -> None:
+    watched.watch(database)
+    watched.watch(database.execution_options(of="another clock"))
+    division = ("meide_database_errors_total", ("22",))
+    before = figures((await http.get("/metrics")).text).get(division, 0)
+    with pytest.raises(DBAPIError):
+        async with database.connect() as tx:
+            await tx.execute(text("SELECT 1 / 0"))
+    assert figures((await http.get("/metrics")).text)[division] == before + 1
 
 
 def test_with_two_workers_the_figures_of_both_are_added_up_and_outlive_a_killed_one(

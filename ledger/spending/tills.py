@@ -1,0 +1,87 @@
+"""Tills: a shop's devices. What lets one in is a token, whose number is the till's; ending the token ends the till."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import any_, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.books.chart import CODE
+from ledger.errors import InvalidField, UnknownTill
+from ledger.spending.tables import tills
+from ledger.text import one_line
+
+NAME_LENGTH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """A device of an outlet. `clerk`: who stands at it now (`user:12`). It is locked until after `locked_until`."""
+
+    till: int
+    outlet: str
+    name: str
+    clerk: str | None = None
+    locked_until: datetime | None = None
+
+    @property
+    def actor(self) -> str:
+        """As the books know it."""
+        return f"till:{self.till}"
+
+
+_TILL: Final = select(tills.c.till, tills.c.outlet, tills.c.name, tills.c.clerk, tills.c.locked_until)
+
+
+def called(name: str) -> str:
+    """What a till may be called; InvalidField."""
+    if not one_line(name, least=1, most=NAME_LENGTH):
+        raise InvalidField("name", "not_a_name")
+    return name
+
+
+async def bound(tx: AsyncConnection, book: int, till: int, outlet: str, name: str) -> Till:
+    """A device has become a till: `till` is the number of its token, which nobody else's has. InvalidField."""
+    await tx.execute(insert(tills).values(book_id=book, till=till, outlet=outlet, name=called(name)))
+    return Till(till, outlet, name)
+
+
+async def find(tx: AsyncConnection, book: int, till: int) -> Till:
+    """The till with this number, whether its token still lives or not; UnknownTill."""
+    row = (await tx.execute(_TILL.where(tills.c.book_id == book, tills.c.till == till))).one_or_none()
+    if row is None:
+        raise UnknownTill(till)
+    return Till(*row)
+
+
+async def of_outlet(tx: AsyncConnection, book: int, outlet: str) -> list[Till]:
+    """The tills that an outlet has or had, the newest first."""
+    rows = await tx.execute(
+        _TILL.where(tills.c.book_id == book, tills.c.outlet == outlet).order_by(tills.c.till.desc())
+    )
+    return [Till(*row) for row in rows]
+
+
+async def of_outlets(tx: AsyncConnection, book: int, outlets: Iterable[str]) -> dict[str, list[Till]]:
+    """The tills that these outlets have or had, by outlet, the newest first."""
+    asked = [code for code in outlets if CODE.fullmatch(code)]
+    found: dict[str, list[Till]] = {code: [] for code in asked}
+    rows = await tx.execute(
+        _TILL.where(tills.c.book_id == book, tills.c.outlet == any_(literal(asked, ARRAY(TEXT)))).order_by(
+            tills.c.till.desc()
+        )
+    )
+    for row in rows:
+        found[row.outlet].append(Till(*row))
+    return found
+
+
+async def stand(tx: AsyncConnection, book: int, till: int, clerk: str | None) -> Till:
+    """Somebody takes her place at a till (`user:12`), or leaves it (None). UnknownTill."""
+    await tx.execute(update(tills).where(tills.c.book_id == book, tills.c.till == till).values(clerk=clerk))
+    return await find(tx, book, till)
