@@ -21,7 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, auth, figures, housekeeping, keys, pages, programme
+from api import VERSION, answers, auth, figures, frames, housekeeping, keys, pages, programme
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
@@ -37,6 +37,7 @@ from api.routes import (
     own,
     people,
     periods,
+    pictures,
     platforms,
     postings,
     public,
@@ -196,6 +197,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             platforms.router,
             public.router,
             budgets.router,
+            pictures.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
@@ -227,6 +229,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
                 "security_headers": headers,
                 "doors": auth.Doors(database),
                 "programmes": programme.Programmes(database),
+                "frames": frames.Reader(),
             }
         ),
         openapi_config=OpenAPIConfig(

@@ -23,6 +23,9 @@ from zxingcpp import BarcodeFormat, TextMode
 from ledger import eighteen
 from ledger.errors import InvalidField, TooManyFrames
 
+MEDIA_TYPE: Final = "image/jpeg"
+"""Of frames. A photo may be a PNG or a WebP too."""
+
 PER_SECOND: Final = 3
 LOOKING: Final = 20.0
 REST: Final = 2.0
@@ -46,7 +49,7 @@ LONG_SIDE: Final = 1600
 """Pixels that are left of a larger picture. A code that fills a tenth of it is still read."""
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP")
-_CODES: Final = BarcodeFormat.QRCode | BarcodeFormat.Code128
+_CODES: Final = (BarcodeFormat.QRCode, BarcodeFormat.Code128)
 _PREFIXES: Final = (eighteen.PAY_CODE, eighteen.PAPER, eighteen.VOUCHER)
 _START_OF_SCAN: Final = b"\xff\xda"
 

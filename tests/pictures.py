@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import random
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 
 from api import qr
 
