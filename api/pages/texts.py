@@ -16,6 +16,7 @@ from api.pages import (
     texts_organisations,
     texts_rules,
     texts_sheets,
+    texts_till,
 )
 from api.problems import Language
 from ledger.days import BEIJING
@@ -621,6 +622,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
     **texts_sheets.TEXTS,
+    **texts_till.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -731,6 +733,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     **texts_rules.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
+    **texts_till.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 
