@@ -231,7 +231,7 @@ async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> t
     if given.new_secret == given.secret:
         raise InvalidField("new_password", "same_as_before")
     async with database.begin() as tx:
-        await _unchanged(tx, found)
+        await unchanged(tx, found)
         if given.new_secret is not None:
             await users.change_secret(tx, found.user.user_id, given.new_secret)
             await sessions.end_all(tx, found.user.user_id, now(), "password_changed")
@@ -299,13 +299,13 @@ async def change_secret(
     if new == current:
         raise InvalidField("new", "same_as_before")
     async with database.begin() as tx:
-        await _unchanged(tx, mine)
+        await unchanged(tx, mine)
         await attempts.succeeded(tx, _attempt(settings, mine, me.name, address))
         await users.change_secret(tx, me.number, new)
         await sessions.end_all(tx, me.number, now(), "password_changed", but=me.device)
 
 
-async def _unchanged(tx: AsyncConnection, verified: Candidate) -> None:
+async def unchanged(tx: AsyncConnection, verified: Candidate) -> None:
     """WrongPassword where the password was changed since it was looked at; holds the user until the transaction ends.
 
     Whoever changes it signs out what is signed in, which this sign-in is not yet.

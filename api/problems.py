@@ -465,6 +465,13 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "商品编号 {item} 已经有了。请换一个编号。",
         "The item code {item} is in use. Please choose another.",
     ),
+    errors.OfferExists: Row(
+        409,
+        "offer_exists",
+        "网点 {outlet} 已经有商品 {item}，来源不同（库存或商家自有）。来源不能改；需要时请另建一个商品编号。",
+        "The outlet {outlet} has the item {item} already, from another source (stock or the merchant's own). "
+        "The source stays; where it must differ, please add an item of another code.",
+    ),
     errors.HoldExpired: Row(
         409,
         "hold_expired",
@@ -894,6 +901,13 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "not_a_relation": ("须是 parent、grandparent、sibling 或 other", "parent, grandparent, sibling or other"),
     "before_it_began": ("不能早于开始的日期", "not before it began"),
     "not_a_qualification": ("须是一行，1 到 100 个字", "one line of 1 to 100 characters"),
+    "in_the_past": ("不能早于今天", "not before today"),
+    "perks_cost_nothing": ("专享礼不扣分，请填 0", "a perk costs nothing: 0"),
+    "no_stock_of_services": ("服务没有库存，由商家提供", "services have no stock: a merchant gives them"),
+    "only_of_services": ("只有服务可以做成免单券", "only services can be vouchers"),
+    "only_of_vouchers": ("只有免单券可以转送", "only vouchers can be given away"),
+    "not_person_or_household": ("须是 person 或 household", "person or household"),
+    "not_a_period": ("须是 day、week、month、quarter 或 year", "day, week, month, quarter or year"),
     "not_a_month": ("须写成 2025-03", "written as 2025-03"),
 }
 

@@ -26,7 +26,7 @@
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
-    │   ├── AlreadyMember  ActivityExists  OutletExists  GoodsExist
+    │   ├── AlreadyMember  ActivityExists  OutletExists  GoodsExist  OfferExists
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
@@ -390,6 +390,14 @@ class OutletExists(Taken):
 class GoodsExist(Taken):
     """An item of the catalogue has this code."""
 
+    item: str
+
+
+@dataclass(eq=False)
+class OfferExists(Taken):
+    """The outlet has the item already, and from elsewhere: from stock, or the merchant's own."""
+
+    outlet: str
     item: str
 
 
