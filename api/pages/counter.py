@@ -1,7 +1,7 @@
 """The screens of a till, for a sale and for practice alike: goods, code, quote, and what has become of it.
 
-What has been chosen travels in the forms, `n.ITEM` = pieces, so that nothing is stored before a quote and a page that is
-sent again says the same. What is told is in words and an icon; colour and sound only repeat it.
+What has been chosen travels in the forms, `n.ITEM` = pieces, so that nothing is stored before a quote and a page that
+is sent again says the same. What is told is in words and an icon; colour and sound only repeat it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from litestar.response import Template
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth, problems
+from api import auth, problems, till_session
 from api.pages import frame, texts
 from api.problems import Language
 from api.requests import StrictRequest
+from ledger.access.rights import Principal
 from ledger.days import BEIJING, day_of
-from ledger.errors import CodeNotValid, CodeUsed, InvalidField, QuoteOver, Refusal
+from ledger.errors import CodeNotValid, CodeUsed, InvalidField, QuoteOver, Refusal, SessionEnded
 
 FIELD: Final = "n."
 """What the name of a field begins with that says how many pieces of an item."""
@@ -35,6 +37,7 @@ ICONS: Final = {
     "declined": "✕",
     "lapsed": "✕",
     "cancelled": "↩",
+    "never": "↻",
 }
 
 
@@ -59,7 +62,7 @@ class Counter:
 
     def page(self, request: StrictRequest, template: str, **facts: Any) -> Template:
         """A page of this counter, which leads back to its goods."""
-        common = {"path": self.base, "base": self.base, "shop": self.shop, "practice": self.practice}
+        common: dict[str, Any] = {"path": self.base, "base": self.base, "shop": self.shop, "practice": self.practice}
         return frame.page(request, template, **(common | facts))
 
 
@@ -87,6 +90,14 @@ class Tile:
     quantity: str
 
 
+async def seller(request: StrictRequest, database: AsyncEngine) -> Principal:
+    """The till that this page is opened at; SessionEnded on any other device."""
+    me = await till_session.till_of(request, database)
+    if me is None:
+        raise SessionEnded
+    return me
+
+
 # --- what was chosen --------------------------------------------------------------------------------------------------
 
 
@@ -95,6 +106,31 @@ async def typed(request: StrictRequest) -> dict[str, str]:
     source = await request.form() if request.method == "POST" else request.query_params
     fields = ((name.removeprefix(FIELD), value) for name, value in source.multi_items() if name.startswith(FIELD))
     return {item: texts.typed(value) for item, value in fields if isinstance(value, str)}
+
+
+async def changed(request: StrictRequest) -> tuple[dict[str, str], str]:
+    """What has been chosen after a button of the page of goods, and the name to find."""
+    quantities = await typed(request)
+    plus, minus, find = await frame.fields(request, "plus", "minus", "q")
+    for item, step in ((plus, 1), (minus, -1)):
+        if item:
+            quantities = stepped(quantities, item, step)
+    return quantities, texts.typed(find)
+
+
+async def lines_of(request: StrictRequest, counter: Counter) -> list[Chosen] | Template:
+    """What a form says was chosen; the page of goods where that is nothing, or where something was to be found."""
+    quantities, (find, was) = await typed(request), await frame.fields(request, "q", "was")
+    language = frame.view_of(request).language
+    if texts.typed(find) != was:  # Enter in the field of the name
+        return goods_page(request, counter, quantities, find=texts.typed(find))
+    try:
+        lines = chosen(language, counter.goods, quantities)
+    except InvalidField as refusal:
+        return goods_page(request, counter, quantities, refusal=refusal)
+    if not lines:
+        return goods_page(request, counter, quantities, wrong=texts.t(language, "till_choose_first"))
+    return lines
 
 
 def stepped(quantities: Mapping[str, str], item: str, step: int) -> dict[str, str]:
@@ -247,9 +283,7 @@ def quote_page(
     )
 
 
-def refused_page(
-    request: StrictRequest, counter: Counter, refusal: Refusal, lines: Sequence[Chosen] = ()
-) -> Template:
+def refused_page(request: StrictRequest, counter: Counter, refusal: Refusal, lines: Sequence[Chosen] = ()) -> Template:
     """Why nothing was redeemed, over the whole screen, and the way to scan again."""
     language = frame.view_of(request).language
     face, heading = "refused", texts.t(language, "till_refused")
@@ -267,6 +301,22 @@ def refused_page(
         say=heading,
         sentence=frame.told(request, refusal),
         lines=lines,
+    )
+
+
+def never_page(request: StrictRequest, counter: Counter) -> Template:
+    """No redemption was made under a key."""
+    language = frame.view_of(request).language
+    return counter.page(
+        request,
+        "till_result.html",
+        status=404,
+        face="never",
+        icon=ICONS["never"],
+        heading=texts.t(language, "till_never"),
+        say=texts.t(language, "till_never"),
+        sentence=texts.t(language, "till_never_do"),
+        lines=[],
     )
 
 
