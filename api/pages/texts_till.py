@@ -20,7 +20,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "till_more": ("还有 {count} 种，请按名字找。", "{count} more: please find them by name."),
     "till_nothing_offered": (
         "这里还没有上架商品。请找服务站。",
-        "Nothing is on offer here yet. Please ask your station.",
+        "Nothing is on offer yet. Please ask your station.",
     ),
     "till_piece": ("每件 {points}", "{points} each"),
     "till_free": ("不用积分", "No points needed"),
@@ -34,6 +34,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "till_choose_first": ("请先选商品，再扫码。", "Please choose the goods first, then scan."),
     # --- the code
     "till_code": ("扫积分码", "Scan the code"),
+    "till_digits": ("积分码、卡号或小票上的数字", "Digits of the code, the card or the ticket"),
     "till_basket": ("要兑换的", "To be redeemed"),
     "till_line": ("{name} × {quantity}", "{name} × {quantity}"),
     "till_paper": ("纸卡、代办", "Paper card, or for another"),
@@ -95,7 +96,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "till_ended": ("这台设备不能收银", "This device is not a till"),
     "till_ended_do": (
         "它还没有绑定，或者已经停用。请找服务站的工作人员，他们会给您一个绑定码。已经办成的兑换都在，不会丢。",
-        "It has not been bound, or it has been switched off. Please ask the staff of your station for a code to bind it."
+        "It has not been bound, or it has been switched off. Please ask the staff of your station for a binding code."
         " What was redeemed is safe.",
     ),
     "till_practice_code": ("这是练习码。请在练习模式里用。", "This is a code for practice. Use it in practice mode."),
@@ -143,7 +144,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "till_day_find": ("按小票号找", "Find by receipt number"),
     "till_day_find_about": (
         "以前的兑换要退货，输入小票上的号。",
-        "To return goods of an earlier day, type its number.",
+        "For goods of an earlier day, type its number.",
     ),
     "till_day_not_found": ("没有这张小票。请再核对号码。", "There is no such receipt. Please check the number."),
     "till_day_open": ("看小票", "Open"),
@@ -168,7 +169,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "till_practice_expired": ("过期的码", "An expired code"),
     "till_practice_other": (
         "这不是练习码。练习时请用页面上的码。",
-        "This is no code for practice. Use those on the page.",
+        "This is no code for practice. Use one of these.",
     ),
     "till_practice_soap": ("香皂", "Soap"),
     "till_practice_towel": ("毛巾", "Towel"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from litestar import Response, Router, get, post
+from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,7 +24,7 @@ from ledger.spending import catalogue, tills
 HERE: Final = "/till"
 
 
-def on_ended(request: StrictRequest, _: Refusal) -> Response[Any]:
+def on_ended(request: Request[Any, Any, Any], _: Refusal) -> Response[Any]:
     """Handler of devices that are no till, or are one no longer: told politely, whatever was asked for."""
     return frame.page(request, "till_ended.html", status=403, path=HERE)
 
