@@ -387,6 +387,24 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "兑换后 {days} 天内可以提出。现在请联系社区工作人员。",
         "It can be disputed for {days} days. Please talk to the community staff now.",
     ),
+    errors.NotDisputable: Row(
+        409,
+        "not_disputable",
+        "这次兑换没有扣着您的积分，不用再提（{why}）。",
+        "This redemption keeps none of your points, so there is nothing to dispute ({why}).",
+    ),
+    errors.AlreadyProposed: Row(
+        409,
+        "already_proposed",
+        "已经有同事提了处理意见。请您看过后同意或不同意。",
+        "A colleague has proposed a decision already. Please look at it, and agree or disagree.",
+    ),
+    errors.NotProposed: Row(
+        409,
+        "not_proposed",
+        "还没有处理意见，或者意见已经撤下。请先提出意见。",
+        "Nobody has proposed a decision, or it is gone. Please propose one first.",
+    ),
     errors.VoucherNotValid: Row(
         409,
         "voucher_not_valid",
@@ -458,6 +476,18 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "outlet_exists",
         "兑换点编号 {outlet} 已经有了。请换一个编号。",
         "The outlet code {outlet} is in use. Please choose another.",
+    ),
+    errors.OutletClosed: Row(
+        409,
+        "outlet_closed",
+        "兑换点 {outlet} 已经关闭。请先重新开放。",
+        "The outlet {outlet} is closed. Please open it again first.",
+    ),
+    errors.TillCodeNotValid: Row(
+        409,
+        "till_code_not_valid",
+        "这组数字不能用了。请社区工作人员给您一组新的，15 分钟内输入。",
+        "This code cannot be used. Please ask the community staff for a new one and type it within 15 minutes.",
     ),
     errors.GoodsExist: Row(
         409,
