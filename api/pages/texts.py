@@ -14,8 +14,10 @@ from api.pages import (
     texts_hours,
     texts_lapsing,
     texts_organisations,
+    texts_pay,
     texts_rules,
     texts_sheets,
+    texts_till,
 )
 from api.problems import Language
 from ledger.days import BEIJING
@@ -618,9 +620,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
     **texts_organisations.TEXTS,
+    **texts_pay.TEXTS,
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
     **texts_sheets.TEXTS,
+    **texts_till.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -731,6 +735,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     **texts_rules.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
+    **texts_till.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 

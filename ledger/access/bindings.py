@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,9 +24,17 @@ from ledger.access.tokens import NAME_LENGTH, Token
 from ledger.errors import InvalidField, TillCodeNotValid
 from ledger.text import one_line
 
-CODE: Final = re.compile(r"[0-9]{8}", re.ASCII)
+DIGITS: Final = re.compile(r"[0-9]{8}", re.ASCII)
 LIFETIME: Final = timedelta(minutes=15)
 TILL_LIFETIME: Final = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The digits, told here and never again, and until when they are good."""
+
+    digits: str = field(repr=False)
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +42,14 @@ class Bound:
     """A device that has just become a till; `secret` is its token, told here and never again."""
 
     token: Token
-    secret: str
+    secret: str = field(repr=False)
     outlet: str
-
-    def __repr__(self) -> str:
-        return f"Bound({self.token!r})"
 
 
 async def issue(
     tx: AsyncConnection, keys: Keys, book_id: int, outlet: str, name: str, *, by: str, now: datetime
-) -> tuple[str, datetime]:
-    """A code for one till of an outlet, which will be called `name`, and until when it is good. InvalidField."""
+) -> Code:
+    """A code for one till of an outlet, which will be called `name`. InvalidField."""
     if not one_line(name, least=1, most=NAME_LENGTH):
         raise InvalidField("name", "not_a_name")
     await tx.execute(delete(bindings).where(bindings.c.expires_at <= now))
@@ -64,7 +69,7 @@ async def issue(
             .returning(bindings.c.expires_at)
         )
         if (until := added.scalar_one_or_none()) is not None:
-            return code, until
+            return Code(code, until)
 
 
 def read_out(code: str) -> str:
@@ -75,7 +80,7 @@ def read_out(code: str) -> str:
 def plain(text: str) -> str:
     """What somebody typed as the eight digits; InvalidField."""
     code = eighteen.plain(text)
-    if not CODE.fullmatch(code):
+    if not DIGITS.fullmatch(code):
         raise InvalidField("code", "not_eight_digits")
     return code
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.errors import InvalidField, NotEligible, NotOffered, OverLimit, SoldOut
 from ledger.spending import catalogue, eligibility, vouchers
-from ledger.spending.catalogue import Offered
+from ledger.spending.catalogue import EVERYBODY, Offered
 from ledger.spending.policy import Policy
 from ledger.spending.presented import Presented
 
@@ -91,8 +91,8 @@ async def fill(
     if presented.voucher_id is not None:
         return await _by_voucher(tx, book, presented, lines, day, policy)
     for line in lines:
-        if line.offered.eligible:
-            of = line.offered.eligible
+        of = line.offered.eligible
+        if of != EVERYBODY:
             years = await age(presented.holder) if of.least_age is not None or of.most_age is not None else None
             if not await eligibility.eligible(tx, book, presented.holder, of, age=years, day=day, policy=policy):
                 raise NotEligible(line.offered.item)
@@ -108,7 +108,8 @@ async def _by_voucher(
     """A voucher is good for one piece of its item, whatever the price has become; the merchant gets what was paid."""
     assert presented.voucher_id is not None, "asked only for what a voucher pays"
     voucher = await vouchers.lock(tx, book, presented.voucher_id)
-    vouchers.check(voucher, day, policy)
+    if (fault := voucher.fault(day, policy)) is not None:
+        raise fault
     [line, *more] = lines
     if more or line.quantity != 1 or line.offered.item != voucher.item or line.offered.supply != "merchant":
         raise NotOffered((more or [line])[0].offered.item)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Row, any_, literal, select, update
+from sqlalchemy import any_, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -122,7 +122,7 @@ async def lock(tx: AsyncConnection, book: int, holder: str) -> Shopper:
     if row is None:
         await tx.execute(insert(shoppers).values(book_id=book, holder=holder).on_conflict_do_nothing())
         row = (await tx.execute(found)).one()
-    return _shopper(row)
+    return Shopper(*row)
 
 
 async def lock_by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes]) -> Shopper | None:
@@ -130,7 +130,7 @@ async def lock_by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes
     known = shoppers.c.digest == any_(literal(list(digests), ARRAY(BYTEA)))
     found = await tx.execute(_SHOPPER.where(shoppers.c.book_id == book, known).with_for_update(key_share=True))
     row = found.one_or_none()
-    return None if row is None else _shopper(row)
+    return None if row is None else Shopper(*row)
 
 
 async def bind(tx: AsyncConnection, book: int, holder: str, till: int, until: datetime) -> None:
@@ -184,7 +184,3 @@ async def _quoted(tx: AsyncConnection, book: int, holder: str, code_id: UUID) ->
         )
     ).one_or_none()
     return None if row is None else Quoted(*row)
-
-
-def _shopper(row: Row[Any]) -> Shopper:
-    return Shopper(*row)

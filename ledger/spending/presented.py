@@ -66,24 +66,20 @@ async def by_number(
     if prefix == eighteen.PAY_CODE:
         return _live(await pay_codes.lock_by_digest(tx, book, digests), till, now)
     if prefix == eighteen.PAPER:
-        holder = await tickets.holder_of(tx, book, digests)
-        if holder is None:
+        found = await tickets.by_digest(tx, book, digests)
+        if found is None:
             raise CodeNotValid
-        shopper = await pay_codes.lock(tx, book, holder)  # before her ticket, as everywhere
-        ticket = await tickets.lock_by_digest(tx, book, digests)
-        if ticket is None or ticket.ended_at is not None or ticket.expires_on < day_of(now):
+        shopper = await pay_codes.lock(tx, book, found.holder)  # before her ticket, as everywhere
+        ticket = await tickets.lock(tx, book, found.ticket_id)
+        if not ticket.is_live(day_of(now)):
             raise CodeNotValid
         if ticket.used_at is not None:
             raise CodeUsed(ticket.used_at)
         return Presented(shopper, "ticket", ticket.ticket_id, most=ticket.most)
-    holder = await vouchers.holder_of(tx, book, digests)
-    if holder is None:
-        raise CodeNotValid
-    shopper = await pay_codes.lock(tx, book, holder)
-    voucher = await vouchers.lock_by_digest(tx, book, digests)
+    voucher = await vouchers.by_digest(tx, book, digests)
     if voucher is None:
         raise CodeNotValid
-    return Presented(shopper, "voucher", voucher_id=voucher.voucher_id)
+    return Presented(await pay_codes.lock(tx, book, voucher.holder), "voucher", voucher_id=voucher.voucher_id)
 
 
 async def by_card(tx: AsyncConnection, book: int, till: Till, holder: str, *, now: datetime) -> Presented:

@@ -49,8 +49,8 @@ async def quote(
 ) -> Quote:
     """Says what it costs, and keeps her code for this till.
 
-    TooManyQuotes, and what `baskets.fill` refuses. Nobody learns a balance by asking again and again: a code bears three
-    quotes, and a person at one outlet so many a day.
+    TooManyQuotes, and what `baskets.fill` refuses. Nobody learns a balance by asking again and again: a code bears
+    three quotes, and a person at one outlet so many a day.
     """
     if presented.means == "code" and presented.shopper.quotes >= policy.quotes_a_code:
         raise TooManyQuotes

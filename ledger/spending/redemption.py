@@ -97,6 +97,18 @@ class Redemption:
     lines: tuple[RedeemedLine, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A redemption that has just been made."""
+
+    redemption_id: UUID
+    status: Status
+    points: int
+    word: str
+    made_at: datetime
+    confirm_until: datetime | None
+
+
 async def redeem(
     tx: AsyncConnection,
     book: int,
@@ -108,17 +120,24 @@ async def redeem(
     age: Age,
     now: datetime,
     policy: Policy,
-) -> UUID:
-    """Redeems what is wanted for whoever presented something; answers the redemption's number.
+) -> Made:
+    """Redeems what is wanted for whoever presented something: it is `done`, or it is `waiting` for her.
 
-    It is `done`, or it is `waiting` for her. What `baskets.fill` refuses, and OverLimit, SoldOut, OverQuota,
+    What `baskets.fill` refuses, and OverLimit, SoldOut, OverQuota,
     NotEnoughPoints; then nothing has happened, as far as the caller undoes its transaction.
     """
     day = day_of(now)
     basket = await baskets.fill(tx, book, till.outlet, presented, wanted, age=age, day=day, policy=policy)
     waits = await _must_wait(tx, book, till, presented, basket, now, policy)
-    redemption_id = next(identifiers.rising(now))
-    holder, points = presented.holder, basket.points
+    made = Made(
+        next(identifiers.rising(now)),
+        "waiting" if waits else "done",
+        basket.points,
+        word or words.new_word(),
+        now,
+        now + timedelta(seconds=policy.confirm_seconds) if waits else None,
+    )
+    redemption_id, points, holder = made.redemption_id, made.points, presented.holder
     values = await stock.take(
         tx, book, till.outlet, {line.offered.item: line.quantity for line in basket.lines if _is_counted(line)}
     )
@@ -178,12 +197,12 @@ async def redeem(
             code_id=presented.code_id,
             voucher_id=presented.voucher_id,
             agent=presented.agent,
-            status="waiting" if waits else "done",
+            status=made.status,
             points=points,
-            word=word or words.new_word(),
+            word=made.word,
             day=day,
             made_at=now,
-            confirm_until=now + timedelta(seconds=policy.confirm_seconds) if waits else None,
+            confirm_until=made.confirm_until,
             hold_id=posted if waits else None,
             transaction_id=None if waits else posted,
             call_back="due" if presented.agent and agents.drawn(redemption_id, policy.agent_sample) else None,
@@ -206,7 +225,7 @@ async def redeem(
             for line in lines
         ],
     )
-    return redemption_id
+    return made
 
 
 async def confirm(tx: AsyncConnection, book: int, holder: str, redemption_id: UUID, *, by: str, now: datetime) -> None:
@@ -245,16 +264,20 @@ async def give_up(tx: AsyncConnection, book: int, found: Redemption, *, by: str,
     await _undo(tx, book, found, "cancelled", by=by, now=now)
 
 
+async def over(tx: AsyncConnection, book: int, now: datetime) -> list[tuple[UUID, str]]:
+    """What waited in vain and has not been given back yet: redemptions and their holders."""
+    rows = await tx.execute(
+        select(redemptions.c.redemption_id, redemptions.c.holder)
+        .where(redemptions.c.book_id == book, redemptions.c.status == "waiting", redemptions.c.confirm_until <= now)
+        .order_by(redemptions.c.confirm_until)
+    )
+    return list(rows.tuples())
+
+
 async def lapse(database: AsyncEngine, book: int) -> int:
     """Gives back what waited in vain: pieces, quotas, and the points by the end of their hold. Answers how many."""
     async with database.connect() as tx:
-        now = await connect.now(tx)
-        over = await tx.execute(
-            select(redemptions.c.redemption_id, redemptions.c.holder).where(
-                redemptions.c.book_id == book, redemptions.c.status == "waiting", redemptions.c.confirm_until <= now
-            )
-        )
-        found = over.all()
+        found = await over(tx, book, await connect.now(tx))
     lapsed = 0
     for redemption_id, holder in found:
         async with database.begin() as tx:

@@ -77,7 +77,7 @@ async def cancel(
         .values(status="cancelled", ended_at=now)
     )
     if found.voucher_id is not None:
-        await vouchers.back(tx, book, found.voucher_id)
+        await vouchers.back(tx, book, found.voucher_id, now=now, policy=policy)
 
 
 async def refund(
@@ -137,7 +137,7 @@ async def of(tx: AsyncConnection, book: int, redemption_id: UUID) -> list[Refund
         .where(refunds.c.book_id == book, refunds.c.redemption_id == redemption_id)
         .order_by(refunds.c.made_at, refunds.c.refund_id)
     )
-    return [Refund(*row) for row in rows]
+    return [Refund(*row) for row in rows.tuples()]
 
 
 async def _locked(tx: AsyncConnection, book: int, redemption_id: UUID, outlet: str) -> Redemption:
