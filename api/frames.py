@@ -18,7 +18,7 @@ from typing import Final
 
 import zxingcpp
 from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
-from zxingcpp import BarcodeFormat, TextMode
+from zxingcpp import BarcodeFormat, BarcodeFormats, TextMode
 
 from ledger import eighteen
 from ledger.errors import InvalidField, TooManyFrames
@@ -49,7 +49,7 @@ LONG_SIDE: Final = 1600
 """Pixels that are left of a larger picture. A code that fills a tenth of it is still read."""
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP")
-_CODES: Final = (BarcodeFormat.QRCode, BarcodeFormat.Code128)
+_CODES: Final = BarcodeFormats((BarcodeFormat.QRCode, BarcodeFormat.Code128))
 _PREFIXES: Final = (eighteen.PAY_CODE, eighteen.PAPER, eighteen.VOUCHER)
 _START_OF_SCAN: Final = b"\xff\xda"
 

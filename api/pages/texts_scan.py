@@ -7,7 +7,6 @@ from typing import Final
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "scan": ("扫码", "Scan"),
     "scan_stop": ("停下", "Stop"),
-    "scan_digits": ("码上的 18 位数字", "The 18 digits of the code"),
     "scan_ways": (
         "可以扫码、用扫码枪、拍照，也可以输入数字。",
         "Scan it, use a scanner gun, take a photo, or type the digits.",
@@ -60,11 +59,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "try_do": ("读一下", "Read it"),
     "try_read": ("读到了 {digits}", "Read: {digits}"),
     "try_moves_nothing": ("只是练习，积分没有动。", "This was practice: no points were moved."),
-    "not_a_till": ("这台设备不是收银设备", "This device is no till"),
-    "not_a_till_do": (
-        "请网点负责人先在这台设备上输入绑定码。",
-        "Please let the keeper of the shop bind this device with a one-time code first.",
-    ),
     "photo_too_large": ("照片太大了", "This photo is too large"),
     "photo_too_large_do": (
         "没有收下。请把相机的照片调小（300 KB 以内）再拍，或者输入数字。",
@@ -72,7 +66,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 
-FIELDS: Final[dict[str, tuple[str, str]]] = {"photo": ("照片", "The photo")}
+FIELDS: Final[dict[str, tuple[str, str]]] = {
+    "photo": ("照片", "The photo"),
+    "scan_digits": ("码上的数字", "The digits of the code"),
+}
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
     "picture_too_large": (

@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.pages import counter, frame, practice, texts
+from api.pages import counter, frame, practice, scanning, texts
 from api.pages.counter import Counter, Good
 from api.requests import StrictRequest
 from ledger.database import connect
@@ -60,9 +60,20 @@ async def code(request: StrictRequest, database: NamedDependency[AsyncEngine]) -
     return counter.code_page(request, here, lines) if isinstance(lines, list) else lines
 
 
+@post(f"{HERE}/photo", **scanning.PHOTO)
+async def photo(request: StrictRequest, database: NamedDependency[AsyncEngine]) -> Template:
+    """Asks for the code, with the one in a photo filled in: for browsers without JavaScript."""
+    here = await _counter(request, database)
+    lines = await counter.lines_of(request, here)
+    if not isinstance(lines, list):
+        return lines
+    digits, refusal = await scanning.photographed(request, await counter.seller(request, database))
+    return counter.code_page(request, here, lines, code=digits, refusal=refusal)
+
+
 router = Router(
     path="/",
-    route_handlers=[goods, change, code, *practice.HANDLERS],
+    route_handlers=[goods, change, code, photo, *practice.HANDLERS, *scanning.HANDLERS],
     exception_handlers={SessionEnded: on_ended, NotAllowed: on_ended},
     include_in_schema=False,
 )

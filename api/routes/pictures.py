@@ -8,7 +8,7 @@ import msgspec
 from litestar import Router, post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
 from api import auth, frames, views
 from api.requests import StrictRequest
@@ -26,7 +26,7 @@ class _Picture(Operation):
     """The description of a call whose body is a picture."""
 
     def __post_init__(self) -> None:
-        schema = Schema(type=OpenAPIType.STRING, format="binary", max_length=frames.FRAME.size)
+        schema = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, max_length=frames.FRAME.size)
         self.request_body = RequestBody({frames.MEDIA_TYPE: OpenAPIMediaType(schema)}, required=True)
 
 

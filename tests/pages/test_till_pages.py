@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import till_session
 from api.pages.practice import CASES
-from ledger.access import tokens
 from ledger.books.directory import Book
-from tests.pages import people, tills
+from tests.pages import tills
 from tests.pages.people import token_of
 from tests.pages.tills import Shop
 
@@ -35,9 +32,7 @@ async def counter(site: httpx.AsyncClient, shop: Shop) -> httpx.AsyncClient:
 
 async def press(client: httpx.AsyncClient, page: httpx.Response, action: str, **fields: str) -> httpx.Response:
     """Sends a form of a page with its hidden fields, and these."""
-    form = next(
-        form for form in re.findall(r"<form.*?</form>", page.text, re.DOTALL) if f'action="{action}"' in form
-    )
+    form = next(form for form in re.findall(r"<form.*?</form>", page.text, re.DOTALL) if f'action="{action}"' in form)
     hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
     return await client.post(action, data=hidden | {"_csrf_token": token_of(page.text)} | fields)
 
