@@ -16,7 +16,9 @@ from api.pages import (
     texts_organisations,
     texts_pay,
     texts_rules,
+    texts_scan,
     texts_sheets,
+    texts_till,
 )
 from api.problems import Language
 from ledger.days import BEIJING
@@ -622,7 +624,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_pay.TEXTS,
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
+    **texts_scan.TEXTS,
     **texts_sheets.TEXTS,
+    **texts_till.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -698,6 +702,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_activities.WRONG,
     **texts_rules.WRONG,
+    **texts_scan.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -731,8 +736,10 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
     **texts_rules.FIELDS,
+    **texts_scan.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
+    **texts_till.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 

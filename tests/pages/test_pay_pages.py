@@ -171,9 +171,7 @@ async def test_she_says_with_one_tap_that_it_was_not_hers(phone: httpx.AsyncClie
     assert await counter.shop.balance("2310.X0001") == 10
 
 
-async def test_after_a_week_the_button_is_gone(
-    enters: Enters, counter: Counter, phone: httpx.AsyncClient
-) -> None:
+async def test_after_a_week_the_button_is_gone(enters: Enters, counter: Counter, phone: httpx.AsyncClient) -> None:
     counter.shop.database = later(counter.database, days=-8)
     made = await counter.shop.redeem(await counter.shop.code(), {"G01": 2})
     page = (await phone.get(f"/me/redemptions/{made.redemption_id}")).text
