@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select, update
@@ -138,6 +138,30 @@ async def of(tx: AsyncConnection, book: int, redemption_id: UUID) -> list[Refund
         .order_by(refunds.c.made_at, refunds.c.refund_id)
     )
     return [Refund(*row) for row in rows.tuples()]
+
+
+async def of_outlet(tx: AsyncConnection, book: int, outlet: str, day: date) -> list[tuple[Refund, date]]:
+    """What an outlet gave back on a day but for cancellations, in order, each with the day of what it was given for."""
+    begins = midnight(day)
+    rows = await tx.execute(
+        select(*(refunds.c[name] for name in _COLUMNS), redemptions.c.day)
+        .join(
+            redemptions,
+            (redemptions.c.book_id == book) & (redemptions.c.redemption_id == refunds.c.redemption_id),
+        )
+        .where(
+            refunds.c.book_id == book,
+            refunds.c.kind != "cancel",
+            refunds.c.made_at >= begins,
+            refunds.c.made_at < begins + timedelta(days=1),
+            redemptions.c.outlet == outlet,
+        )
+        .order_by(refunds.c.made_at, refunds.c.refund_id)
+    )
+    return [(Refund(*row[:-1]), row[-1]) for row in rows]
+
+
+_COLUMNS: Final = ("refund_id", "redemption_id", "kind", "points", "transaction_id", "made_by", "made_at")
 
 
 async def _locked(tx: AsyncConnection, book: int, redemption_id: UUID, outlet: str) -> Redemption:
