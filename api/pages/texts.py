@@ -225,10 +225,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     # --- shops
     "shop": ("商家", "Shop"),
-    "shop_later": (
-        "收银的网页还在准备，以后会出现在这里。现在兑换请照原来的办法。",
-        "The till is being prepared and will appear here. Until then please redeem points as before.",
-    ),
     # --- staff
     "staff": ("工作人员首页", "Staff page"),
     "staff_greeting": ("{login}，您好！", "Hello, {login}!"),
