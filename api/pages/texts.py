@@ -14,6 +14,7 @@ from api.pages import (
     texts_hours,
     texts_lapsing,
     texts_organisations,
+    texts_pay,
     texts_rules,
     texts_sheets,
 )
@@ -618,6 +619,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
     **texts_organisations.TEXTS,
+    **texts_pay.TEXTS,
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
     **texts_sheets.TEXTS,

@@ -179,6 +179,12 @@ async def lock_by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes
     return None if row is None else _ticket(row)
 
 
+async def lock(tx: AsyncConnection, book: int, ticket_id: UUID) -> Ticket:
+    """A ticket that was presented before, locked in the same way."""
+    found = select(tickets).where(tickets.c.book_id == book, tickets.c.ticket_id == ticket_id)
+    return _ticket((await tx.execute(found.with_for_update(key_share=True))).one())
+
+
 async def use(tx: AsyncConnection, book: int, ticket_id: UUID, at: datetime) -> bool:
     """Uses it up; whether it could still be used: it was neither used nor ended."""
     used = await tx.execute(
