@@ -13,6 +13,7 @@ from api.pages import (
     texts_desk,
     texts_hours,
     texts_lapsing,
+    texts_limits,
     texts_organisations,
     texts_rules,
     texts_sheets,
@@ -620,6 +621,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_organisations.TEXTS,
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
+    **texts_limits.TEXTS,
     **texts_sheets.TEXTS,
 }
 
@@ -696,6 +698,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_activities.WRONG,
     **texts_rules.WRONG,
+    **texts_limits.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -729,6 +732,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
     **texts_rules.FIELDS,
+    **texts_limits.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
 }
