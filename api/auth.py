@@ -218,20 +218,16 @@ async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> t
     TooManyAttempts, WrongPassword, ChangeNeeded (a program without a new password), InvalidField (of the new one),
     NotAllowed (no role in that book). No connection is held while the password is looked at.
     """
-    async with database.begin() as tx:
+    async with database.connect() as tx:
         book_id = await _book_id(tx, given.book)
-        named = await _candidates(tx, settings, given.login, book_id)
-        candidates = await _attempted(tx, settings, named, given.login, given.address)
-    found = await users.verify(candidates, given.secret)
+    found = await _verified(database, settings, given.login, given.secret, given.address, book_id)
     assert found.user is not None, "verified"
-    async with database.begin() as tx:
-        await attempts.succeeded(tx, _attempt(settings, found, given.login, given.address))
     if found.user.must_change and given.new_secret is None and not given.browser:
         raise ChangeNeeded
     if given.new_secret == given.secret:
         raise InvalidField("new_password", "same_as_before")
     async with database.begin() as tx:
-        await _unchanged(tx, found)
+        await unchanged(tx, found)
         if given.new_secret is not None:
             await users.change_secret(tx, found.user.user_id, given.new_secret)
             await sessions.end_all(tx, found.user.user_id, now(), "password_changed")
@@ -242,6 +238,35 @@ async def sign_in(database: AsyncEngine, settings: Settings, given: SignIn) -> t
             raise NotAllowed
         me = sessions.principal(user, grants, chosen, await directory.book_code(tx, chosen))
         return await sessions.begin(tx, me, given.label, now(), browser=given.browser)
+
+
+async def clerk(database: AsyncEngine, settings: Settings, till: Principal, given: SignIn) -> str:
+    """Who may stand at this till, as the books know her: a merchant of its outlet.
+
+    TooManyAttempts, WrongPassword, ChangeNeeded, NotAllowed. No session begins: the till acts, and she is named.
+    """
+    found = await _verified(database, settings, given.login, given.secret, given.address, till.book_id)
+    assert found.user is not None, "verified"
+    async with database.connect() as tx:
+        grants = await users.grants_of(tx, found.user.user_id, today())
+    if not any(each.role == "merchant" and each.outlet == till.outlet for each in grants.get(till.book_id, ())):
+        raise NotAllowed
+    if found.user.must_change:
+        raise ChangeNeeded
+    return f"user:{found.user.user_id}"
+
+
+async def _verified(
+    database: AsyncEngine, settings: Settings, login: str, secret: str, address: str, book_id: int | None
+) -> Candidate:
+    """Whose login and secret these are; TooManyAttempts, WrongPassword. Meanwhile no connection is held."""
+    async with database.begin() as tx:
+        named = await _candidates(tx, settings, login, book_id)
+        candidates = await _attempted(tx, settings, named, login, address)
+    found = await users.verify(candidates, secret)
+    async with database.begin() as tx:
+        await attempts.succeeded(tx, _attempt(settings, found, login, address))
+    return found
 
 
 async def _candidates(
@@ -299,13 +324,13 @@ async def change_secret(
     if new == current:
         raise InvalidField("new", "same_as_before")
     async with database.begin() as tx:
-        await _unchanged(tx, mine)
+        await unchanged(tx, mine)
         await attempts.succeeded(tx, _attempt(settings, mine, me.name, address))
         await users.change_secret(tx, me.number, new)
         await sessions.end_all(tx, me.number, now(), "password_changed", but=me.device)
 
 
-async def _unchanged(tx: AsyncConnection, verified: Candidate) -> None:
+async def unchanged(tx: AsyncConnection, verified: Candidate) -> None:
     """WrongPassword where the password was changed since it was looked at; holds the user until the transaction ends.
 
     Whoever changes it signs out what is signed in, which this sign-in is not yet.

@@ -387,6 +387,24 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "兑换后 {days} 天内可以提出。现在请联系社区工作人员。",
         "It can be disputed for {days} days. Please talk to the community staff now.",
     ),
+    errors.NotDisputable: Row(
+        409,
+        "not_disputable",
+        "这次兑换没有扣着您的积分，不用再提（{why}）。",
+        "This redemption keeps none of your points, so there is nothing to dispute ({why}).",
+    ),
+    errors.AlreadyProposed: Row(
+        409,
+        "already_proposed",
+        "已经有同事提了处理意见。请您看过后同意或不同意。",
+        "A colleague has proposed a decision already. Please look at it, and agree or disagree.",
+    ),
+    errors.NotProposed: Row(
+        409,
+        "not_proposed",
+        "还没有处理意见，或者意见已经撤下。请先提出意见。",
+        "Nobody has proposed a decision, or it is gone. Please propose one first.",
+    ),
     errors.VoucherNotValid: Row(
         409,
         "voucher_not_valid",
@@ -459,11 +477,30 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "兑换点编号 {outlet} 已经有了。请换一个编号。",
         "The outlet code {outlet} is in use. Please choose another.",
     ),
+    errors.OutletClosed: Row(
+        409,
+        "outlet_closed",
+        "兑换点 {outlet} 已经关闭。请先重新开放。",
+        "The outlet {outlet} is closed. Please open it again first.",
+    ),
+    errors.TillCodeNotValid: Row(
+        409,
+        "till_code_not_valid",
+        "这组数字不能用了。请社区工作人员给您一组新的，15 分钟内输入。",
+        "This code cannot be used. Please ask the community staff for a new one and type it within 15 minutes.",
+    ),
     errors.GoodsExist: Row(
         409,
         "goods_exist",
         "商品编号 {item} 已经有了。请换一个编号。",
         "The item code {item} is in use. Please choose another.",
+    ),
+    errors.OfferExists: Row(
+        409,
+        "offer_exists",
+        "网点 {outlet} 已经有商品 {item}，来源不同（库存或商家自有）。来源不能改；需要时请另建一个商品编号。",
+        "The outlet {outlet} has the item {item} already, from another source (stock or the merchant's own). "
+        "The source stays; where it must differ, please add an item of another code.",
     ),
     errors.HoldExpired: Row(
         409,
@@ -894,6 +931,13 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "not_a_relation": ("须是 parent、grandparent、sibling 或 other", "parent, grandparent, sibling or other"),
     "before_it_began": ("不能早于开始的日期", "not before it began"),
     "not_a_qualification": ("须是一行，1 到 100 个字", "one line of 1 to 100 characters"),
+    "in_the_past": ("不能早于今天", "not before today"),
+    "perks_cost_nothing": ("专享礼不扣分，请填 0", "a perk costs nothing: 0"),
+    "no_stock_of_services": ("服务没有库存，由商家提供", "services have no stock: a merchant gives them"),
+    "only_of_services": ("只有服务可以做成免单券", "only services can be vouchers"),
+    "only_of_vouchers": ("只有免单券可以转送", "only vouchers can be given away"),
+    "not_person_or_household": ("须是 person 或 household", "person or household"),
+    "not_a_period": ("须是 day、week、month、quarter 或 year", "day, week, month, quarter or year"),
     "not_a_month": ("须写成 2025-03", "written as 2025-03"),
 }
 

@@ -1,6 +1,6 @@
 """Days: the programmes live in China, and their books are dated by its days."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,11 @@ BEIJING: Final = ZoneInfo("Asia/Shanghai")
 def day_of(time: datetime) -> date:
     """The day in Asia/Shanghai on which `time` falls."""
     return time.astimezone(BEIJING).date()
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins in Asia/Shanghai."""
+    return datetime.combine(day, time(), BEIJING)
 
 
 def full_years(born: date, day: date) -> int:

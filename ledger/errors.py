@@ -26,7 +26,7 @@
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
-    │   ├── AlreadyMember  ActivityExists  OutletExists  GoodsExist
+    │   ├── AlreadyMember  ActivityExists  OutletExists  GoodsExist  OfferExists
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
@@ -37,9 +37,11 @@
     │   ├── CodeNotValid  CodeUsed  CodeElsewhere  TooManyQuotes  TillLocked    why a code buys nothing
     │   ├── NotEnoughPoints  NotOffered  SoldOut  OverQuota  NotEligible  OverLimit     why it is not redeemed
     │   ├── QuoteOver  NotWaiting       a quote or a confirmation comes too late
-    │   ├── NotCancellable  NotRefundable  RedemptionDisputed  TooLateToDispute     why it is not undone
+    │   ├── NotCancellable  NotRefundable  RedemptionDisputed  TooLateToDispute  NotDisputable  why it is not undone
     │   └── VoucherNotValid             a voucher that was used, or has expired
     ├── OrganisationInactive  VolunteerLeft  EndNotAfterStart  LongerThanADay  InTheFuture  NeedsSecondPerson
+    ├── OutletClosed                no till is bound to it
+    ├── TillCodeNotValid            the code with which a device becomes a till
     ├── OpeningDiffers              other hours of hers were carried over before
     ├── RecordDiffers  OverlapsAnotherRecord        why a service record is not taken
     ├── NotTheirTurn  CallBackDue   a record is not in the state for it
@@ -51,6 +53,7 @@
     ├── NoInsurance  CodeStale  StruckOut  TrainingNeeded  AlreadySignedIn  TooManyPairs  ActivityFull  TooManyByLeader
     │                               why nobody, or not she, is signed in
     ├── NotSignedIn  HeadCountDiffers           why she is not signed out, why an activity is not closed
+    ├── AlreadyProposed  NotProposed            a case waits for the second person, or for the first
     ├── AlreadyDecided              what waited for a second person waits no more
     ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
@@ -394,6 +397,14 @@ class GoodsExist(Taken):
 
 
 @dataclass(eq=False)
+class OfferExists(Taken):
+    """The outlet has the item already, and from elsewhere: from stock, or the merchant's own."""
+
+    outlet: str
+    item: str
+
+
+@dataclass(eq=False)
 class NumberHasUser(Taken):
     """The volunteer can sign in already."""
 
@@ -635,6 +646,13 @@ class TooLateToDispute(StateRefusal):
 
 
 @dataclass(eq=False)
+class NotDisputable(StateRefusal):
+    """`why`: `refunded` (nothing is left of it), or what has become of it."""
+
+    why: str
+
+
+@dataclass(eq=False)
 class VoucherNotValid(StateRefusal):
     """It was used, or it has expired: `state`."""
 
@@ -676,6 +694,16 @@ class AccountNotEmpty(Refusal):
 @dataclass(eq=False)
 class AlreadyDecided(Refusal):
     """It has been approved, confirmed or declined, or has waited for too long."""
+
+
+@dataclass(eq=False)
+class AlreadyProposed(Refusal):
+    """Somebody else has proposed how to decide the case: agree, or disagree."""
+
+
+@dataclass(eq=False)
+class NotProposed(Refusal):
+    """Nobody has proposed how to decide the case, or no longer."""
 
 
 @dataclass(eq=False)
@@ -902,6 +930,16 @@ class RecordDiffers(Refusal):
 
     record: str
     field: str
+
+
+@dataclass(eq=False)
+class OutletClosed(Refusal):
+    outlet: str
+
+
+@dataclass(eq=False)
+class TillCodeNotValid(Refusal):
+    """Nobody's code, or used, or too old: which of them is not told."""
 
 
 @dataclass(eq=False)

@@ -15,6 +15,7 @@ from api.pages import (
     texts_lapsing,
     texts_limits,
     texts_organisations,
+    texts_pay,
     texts_rules,
     texts_sheets,
 )
@@ -619,6 +620,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
     **texts_organisations.TEXTS,
+    **texts_pay.TEXTS,
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
     **texts_limits.TEXTS,

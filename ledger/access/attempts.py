@@ -15,7 +15,7 @@ import ipaddress
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import case, delete, literal, or_, select
+from sqlalchemy import case, delete, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -82,6 +82,16 @@ async def begin(tx: AsyncConnection, attempt: bytes, now: datetime) -> None:
 async def succeeded(tx: AsyncConnection, attempt: bytes) -> None:
     """Forgets the failures: she has remembered it."""
     await tx.execute(delete(attempts).where(attempts.c.digest == attempt))
+
+
+async def not_counted(tx: AsyncConnection, attempt: bytes, now: datetime) -> None:
+    """Takes back the one that was just begun, since it succeeded; the failures before it stay.
+
+    For what many people's secrets are typed at: who knows one of them does not get further guesses at the others.
+    """
+    mine = attempts.c
+    await tx.execute(delete(attempts).where(mine.digest == attempt, mine.failures <= 1))
+    await tx.execute(update(attempts).where(mine.digest == attempt).values(failures=mine.failures - 1, next_at=now))
 
 
 async def forget_old(tx: AsyncConnection, now: datetime) -> None:

@@ -138,6 +138,23 @@ async def tokens_of(tx: AsyncConnection, book_id: int, *, after: int = 0, limit:
     return [_token(row) for row in rows]
 
 
+async def of_outlet(tx: AsyncConnection, book_id: int, outlet: str) -> list[Token]:
+    """The tokens of the tills that an outlet has or had, the newest first."""
+    rows = await tx.execute(
+        _TOKEN.where(tokens.c.book_id == book_id, tokens.c.outlet == outlet).order_by(tokens.c.token_id.desc())
+    )
+    return [_token(row) for row in rows]
+
+
+async def revoke_outlet(tx: AsyncConnection, book_id: int, outlet: str, by: str, now: datetime) -> None:
+    """Ends all tokens of an outlet at once."""
+    await tx.execute(
+        update(tokens)
+        .where(tokens.c.book_id == book_id, tokens.c.outlet == outlet, tokens.c.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_by=by)
+    )
+
+
 async def revoke(tx: AsyncConnection, book_id: int, token_id: int, by: str, now: datetime) -> Token:
     """Ends a token at once; one that has ended stays as it is. UnknownToken."""
     await tx.execute(

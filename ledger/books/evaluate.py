@@ -468,11 +468,13 @@ def _lines_of_end(proposal: Proposal, books: _Books) -> Sequence[Line] | Refusal
     if hold is None:
         return UnknownHold(proposal.ends)
     captured = 0
-    if proposal.ending == "capture":
+    if proposal.lines:
+        captured = sum(line.amount if line.side == "credit" else -line.amount for line in proposal.lines)
+    elif proposal.ending == "capture":
         captured = hold.amount if proposal.part is None else proposal.part
-        if captured > hold.amount:
-            return AboveHold(hold.hold_id, captured, hold.amount)
-    lines = [Line(hold.held_account, "debit", hold.amount)]
+    if captured > hold.amount:
+        return AboveHold(hold.hold_id, captured, hold.amount)
+    lines = [Line(hold.held_account, "debit", hold.amount), *proposal.lines]
     if captured and proposal.to is not None:
         lines.append(Line(proposal.to, "credit", captured))
     if captured < hold.amount:

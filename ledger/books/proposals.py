@@ -69,8 +69,8 @@ class Proposal(NamedTuple):
     in imports it is only reported. `hold_for`: its first line's amount is held for so long. `grace_days`: how long what
     is given back to a lapsed lot can be spent.
 
-    `ends`: the hold that it ends, by `ending`; its lines follow from the hold, so it has none. `to` and `part`: the
-    account that a capture credits, and with how much if not with all.
+    `ends`: the hold that it ends, by `ending`; its lines follow from the hold. `to` and `part`: the account that a
+    capture credits, and with how much if not with all; or `lines`, where what is captured goes to several accounts.
 
     `moves`: the transaction whose points it carries on: of what it may take, it takes first what comes from there.
     `lapsed`: it takes only what has lapsed, which nobody else can. (Rooms set both, never a caller over HTTP.)
@@ -142,8 +142,9 @@ def malformed(proposal: Proposal) -> Malformed | None:
             return InvalidField("to", "not_an_account_code")
         if proposal.part is not None and not 1 <= proposal.part <= MOST:
             return InvalidField("amount", "out_of_range")
-        return None
-    if len(proposal.lines) < 2:
+        if proposal.lines and (proposal.ending != "capture" or proposal.to is not None):
+            return InvalidField("lines", "of_the_hold")
+    elif len(proposal.lines) < 2:
         return InvalidField("lines", "too_few")
     if len(proposal.lines) > MOST_LINES:
         return TooManyLines(len(proposal.lines), MOST_LINES)

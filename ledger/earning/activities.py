@@ -10,7 +10,7 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Select, any_, func, literal, select, tuple_, update
@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.database import connect
-from ledger.days import BEIJING, day_of
+from ledger.days import BEIJING, day_of, midnight
 from ledger.earning import organisations
 from ledger.earning.tables import activities, attendances
 from ledger.earning.tables import organisations as organisations_table
@@ -107,7 +107,7 @@ def end_for(starts_at: datetime, ends_at: datetime, check_in: datetime) -> datet
     """As `Activity.end_for`."""
     if ends_at - starts_at <= timedelta(days=1):
         return ends_at
-    return min(ends_at, _midnight(day_of(check_in) + timedelta(days=1)))
+    return min(ends_at, midnight(day_of(check_in) + timedelta(days=1)))
 
 
 _PLANNED: Final = [each.name for each in fields(Plan)]
@@ -250,7 +250,7 @@ async def activities_of(
         if not date(1900, 1, 1) <= day <= date(9000, 1, 1):
             raise InvalidField("day", "out_of_range")
         wanted = wanted.where(
-            activities.c.starts_at < _midnight(day + timedelta(days=1)), activities.c.ends_at > _midnight(day)
+            activities.c.starts_at < midnight(day + timedelta(days=1)), activities.c.ends_at > midnight(day)
         )
     if since is not None:
         wanted = wanted.where(activities.c.ends_at > since)
@@ -319,7 +319,3 @@ def _checked(plan: Plan, now: datetime) -> Plan:
         if given is not None and not 1 <= given <= most:
             raise InvalidField(name, "out_of_range")
     return plan
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), BEIJING)

@@ -57,6 +57,12 @@ BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "agent_sample": (0, 100),
     "voucher_grace_days": (0, 366),
     "voucher_back_days": (0, 366),
+    "burst_seconds": (0, 3600),
+    "share_percent": (0, 100),
+    "share_least": (1, 1_000_000),
+    "fresh_hours": (0, 720),
+    "night_from": (0, 23),
+    "night_until": (0, 23),
 }
 """The numbers of a policy, each with its least and its most. (A hold, as long as a confirmation takes, lasts 30 seconds
 at least.)"""

@@ -54,6 +54,17 @@ class Policy:
     """Percent of what was redeemed for somebody else, after which the staff call her."""
     voucher_grace_days: int = 0
     """How long after its last day a voucher is still taken."""
+    burst_seconds: int = 60
+    """Two redemptions at one till closer than this stand in the list of signals …"""
+    share_percent: int = 20
+    """… and who has more than this of what a shop redeems in a month …"""
+    share_least: int = 10
+    """… where that shop redeems at least so often …"""
+    fresh_hours: int = 24
+    """… and what is spent so soon after points were credited …"""
+    night_from: int = 23
+    night_until: int = 6
+    """… or between these hours."""
     voucher_back_days: int = 7
     """How long a voucher that comes back after its last day, when what was had for it is given back, can be used."""
     star_minutes: tuple[int, ...] = (6_000, 18_000, 36_000, 60_000, 90_000)

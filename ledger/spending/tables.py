@@ -576,9 +576,15 @@ class _Case(TypedColumns):
     redemption_id: Named[uuid.UUID] = Column(Uuid)
     points: Named[int] = Column(BigInteger)
     """What was moved to 2310.x."""
+    words: Named[str] = Column(Text, server_default="")
+    """What she says about it."""
     opened_by: Named[str] = Column(Text(collation="C"))
     opened_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
     transaction_id: Named[uuid.UUID | None] = Column(Uuid)
+    answer: Named[str | None] = Column(Text)
+    """What the shop says about it."""
+    answered_by: Named[str | None] = Column(Text(collation="C"))
+    answered_at: Named[datetime.datetime | None] = Column(DateTime(timezone=True))
     proposed: Named[bool | None] = Column(Boolean)
     """What the first person would decide: true, she gets her points back."""
     proposed_by: Named[str | None] = Column(Text(collation="C"))
@@ -597,6 +603,7 @@ cases = Table(
     PrimaryKeyConstraint("book_id", "case_id"),
     ForeignKeyConstraint(["book_id", "redemption_id"], ["redemptions.book_id", "redemptions.redemption_id"]),
     UniqueConstraint("book_id", "redemption_id"),
+    CheckConstraint("(answer IS NULL) = (answered_by IS NULL)", name="answered"),
     CheckConstraint("(proposed IS NULL) = (proposed_by IS NULL)", name="proposed"),
     CheckConstraint("(upheld IS NULL) = (decided_by IS NULL)", name="decided"),
     CheckConstraint("(upheld IS NULL) = (decided_at IS NULL)", name="decided_at"),

@@ -73,6 +73,13 @@ async def lock(tx: AsyncConnection, book: int, voucher_id: UUID) -> Voucher:
     return Voucher(*row)
 
 
+async def by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes]) -> Voucher | None:
+    """The voucher whose digits have one of these digests; not locked: whose it is, and no more."""
+    shown = vouchers.c.digest == any_(literal(list(digests), ARRAY(BYTEA)))
+    row = (await tx.execute(_VOUCHERS.where(vouchers.c.book_id == book, shown))).one_or_none()
+    return None if row is None else Voucher(*row)
+
+
 async def lock_by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes]) -> Voucher | None:
     """The voucher whose digits have one of these digests, as it is now that it is locked; whether it is good for
     anything is another matter (`Voucher.fault`). None: nobody's digits."""

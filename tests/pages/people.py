@@ -162,7 +162,8 @@ async def sign_in(site: httpx.AsyncClient, person: Person, **fields: str) -> htt
 
 
 class _Words(HTMLParser):
-    """Collects the text, without what is said to be Chinese in so many words (the switch to the other language)."""
+    """Collects the text, without what is said to be Chinese in so many words: the switch to the other language, and
+    the matching word of a redemption."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -171,11 +172,11 @@ class _Words(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.words += [value or "" for name, value in attrs if name in ("aria-label", "data-label", "title", "value")]
-        if tag == "a" and ("lang", "zh-CN") in attrs:
+        if tag in ("a", "b") and ("lang", "zh-CN") in attrs:
             self.skipping += 1
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "a" and self.skipping:
+        if tag in ("a", "b") and self.skipping:
             self.skipping -= 1
 
     def handle_data(self, data: str) -> None:
