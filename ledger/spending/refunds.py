@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select, update
@@ -137,7 +137,9 @@ async def of(tx: AsyncConnection, book: int, redemption_id: UUID) -> list[Refund
         .where(refunds.c.book_id == book, refunds.c.redemption_id == redemption_id)
         .order_by(refunds.c.made_at, refunds.c.refund_id)
     )
-    return [Refund(*row) for row in rows.tuples()]
+    return [
+        Refund(refund_id, redemption_id, cast(Kind, kind), *rest) for refund_id, redemption_id, kind, *rest in rows
+    ]
 
 
 async def _locked(tx: AsyncConnection, book: int, redemption_id: UUID, outlet: str) -> Redemption:
