@@ -29,6 +29,7 @@ from api.pages import (
     sheets,
     staff,
     standing,
+    till,
     volunteer,
     volunteers,
 )
@@ -73,6 +74,7 @@ def router(settings: Settings) -> Router:
             *sheets.HANDLERS,
             *activities.HANDLERS,
             *arrivals.HANDLERS,
+            till.router,
             frame.static_file,
         ],
         middleware=[frame.GuardedForms(settings)],

@@ -127,7 +127,6 @@ async def of(tx: AsyncConnection, book: int, redemption_id: UUID) -> list[Refund
     rows = await tx.execute(
         select(
             refunds.c.refund_id,
-            refunds.c.redemption_id,
             refunds.c.kind,
             refunds.c.points,
             refunds.c.transaction_id,
@@ -137,7 +136,12 @@ async def of(tx: AsyncConnection, book: int, redemption_id: UUID) -> list[Refund
         .where(refunds.c.book_id == book, refunds.c.redemption_id == redemption_id)
         .order_by(refunds.c.made_at, refunds.c.refund_id)
     )
-    return [Refund(refund_id, redemption_id, cast(Kind, kind), *rest) for refund_id, redemption_id, kind, *rest in rows]
+    return [
+        Refund(
+            row.refund_id, redemption_id, cast(Kind, row.kind), row.points, row.transaction_id, row.made_by, row.made_at
+        )
+        for row in rows
+    ]
 
 
 async def _locked(tx: AsyncConnection, book: int, redemption_id: UUID, outlet: str) -> Redemption:
@@ -197,7 +201,7 @@ async def _give_back(
                 call=kind,
                 kind=f"spend.{kind}",
                 effective_at=found.made_at if correction == "reversal" else None,
-                lines=(*redemption.from_outlet(found.outlet, merchant, sold, value), Line(target, "credit", total)),
+                lines=(Line(target, "credit", total), *redemption.from_outlet(found.outlet, merchant, sold, value)),
                 actor=by,
                 keep_refusal=False,
                 correction=correction,
