@@ -70,7 +70,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A line of a passbook, with the record that it comes from and the sentence why, or the redemption it is part of."""
+    """A line of a passbook, with the record it comes from and the sentence why, or the redemption it is part of."""
 
     line: StatementLine
     record: Record | None

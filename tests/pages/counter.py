@@ -1,4 +1,4 @@
-"""A volunteer at the counter of a village shop, by the real clock: what her phone shows, and what a till does with it."""
+"""A volunteer at the counter of a village shop, by the real clock: what her phone shows, what a till does with it."""
 
 from __future__ import annotations
 
