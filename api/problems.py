@@ -495,6 +495,13 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "商品编号 {item} 已经有了。请换一个编号。",
         "The item code {item} is in use. Please choose another.",
     ),
+    errors.StockChanged: Row(
+        409,
+        "stock_changed",
+        "盘点时商品 {item} 有了进出，账上现在是 {pieces} 件。请把这一样重新数一遍；别的还没有记。",
+        "While the item {item} was counted, some came or went: there should be {pieces} now. "
+        "Please count it again; nothing has been recorded.",
+    ),
     errors.OfferExists: Row(
         409,
         "offer_exists",
@@ -938,6 +945,8 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "only_of_vouchers": ("只有免单券可以转送", "only vouchers can be given away"),
     "not_person_or_household": ("须是 person 或 household", "person or household"),
     "not_a_period": ("须是 day、week、month、quarter 或 year", "day, week, month, quarter or year"),
+    "not_an_origin": ("须是 donated、bought 或 merchant", "donated, bought or merchant"),
+    "not_a_note": ("须是一行，不超过 200 个字", "one line of at most 200 characters"),
     "not_a_month": ("须写成 2025-03", "written as 2025-03"),
 }
 

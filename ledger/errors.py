@@ -36,6 +36,7 @@
     │   ├── HoldEnded  HoldExpired
     │   ├── CodeNotValid  CodeUsed  CodeElsewhere  TooManyQuotes  TillLocked    why a code buys nothing
     │   ├── NotEnoughPoints  NotOffered  SoldOut  OverQuota  NotEligible  OverLimit     why it is not redeemed
+    │   ├── StockChanged                something was sold while it was counted
     │   ├── QuoteOver  NotWaiting       a quote or a confirmation comes too late
     │   ├── NotCancellable  NotRefundable  RedemptionDisputed  TooLateToDispute  NotDisputable  why it is not undone
     │   └── VoucherNotValid             a voucher that was used, or has expired
@@ -657,6 +658,14 @@ class VoucherNotValid(StateRefusal):
     """It was used, or it has expired: `state`."""
 
     state: str
+
+
+@dataclass(eq=False)
+class StockChanged(StateRefusal):
+    """Since it was counted something was sold or came: there should be `pieces` now."""
+
+    item: str
+    pieces: int
 
 
 @dataclass(eq=False)

@@ -131,9 +131,7 @@ async def refund(
     data: JSONBody[NewRefund],
 ) -> ASGIResponse:
     """Takes pieces back and gives their points back; never more than there were."""
-    return claimed.answered(
-        request, await till.refund(database, me, redemption_id, data, requests.key_of(request))
-    )
+    return claimed.answered(request, await till.refund(database, me, redemption_id, data, requests.key_of(request)))
 
 
 router = Router(

@@ -59,6 +59,10 @@ class Eligible:
     least_age: int | None = None
     most_age: int | None = None
 
+    def __bool__(self) -> bool:
+        """Whether anything is asked for."""
+        return self != EVERYBODY
+
 
 EVERYBODY: Final = Eligible()
 
@@ -120,15 +124,15 @@ async def priced(tx: AsyncConnection, book: int, outlet: str, wanted: Collection
     return {each.item: each for each in _offers(rows)}
 
 
-async def offer(tx: AsyncConnection, book: int, outlet: str, item: str, supply: str) -> None:
+async def offer(tx: AsyncConnection, book: int, outlet: str, item: str, supply: str, *, switch_on: bool = True) -> None:
     """From now on the outlet has the item: from stock, of which it has none yet, or the merchant's own, uncounted.
 
-    What was switched off is switched on again. InvalidField, UnknownOutlet, UnknownGoods, OfferExists (from elsewhere:
-    what is sold must come back to where it came from, so an offer keeps its supply).
+    What was switched off is switched on again, or left as it is. InvalidField, UnknownOutlet, UnknownGoods, OfferExists
+    (from elsewhere: what is sold must come back to where it came from, so an offer keeps its supply).
     """
     if supply not in SUPPLIES:
         raise InvalidField("supply", "not_a_supply")
-    await _outlet(tx, book, outlet)
+    await known_outlet(tx, book, outlet)
     kind = await kind_of(tx, book, item)
     if kind == "service" and supply == "stock":
         raise InvalidField("supply", "no_stock_of_services")
@@ -138,7 +142,7 @@ async def offer(tx: AsyncConnection, book: int, outlet: str, item: str, supply: 
     done = await tx.execute(
         new.on_conflict_do_update(
             index_elements=[offers.c.book_id, offers.c.outlet, offers.c.item],
-            set_={"offered": True},
+            set_={"offered": True if switch_on else offers.c.offered},
             where=offers.c.supply == supply,
         ).returning(offers.c.item)
     )
@@ -148,7 +152,7 @@ async def offer(tx: AsyncConnection, book: int, outlet: str, item: str, supply: 
 
 async def switch(tx: AsyncConnection, book: int, outlet: str, item: str, on: bool) -> None:
     """Takes an item off an outlet's list, or puts it back; what is in stock stays there. UnknownOutlet, NotOffered."""
-    await _outlet(tx, book, outlet)
+    await known_outlet(tx, book, outlet)
     done = await tx.execute(
         update(offers)
         .where(offers.c.book_id == book, offers.c.outlet == outlet, offers.c.item == item)
@@ -375,7 +379,8 @@ async def kind_of(tx: AsyncConnection, book: int, item: str) -> Kind:
     return cast(Kind, kind)
 
 
-async def _outlet(tx: AsyncConnection, book: int, outlet: str) -> None:
+async def known_outlet(tx: AsyncConnection, book: int, outlet: str) -> None:
+    """UnknownOutlet, if there is none of this code."""
     known = CODE.fullmatch(outlet) and await tx.scalar(
         select(outlets.c.outlet).where(outlets.c.book_id == book, outlets.c.outlet == outlet)
     )

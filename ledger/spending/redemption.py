@@ -558,7 +558,7 @@ async def give_back_pieces(
     await stock.put_back(tx, book, found.outlet, counted)
     if found.voucher_id is None:
         shopper = await pay_codes.lock(tx, book, found.holder)
-        back = {line.item: quantity for line, quantity, _ in pieces}
+        back = [(line.item, quantity) for line, quantity, _ in pieces]
         await quotas.give_back(tx, book, found.day, found.holder, shopper.household, back)
 
 

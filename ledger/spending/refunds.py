@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final, Literal
+from typing import Literal, cast
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select, update
@@ -137,14 +137,14 @@ async def of(tx: AsyncConnection, book: int, redemption_id: UUID) -> list[Refund
         .where(refunds.c.book_id == book, refunds.c.redemption_id == redemption_id)
         .order_by(refunds.c.made_at, refunds.c.refund_id)
     )
-    return [Refund(*row) for row in rows.tuples()]
+    return [Refund(refund_id, redemption_id, cast(Kind, kind), *rest) for refund_id, redemption_id, kind, *rest in rows]
 
 
-async def of_outlet(tx: AsyncConnection, book: int, outlet: str, day: date) -> list[tuple[Refund, date]]:
-    """What an outlet gave back on a day but for cancellations, in order, each with the day of what it was given for."""
+async def of_outlet(tx: AsyncConnection, book: int, outlet: str, day: date) -> list[tuple[datetime, int]]:
+    """What an outlet gave back on a day, cancellations apart, whenever it was redeemed: when, and how many points."""
     begins = midnight(day)
     rows = await tx.execute(
-        select(*(refunds.c[name] for name in _COLUMNS), redemptions.c.day)
+        select(refunds.c.made_at, refunds.c.points)
         .join(
             redemptions,
             (redemptions.c.book_id == book) & (redemptions.c.redemption_id == refunds.c.redemption_id),
@@ -156,12 +156,9 @@ async def of_outlet(tx: AsyncConnection, book: int, outlet: str, day: date) -> l
             refunds.c.made_at < begins + timedelta(days=1),
             redemptions.c.outlet == outlet,
         )
-        .order_by(refunds.c.made_at, refunds.c.refund_id)
+        .order_by(refunds.c.made_at)
     )
-    return [(Refund(*row[:-1]), row[-1]) for row in rows]
-
-
-_COLUMNS: Final = ("refund_id", "redemption_id", "kind", "points", "transaction_id", "made_by", "made_at")
+    return [(made_at, points) for made_at, points in rows]
 
 
 async def _locked(tx: AsyncConnection, book: int, redemption_id: UUID, outlet: str) -> Redemption:

@@ -507,7 +507,7 @@ class _QuotaUse(TypedColumns):
     book_id: Named[int] = Column(Integer)
     item: Named[str] = Column(Text(collation="C"))
     subject: Named[str] = Column(Text(collation="C"))
-    """`p:HOLDER` or `h:HOUSEHOLD`."""
+    """`p:HOLDER`, `h:HOUSEHOLD`, or `a:HOLDER`: who is in no household is one alone."""
     period: Named[str] = Column(Text(collation="C"))
     """`2026-11-22`, `2026-W47`, `2026-11`, `2026-Q4` or `2026`."""
     used: Named[int] = Column(BigInteger)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import till_session
 from api.pages.practice import CASES
-from ledger.access import tokens
 from ledger.books.directory import Book
-from tests.pages import people, tills
+from tests.pages import tills
 from tests.pages.people import token_of
 from tests.pages.tills import Shop
 
