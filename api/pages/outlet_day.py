@@ -76,7 +76,7 @@ async def outlet_day(
     sums = {
         "redeemed": (len(kept), sum(each.points for each in kept)),
         "cancelled": (len(gone), sum(each.points for each in gone)),
-        "back": (len(back), sum(points for _, points in back)),
+        "back": (len(back), sum(each.points for each, _ in back)),
     }
     net = sums["redeemed"][1] - sums["cancelled"][1] - sums["back"][1]
     said = {

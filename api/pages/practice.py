@@ -17,7 +17,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth, qr
-from api.pages import counter, frame, texts
+from api.pages import counter, frame, scanning, texts
 from api.pages.counter import Bought, Chosen, Counter, Good, Receipt
 from api.requests import StrictRequest
 from ledger import eighteen
@@ -71,15 +71,33 @@ async def code(request: StrictRequest, database: NamedDependency[AsyncEngine]) -
     return await _code(request, database)
 
 
+@post(f"{HERE}/photo", **scanning.PHOTO)
+async def photo(request: StrictRequest, database: NamedDependency[AsyncEngine]) -> Template:
+    """The code in a photo."""
+    digits, refusal = await scanning.photographed(request, await counter.seller(request, database))
+    return await _code(request, database, refusal, code=digits)
+
+
 async def _code(
-    request: StrictRequest, database: AsyncEngine, refusal: Refusal | None = None, wrong: str | None = None
+    request: StrictRequest,
+    database: AsyncEngine,
+    refusal: Refusal | None = None,
+    wrong: str | None = None,
+    code: str = "",
 ) -> Template:
     here = await _counter(request, database)
     lines = await counter.lines_of(request, here)
     if not isinstance(lines, list):
         return lines
     return counter.code_page(
-        request, here, lines, refusal=refusal, wrong=wrong, cases=list(CASES.items()), qr=qr.svg(CASES["good"])
+        request,
+        here,
+        lines,
+        code=code,
+        refusal=refusal,
+        wrong=wrong,
+        cases=list(CASES.items()),
+        qr=qr.svg(CASES["good"]),
     )
 
 
@@ -159,4 +177,4 @@ async def receipt(request: StrictRequest, database: NamedDependency[AsyncEngine]
     )
 
 
-HANDLERS = [goods, change, code, quote, redeem, by_key, receipt]
+HANDLERS = [goods, change, code, photo, quote, redeem, by_key, receipt]

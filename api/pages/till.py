@@ -18,7 +18,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import problems, requests, till
-from api.pages import counter, frame, practice, receipts, texts
+from api.pages import counter, frame, practice, receipts, scanning, texts
 from api.pages.counter import Bought, Chosen, Counter, Good, Receipt
 from api.problems import Language
 from api.requests import StrictRequest
@@ -100,6 +100,17 @@ async def code(request: StrictRequest, database: NamedDependency[AsyncEngine]) -
     here = await _counter(request, database)
     lines = await counter.lines_of(request, here)
     return counter.code_page(request, here, lines) if isinstance(lines, list) else lines
+
+
+@post(f"{HERE}/photo", **scanning.PHOTO)
+async def photo(request: StrictRequest, database: NamedDependency[AsyncEngine]) -> Template:
+    """Asks for the code, with the one in a photo filled in: for browsers without JavaScript."""
+    here = await _counter(request, database)
+    lines = await counter.lines_of(request, here)
+    if not isinstance(lines, list):
+        return lines
+    digits, refusal = await scanning.photographed(request, await counter.seller(request, database))
+    return counter.code_page(request, here, lines, code=digits, refusal=refusal)
 
 
 @post(f"{HERE}/quote", status_code=200)
@@ -451,6 +462,7 @@ router = Router(
         goods,
         change,
         code,
+        photo,
         quote,
         redeem,
         by_key,
@@ -461,6 +473,7 @@ router = Router(
         ask_refund,
         refund,
         *practice.HANDLERS,
+        *scanning.HANDLERS,
     ],
     exception_handlers={SessionEnded: on_ended, NotAllowed: on_ended},
     include_in_schema=False,

@@ -32,9 +32,7 @@ async def counter(site: httpx.AsyncClient, shop: Shop) -> httpx.AsyncClient:
 
 async def press(client: httpx.AsyncClient, page: httpx.Response, action: str, **fields: str) -> httpx.Response:
     """Sends a form of a page with its hidden fields, and these."""
-    form = next(
-        form for form in re.findall(r"<form.*?</form>", page.text, re.DOTALL) if f'action="{action}"' in form
-    )
+    form = next(form for form in re.findall(r"<form.*?</form>", page.text, re.DOTALL) if f'action="{action}"' in form)
     hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
     return await client.post(action, data=hidden | {"_csrf_token": token_of(page.text)} | fields)
 
