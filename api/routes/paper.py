@@ -232,7 +232,7 @@ async def note_call_back(
     redemption_id: FromPath[UUID],
     data: JSONBody[CallBackBody],
 ) -> CallBackView:
-    """Notes whether she sent the person who redeemed for her; if she did not, a case is opened that two others decide."""
+    """Notes whether she sent who redeemed for her; if she did not, a case is opened that two others decide."""
     async with database.begin() as tx:
         noted = await call_backs.note(tx, me, redemption_id, confirmed=data.confirmed)
         return _call_back(noted, await call_backs.numbers_of(tx, me, [noted]))
