@@ -137,9 +137,7 @@ async def of(tx: AsyncConnection, book: int, redemption_id: UUID) -> list[Refund
         .where(refunds.c.book_id == book, refunds.c.redemption_id == redemption_id)
         .order_by(refunds.c.made_at, refunds.c.refund_id)
     )
-    return [
-        Refund(refund_id, redemption_id, cast(Kind, kind), *rest) for refund_id, redemption_id, kind, *rest in rows
-    ]
+    return [Refund(refund_id, redemption_id, cast(Kind, kind), *rest) for refund_id, redemption_id, kind, *rest in rows]
 
 
 async def _locked(tx: AsyncConnection, book: int, redemption_id: UUID, outlet: str) -> Redemption:
