@@ -21,7 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, auth, figures, housekeeping, keys, pages, programme
+from api import VERSION, answers, auth, figures, frames, housekeeping, keys, pages, programme
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
@@ -29,9 +29,12 @@ from api.routes import (
     approvals,
     books,
     budgets,
+    cases,
+    catalogue,
     holds,
     hours,
     lapsing,
+    limits,
     operations,
     organisations,
     outlets,
@@ -39,6 +42,7 @@ from api.routes import (
     pay,
     people,
     periods,
+    pictures,
     platforms,
     postings,
     public,
@@ -46,6 +50,7 @@ from api.routes import (
     rules,
     sessions,
     standing,
+    till,
     volunteers,
 )
 from api.settings import Settings
@@ -185,21 +190,26 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             people.router,
             organisations.router,
             outlets.router,
+            catalogue.router,
             volunteers.router,
             standing.router,
             activities.own_router,
             activities.router,
             books.router,
             lapsing.router,
+            cases.router,
             postings.router,
             approvals.router,
             holds.router,
             periods.router,
             rules.router,
+            limits.router,
             records.router,
             platforms.router,
             public.router,
             budgets.router,
+            till.router,
+            pictures.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
@@ -231,6 +241,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
                 "security_headers": headers,
                 "doors": auth.Doors(database),
                 "programmes": programme.Programmes(database),
+                "frames": frames.Reader(),
             }
         ),
         openapi_config=OpenAPIConfig(
