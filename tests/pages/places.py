@@ -34,10 +34,12 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
-from ledger.spending import policies
+from ledger.spending import outlets, policies
+from ledger.spending import tills as spending_tills
+from ledger.spending.outlets import Details
 from ledger.spending.policy import Policy
 from tests.earning.rows import a_record
-from tests.pages import people
+from tests.pages import people, tills
 from tests.pages.people import NORTH, SOUTH, District, Person
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
@@ -157,6 +159,23 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/organisations/37N?done=member_added"),
         ("clerk", "/staff/organisations/37S"),
     ),
+    "/staff/outlets": (
+        ("chief", "/staff/outlets"),
+        ("auditor", "/staff/outlets?q=lake&kind=care_station&under=37"),
+        ("clerk", "/staff/outlets?under=none"),
+    ),
+    "/staff/outlets/{outlet}": (
+        ("chief", "/staff/outlets/X0001?done=till_revoked"),
+        ("auditor", "/staff/outlets/X0001"),
+        ("chief", "/staff/outlets/X0002"),
+    ),
+    "/shops": (
+        ("resident", "/shops"),
+        ("ward", "/shops?latitude=36.675&longitude=117.001"),
+        ("ward", "/shops?latitude=here&longitude=there"),
+    ),
+    "/till/bind": (("nobody", "/till/bind"), ("till", "/till/bind?done=bind_done")),
+    "/till/clerk": (("till", "/till/clerk?done=clerk_on"),),
     "/staff/volunteers/{number}/identity": (("chief", "/staff/volunteers/N0001/identity"),),
     "/staff/volunteers/{number}/reveal": (("chief", "/staff/volunteers/N0001/reveal"),),
     "/staff/volunteers/{number}/erase": (("chief", "/staff/volunteers/N0001/erase"),),
@@ -255,6 +274,15 @@ FORMS: Final[dict[str, str]] = {
     "/staff/organisations/{code}/members": "chief",
     "/staff/organisations/{code}/members/{number}": "chief",
     "/staff/organisations/{code}/members/{number}/end": "chief",
+    "/staff/outlets": "chief",
+    "/staff/outlets/{outlet}": "chief",
+    "/staff/outlets/{outlet}/status": "chief",
+    "/staff/outlets/{outlet}/tills": "chief",
+    "/staff/outlets/{outlet}/tills/{till}/revoke": "chief",
+    "/till/bind": "nobody",
+    "/till/bind/end": "nobody",
+    "/till/clerk": "nobody",
+    "/till/clerk/end": "nobody",
     "/staff/volunteers/{number}/reveal": "chief",
     "/staff/volunteers/{number}/card": "chief",
     "/staff/volunteers/{number}/card/end": "chief",
@@ -280,11 +308,12 @@ def addresses(app: Litestar, method: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who looks at the pages, and what the addresses name."""
+    """Who looks at the pages, and what the addresses name. `till`: what the cookie of a shop's device holds."""
 
     people: dict[str, Person | None]
     ids: dict[str, str]
     district: District
+    till: str
 
 
 async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
@@ -302,6 +331,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     both = await people.somebody(database, book, Grant("operator"), Grant("volunteer", volunteer_no="N0002"))
     cast: dict[str, Person | None] = {
         "nobody": None,
+        "till": None,
         "resident": resident,
         "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
         "ward": ward,
@@ -357,7 +387,30 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await _limits(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
     arrival = await activities_of(database, district, ward)
-    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
+    till = await shops_of(database, book, cast["shop"])
+    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district, till)
+
+
+async def shops_of(database: AsyncEngine, book: Book, clerk: Person | None) -> str:
+    """Three outlets, one of them with tills, one closed; what the cookie of a till holds at which somebody stands."""
+    shop = await tills.a_shop(database, book, organisation=NORTH)
+    other = await tills.a_till(database, book)
+    await tills.revoked(database, other)
+    station = Details(
+        "Care station", "care_station", "37", "1 Lake Road", "0531 000", "9 to 5", 36_675_000, 117_000_000
+    )
+    async with database.begin() as tx:
+        here = await outlets.find(tx, book.book_id, shop.outlet)
+        placed = replace(here.details, latitude=36_679_000, longitude=117_001_000, day_limit=500)
+        await outlets.change(tx, book.book_id, shop.outlet, placed)
+        await outlets.add(tx, book.book_id, "X0002", station)
+        await outlets.add(tx, book.book_id, "X0003", replace(station, name="Old station"))
+        await outlets.set_status(tx, book.book_id, "X0003", "closed")
+        assert clerk is not None
+        user = await users.with_login(tx, clerk.login)
+        assert user is not None
+        await spending_tills.stand(tx, book.book_id, shop.till, f"user:{user.user_id}")
+    return shop.secret
 
 
 async def activities_of(database: AsyncEngine, district: District, ward: Person) -> str:
