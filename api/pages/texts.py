@@ -13,6 +13,7 @@ from api.pages import (
     texts_desk,
     texts_hours,
     texts_lapsing,
+    texts_limits,
     texts_organisations,
     texts_pay,
     texts_rules,
@@ -621,6 +622,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
     **texts_scan.TEXTS,
+    **texts_limits.TEXTS,
     **texts_sheets.TEXTS,
     **texts_till.TEXTS,
 }
@@ -699,6 +701,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     **texts_activities.WRONG,
     **texts_rules.WRONG,
     **texts_scan.WRONG,
+    **texts_limits.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -733,6 +736,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     **texts_activities.FIELDS,
     **texts_rules.FIELDS,
     **texts_scan.FIELDS,
+    **texts_limits.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
     **texts_till.FIELDS,

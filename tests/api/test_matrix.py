@@ -310,6 +310,13 @@ ROWS: Final = [
     Row("readHousehold", MASKED, path=lambda w: {"volunteer": "V-1"}),
     Row("joinHousehold", "operator+", lambda w, n: {"household": "F-1"}, lambda w: {"volunteer": "V-1"}),
     Row("leaveHousehold", "operator+", path=lambda w: {"volunteer": "V-1"}),
+    # the limits of spending
+    Row("draftLimits", "operator", lambda w, n: {"effective_from": "2099-01-01", "policy": {}}),
+    Row("listLimits", STAFF_READERS),
+    Row("readLimitsInForce", f"volunteer merchant {STAFF_READERS}"),
+    Row("readLimits", STAFF_READERS, path=lambda w: {"version": w.limits}),
+    Row("decideLimits", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.limits}),
+    Row("withdrawLimits", "operator", path=lambda w: {"version": 999}, works=False),
     # other platforms
     Row("pushRecords", "records:post", lambda w, n: {"records": []}),
     Row("submitRecord", "recorder+", lambda w, n: a_backfill(n)),
@@ -417,6 +424,7 @@ class World:
     holds: list[str] = field(default_factory=list)
     renewals: list[str] = field(default_factory=list)
     rules: int = 0
+    limits: int = 0
     nothing: str = "00000000-0000-4000-8000-000000000000"
 
     def reward(self) -> dict[str, Any]:
@@ -542,6 +550,8 @@ class World:
             self.proposals.append(answer.json()["id"])
         drafted = await clerk.post("/rule-sets", {"effective_from": "2026-01-01", "rules": {}})
         self.rules = drafted.json()["version"]
+        drafted = await clerk.post("/policies", {"effective_from": "2026-01-01", "policy": {}})
+        self.limits = drafted.json()["version"]
         for key in ("h1", "h2"):
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])
