@@ -26,7 +26,7 @@ PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staf
 ODD = "<script>alert(1)</script>"
 RECORDS = ("records", "notices", "overdue")
 BOOKS = ("approvals", "lapsing")
-EVERYBODY = ("activities", "volunteers", "organisations")
+EVERYBODY = ("activities", "volunteers", "organisations", "outlets")
 ALL_TILES = (
     *(
         *EVERYBODY,
@@ -138,6 +138,7 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 def concrete(path: str) -> str:
     path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
+    path = path.replace("{outlet}", "nothing").replace("{till}", "1")
     path = path.replace("{version}", "1").replace("{code}", "nothing")
     return re.sub(
         r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal|record|objection)_id\}", str(uuid.uuid4()), path)
