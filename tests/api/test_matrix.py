@@ -49,7 +49,8 @@ from ledger.earning import (
     volunteers,
 )
 from ledger.earning.activities import Plan
-from ledger.spending import outlets, tills
+from ledger.spending import catalogue, outlets, tills
+from ledger.spending.catalogue import Item
 from ledger.spending.outlets import Details
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
@@ -280,6 +281,35 @@ ROWS: Final = [
     Row("readClerk", "till**"),
     Row("clerkOn", "till**", lambda w, n: {}, works=False),
     Row("clerkOff", "till**"),
+    # the catalogue, stock and households
+    Row("listItems", f"{STAFF_READERS} merchant"),
+    Row("addItem", "operator", lambda w, n: an_item() | {"item": n, "kind": "goods", "points": 5}),
+    Row("readItem", f"{STAFF_READERS} merchant", path=lambda w: {"item": "G-1"}),
+    Row("changeItem", "operator", lambda w, n: an_item(), lambda w: {"item": "G-1"}),
+    Row("listPrices", f"{STAFF_READERS} merchant", path=lambda w: {"item": "G-1"}),
+    Row("setPrice", "operator", lambda w, n: {"points": 5}, lambda w: {"item": "G-1"}),
+    Row("listOffers", f"{MASKED} merchant", path=lambda w: {"outlet": "shop"}),
+    Row("offerItem", "operator+", lambda w, n: {"item": "G-1", "supply": "stock"}, lambda w: {"outlet": "shop"}),
+    Row(
+        *("switchOffer", "operator+"),
+        lambda w, n: {"offered": True},
+        lambda w: {"outlet": "shop", "item": "G-1"},
+    ),
+    Row("readStock", f"{MASKED} merchant", path=lambda w: {"outlet": "shop"}),
+    Row("listMoves", f"{MASKED} merchant", path=lambda w: {"outlet": "shop"}),
+    Row(
+        *("receiveGoods", "operator+"),
+        lambda w, n: {"item": "G-1", "pieces": 1, "origin": "donated"},
+        lambda w: {"outlet": "shop"},
+    ),
+    Row(
+        *("countGoods", "operator+"),
+        lambda w, n: {"items": [{"item": "G-1", "found": 3}], "reason": "数过三遍"},
+        lambda w: {"outlet": "shop"},
+    ),
+    Row("readHousehold", MASKED, path=lambda w: {"volunteer": "V-1"}),
+    Row("joinHousehold", "operator+", lambda w, n: {"household": "F-1"}, lambda w: {"volunteer": "V-1"}),
+    Row("leaveHousehold", "operator+", path=lambda w: {"volunteer": "V-1"}),
     # the limits of spending
     Row("draftLimits", "operator", lambda w, n: {"effective_from": "2099-01-01", "policy": {}}),
     Row("listLimits", STAFF_READERS),
@@ -348,6 +378,10 @@ def account(code: str, account_class: str) -> dict[str, str]:
 def an_activity(starts_at: str) -> dict[str, str]:
     ends_at = starts_at.replace("T09", "T12")
     return {"name": "清洁", "category": "环保", "place": "湖边", "starts_at": starts_at, "ends_at": ends_at}
+
+
+def an_item() -> dict[str, Any]:
+    return {"name": "香皂", "quotas": [{"by": "person", "times": 2, "per": "month"}]}
 
 
 def an_outlet(organisation: str) -> dict[str, str]:
@@ -449,6 +483,9 @@ class World:
             await organisations.add(tx, self.other.book_id, "street", "街道")
             for of in (book, self.other):
                 await outlets.add(tx, of.book_id, "shop", Details("店", "caring_merchant", "street"))
+            soap = Item("G-1", "香皂", "goods", 5, date(2026, 1, 1))
+            await catalogue.add(tx, book.book_id, soap, by="room:test", now=await connect.now(tx))
+            await catalogue.offer(tx, book.book_id, "shop", "G-1", "stock")
             her = await volunteers.register(tx, book.book_id, "V-1", "street")
             await volunteers.register(tx, book.book_id, self.unknown_to_doors, "street")
             await organisations.add(tx, book.book_id, "team", "队", "street")
