@@ -36,6 +36,7 @@ from api.routes import (
     organisations,
     outlets,
     own,
+    paper,
     pay,
     people,
     periods,
@@ -204,6 +205,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             budgets.router,
             till.router,
             pictures.router,
+            paper.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
