@@ -36,6 +36,8 @@ TILES: Final = (
     ("renewals", "/staff/renewals", Right.RENEW_PIN, False),
     ("budget", "/staff/budget", Right.READ_BOOKS, False),
     ("rules", "/staff/rules", Right.READ_RECORDS, False),
+    ("outlet_day", "/outlet/day", Right.READ_SHOPS, False),
+    ("limits", "/staff/limits", Right.READ_SHOPS, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),
     ("access_log", "/staff/access-log", Right.READ_ACCESS_LOG, True),

@@ -93,6 +93,8 @@ class Redemption:
     transaction_id: UUID | None
     ended_at: datetime | None
     call_back: str | None
+    called_by: str | None
+    called_at: datetime | None
     outlet_name: str
     lines: tuple[RedeemedLine, ...]
 
@@ -271,7 +273,7 @@ async def over(tx: AsyncConnection, book: int, now: datetime) -> list[tuple[UUID
         .where(redemptions.c.book_id == book, redemptions.c.status == "waiting", redemptions.c.confirm_until <= now)
         .order_by(redemptions.c.confirm_until)
     )
-    return list(rows.tuples())
+    return [(row.redemption_id, row.holder) for row in rows]
 
 
 async def lapse(database: AsyncEngine, book: int) -> int:

@@ -65,6 +65,8 @@ WORDS: Final = {
     "record": "R-1",
     "pair": "1",
     "version": "1",
+    "outlet": "shop",
+    "till": "1",
 }
 """What addresses name by words and numbers."""
 

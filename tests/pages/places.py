@@ -34,6 +34,8 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
+from ledger.spending import policies
+from ledger.spending.policy import Policy
 from tests.earning.rows import a_record
 from tests.pages import people
 from tests.pages.people import NORTH, SOUTH, District, Person
@@ -119,6 +121,14 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/rules/3"),
         ("auditor", "/staff/rules/2"),
         ("chief", "/staff/rules/4"),
+    ),
+    "/staff/limits": (("chief", "/staff/limits"), ("auditor", "/staff/limits?before=3")),
+    "/staff/limits/new": (("chief", "/staff/limits/new"),),
+    "/staff/limits/{version}": (
+        ("chief", "/staff/limits/1"),
+        ("chief", "/staff/limits/2"),
+        ("chief", "/staff/limits/3"),
+        ("auditor", "/staff/limits/2"),
     ),
     "/staff/renewals": (("chief", "/staff/renewals"), ("chief", "/staff/renewals?done=renewal_asked")),
     "/staff/volunteers": (("chief", "/staff/volunteers"), ("auditor", "/staff/volunteers?done=person_erased")),
@@ -216,6 +226,9 @@ FORMS: Final[dict[str, str]] = {
     "/staff/sheets": "chief",
     "/staff/rules/{version}/approve": "chief",
     "/staff/rules/{version}/decline": "chief",
+    "/staff/limits/new": "chief",
+    "/staff/limits/{version}/approve": "chief",
+    "/staff/limits/{version}/decline": "chief",
     "/staff/renewals/{renewal_id}/confirm": "chief",
     "/staff/renewals/{renewal_id}/decline": "chief",
     "/staff/reviews": "chief",
@@ -341,6 +354,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await budgets.grant(tx, book.book_id, year, 120_000, 12_000_000, **granted)
         await budgets.share(tx, book.book_id, year, NORTH, 40_000)
         await _rules(tx, book, me, colleague)
+        await _limits(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
     arrival = await activities_of(database, district, ward)
     return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
@@ -396,6 +410,20 @@ async def _rules(tx: AsyncConnection, book: Book, me: Principal, colleague: Prin
         if made.version == 1:
             await rule_sets.approve(tx, book.book_id, 1, by=me.name, now=now)
     await rule_sets.decline(tx, book.book_id, 4, by=me.name, now=now)
+
+
+async def _limits(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:
+    """Limits in force, a draft of hers and one of a colleague's that changes them."""
+    now = await connect.now(tx)
+    tomorrow = day_of(now) + timedelta(days=1)
+    for policy, day, by, note in (
+        (Policy(free_points=30), day_of(now) - timedelta(days=30), colleague, "First limits of the district"),
+        (Policy(free_points=30), tomorrow, me, ""),
+        (Policy(free_points=10, star_minutes=(90, 600)), tomorrow, colleague, "Careful"),
+    ):
+        made = await policies.draft(tx, book.book_id, policy, effective_from=day, note=note, by=by.name, now=now)
+        if made.version == 1:
+            await policies.approve(tx, book.book_id, 1, by=me.name, now=now)
 
 
 async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:

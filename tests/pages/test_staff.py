@@ -28,7 +28,19 @@ RECORDS = ("records", "notices", "overdue")
 BOOKS = ("approvals", "lapsing")
 EVERYBODY = ("activities", "volunteers", "organisations")
 ALL_TILES = (
-    *(*EVERYBODY, "reviews", "objections", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"),
+    *(
+        *EVERYBODY,
+        "reviews",
+        "objections",
+        "sheets",
+        *RECORDS,
+        "propose",
+        *BOOKS,
+        "renewals",
+        "budget",
+        "rules",
+        "limits",
+    ),
     *("users", "tokens", "access-log"),
 )
 
@@ -61,11 +73,11 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", "rules"]),
-        ("reviewer", [*EVERYBODY, "reviews", "objections", *RECORDS, *BOOKS, "renewals", "budget", "rules"]),
-        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"]),
-        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "access-log"]),
-        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "users", "tokens", "access-log"]),
+        ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", "rules", "limits"]),
+        ("reviewer", [*EVERYBODY, "reviews", "objections", *RECORDS, *BOOKS, "renewals", "budget", "rules", "limits"]),
+        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules", "limits"]),
+        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "limits", "access-log"]),
+        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "limits", "users", "tokens", "access-log"]),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
