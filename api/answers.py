@@ -40,7 +40,12 @@ STATUSES: Final[dict[int, Row]] = {
         "The request took too long. Please send it again.",
     ),
     413: Row(413, "body_too_large", "内容太大。", "The body is too large."),
-    415: Row(415, "unsupported_media_type", "内容须为 application/json。", "The body must be application/json."),
+    415: Row(
+        415,
+        "unsupported_media_type",
+        "内容的类型不对：须为 application/json，照片须为 image/jpeg。",
+        "The body is of the wrong type: it must be application/json, and a picture image/jpeg.",
+    ),
     429: Row(429, "too_many_requests", "请求太多，请稍后再试。", "Too many requests, please try again later."),
     431: Row(431, "head_too_large", "请求的头部太大。", "The head of the request is too large."),
     500: Row(
@@ -83,7 +88,7 @@ def refused(request: Request[Any, Any, Any], refusal: Refusal, *, replayed: bool
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
     if problems.REFUSALS[type(refusal)].status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(refusal, errors.TooManyAttempts):
+    if isinstance(refusal, errors.TooManyAttempts | errors.TooManyFrames):
         headers["Retry-After"] = str(refusal.seconds)
     return _answer(problems.document(refusal, language_of(request)), headers)
 

@@ -21,7 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, auth, figures, housekeeping, keys, pages, programme
+from api import VERSION, answers, auth, figures, frames, housekeeping, keys, pages, programme
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
@@ -40,6 +40,7 @@ from api.routes import (
     pay,
     people,
     periods,
+    pictures,
     platforms,
     postings,
     public,
@@ -47,6 +48,7 @@ from api.routes import (
     rules,
     sessions,
     standing,
+    till,
     volunteers,
 )
 from api.settings import Settings
@@ -202,6 +204,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             platforms.router,
             public.router,
             budgets.router,
+            till.router,
+            pictures.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
@@ -233,6 +237,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
                 "security_headers": headers,
                 "doors": auth.Doors(database),
                 "programmes": programme.Programmes(database),
+                "frames": frames.Reader(),
             }
         ),
         openapi_config=OpenAPIConfig(

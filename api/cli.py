@@ -10,7 +10,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,12 @@ from ledger.errors import (
 )
 
 on_port = click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
-a_kind_of_key = click.argument("kind", type=click.Choice(list(keys.SETTINGS)), metavar="{session|identity|index}")
+
+
+def a_kind_of_key(kinds: Iterable[keys.Kind]) -> Callable[..., Any]:
+    """The argument that says keys of which kind."""
+    known = list(kinds)
+    return click.argument("kind", type=click.Choice(known), metavar=f"{{{'|'.join(known)}}}")
 
 
 def with_role(command: Callable[..., None]) -> Callable[..., None]:
@@ -414,7 +419,7 @@ def key() -> None:
 
 
 @key.command("add")
-@a_kind_of_key
+@a_kind_of_key(keys.SETTINGS)
 @as_json
 def add_key(kind: keys.Kind, as_json: bool) -> None:
     """Make a new key the current one; what the older ones signed or encrypted is still understood."""
@@ -426,10 +431,13 @@ def add_key(kind: keys.Kind, as_json: bool) -> None:
 
 
 @key.command("retire")
-@a_kind_of_key
+@a_kind_of_key(keys.RETIRED)
 @as_json
 def retire_keys(kind: keys.Kind, as_json: bool) -> None:
-    """Drop all keys but the current one. What the others signed or encrypted can then not be read any more."""
+    """Drop all keys but the current one. What the others signed or encrypted can then not be read any more.
+
+    Those of check codes stay: what is on paper is not printed anew.
+    """
     count = keys.retire(settings.read(os.environ), kind)
     if as_json:
         print_json({"kind": kind, "dropped": count})

@@ -140,6 +140,40 @@ def _source(language: Language, the: RuleSet, found: Reckoning) -> str:
     return f" (rules version {the.version}{f', {code}' * named})."
 
 
+# --- a redemption in words --------------------------------------------------------------------------------------------
+
+_REDEEMED: Final = {
+    "spend.redeem": ("在{outlet}兑换{goods}", "{goods} at {outlet}"),
+    "spend.hold": ("在{outlet}兑换{goods}，等您确认", "{goods} at {outlet}, to be confirmed by you"),
+    "hold.void": ("没有兑换成，退回：{outlet}，{goods}", "Not redeemed, given back: {goods} at {outlet}"),
+    "hold.lapse": ("没有按时确认，退回：{outlet}，{goods}", "Not confirmed in time, given back: {goods} at {outlet}"),
+    "spend.cancel": ("撤销，退回：{outlet}，{goods}", "Cancelled, given back: {goods} at {outlet}"),
+    "spend.refund": ("退货，退回：{outlet}，{goods}", "Returned, given back: {goods} at {outlet}"),
+    "spend.upheld": (
+        "不是您兑换的，退回：{outlet}，{goods}",
+        "Found not to be yours, given back: {goods} at {outlet}",
+    ),
+}
+
+
+def redeemed(language: Language, kind: str, outlet: str, pieces: Sequence[tuple[str, int]]) -> str | None:
+    """What an entry of a redemption says, by its kind; None for kinds that do not touch a wallet.
+
+    在一社区美德超市兑换香皂 2 件、毛巾.
+    """
+    words = _REDEEMED.get(kind)
+    if words is None:
+        return None
+    return words[language == "en"].format(outlet=outlet, goods=goods(language, pieces))
+
+
+def goods(language: Language, pieces: Sequence[tuple[str, int]]) -> str:
+    """香皂 2 件、毛巾; Soap × 2, Towel."""
+    if language == "zh":
+        return "、".join(name if quantity == 1 else f"{name} {quantity} 件" for name, quantity in pieces)
+    return ", ".join(name if quantity == 1 else f"{name} × {quantity}" for name, quantity in pieces)
+
+
 # --- a rule set in words ----------------------------------------------------------------------------------------------
 
 

@@ -16,22 +16,29 @@ from ledger.access import ciphers
 from ledger.database import embedded
 from ledger.errors import SettingInvalid
 
-Kind = Literal["session", "identity", "index"]
+Kind = Literal["session", "identity", "index", "print"]
 
 SETTINGS: Final[dict[Kind, str]] = {
     "session": "MEIDE_SESSION_KEYS",
     "identity": "MEIDE_IDENTITY_KEYS",
     "index": "MEIDE_INDEX_KEY",
+    "print": "MEIDE_PRINT_KEYS",
 }
+
+RETIRED: Final[tuple[Kind, ...]] = ("session", "identity", "index")
+"""Kinds of which older keys may be dropped: what is on paper is not printed anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """All keys. Sessions are signed, personal data encrypted, and the blind index made with the first of their kind."""
+    """All keys. Sessions are signed, personal data encrypted, the blind index and check codes made with the first of
+    their kind.
+    """
 
     session: tuple[str, ...] = field(repr=False)
     identity: tuple[str, ...] = field(repr=False)
     index: tuple[str, ...] = field(repr=False)
+    print: tuple[str, ...] = field(repr=False)
 
 
 def of(settings: Settings) -> Keys:
@@ -58,7 +65,12 @@ def of_kind(settings: Settings, kind: Kind) -> tuple[str, ...]:
 
 def given(settings: Settings, kind: Kind) -> tuple[str, ...]:
     """The keys of one kind that the settings name; none where the data folder has them."""
-    return {"session": settings.session_keys, "identity": settings.identity_keys, "index": settings.index_keys}[kind]
+    return {
+        "session": settings.session_keys,
+        "identity": settings.identity_keys,
+        "index": settings.index_keys,
+        "print": settings.print_keys,
+    }[kind]
 
 
 def add(settings: Settings, kind: Kind) -> int:
@@ -85,6 +97,7 @@ def environment(keys: Keys) -> dict[str, str]:
         SETTINGS["session"]: ",".join(keys.session),
         SETTINGS["identity"]: ",".join(keys.identity),
         SETTINGS["index"]: ",".join(keys.index),
+        SETTINGS["print"]: ",".join(keys.print),
     }
 
 

@@ -11,8 +11,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import calls, own
+from api import calls, claimed, own
 from api.calls import Nothing
+from api.claimed import Outcome
 from ledger.access import ciphers
 from ledger.access.ciphers import Keys
 from ledger.access.rights import Principal
@@ -21,8 +22,8 @@ from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import volunteers
 from ledger.eighteen import PAY_CODE, new_number
-from ledger.errors import StateRefusal, UnknownRedemption
-from ledger.spending import cases, catalogue, claims, pay_codes, policies, redemption, refunds
+from ledger.errors import UnknownRedemption
+from ledger.spending import cases, catalogue, pay_codes, policies, redemption, refunds
 from ledger.spending.pay_codes import Quoted, Shown
 from ledger.spending.redemption import Redemption
 from ledger.spending.refunds import Refund
@@ -113,29 +114,20 @@ async def given_back(tx: AsyncConnection, me: Principal, redemption_id: UUID) ->
 # --- her word -------------------------------------------------------------------------------------------------------
 
 
-async def decide(
-    database: AsyncEngine, me: Principal, redemption_id: UUID, decision: Decision, *, key: str
-) -> tuple[StateRefusal | None, bool]:
-    """Confirms what waits for her, or says that it is not hers; why not, and whether the call has come before.
+async def decide(database: AsyncEngine, me: Principal, redemption_id: UUID, decision: Decision, *, key: str) -> Outcome:
+    """Confirms what waits for her, or says that it is not hers; the answer is the redemption as it then stands.
 
-    UnknownRedemption, IdempotencyConflict. A refusal on state is kept under the key, after all else is undone.
+    UnknownRedemption, IdempotencyConflict.
     """
-    call = calls.identity("POST", f"/me/redemptions/{redemption_id}/{decision}", Nothing())
     verb = redemption.confirm if decision == "confirm" else redemption.decline
-    called = (me.book_id, me.name, key, call)
-    try:
-        async with database.begin() as tx:
-            now = await connect.now(tx)
-            first = await claims.claim(tx, *called, now)
-            if first is None:
-                her = await own.volunteer(tx, me)
-                await verb(tx, me.book_id, her.holder, redemption_id, by=me.name, now=now)
-                await claims.answered(tx, me.book_id, me.name, key, {}, redemption_id)
-    except StateRefusal as refusal:
-        async with database.begin() as tx:
-            await claims.refused(tx, *called, refusal, await connect.now(tx))
-        return refusal, False
-    return (None, False) if first is None else (first.refusal, True)
+
+    async def work(tx: AsyncConnection, now: datetime.datetime) -> tuple[RedeemedView, UUID]:
+        her = await own.volunteer(tx, me)
+        await verb(tx, me.book_id, her.holder, redemption_id, by=me.name, now=now)
+        return view(await redeemed(tx, me, redemption_id)), redemption_id
+
+    call = calls.identity("POST", f"/me/redemptions/{redemption_id}/{decision}", Nothing())
+    return await claimed.once(database, me, key, call, work)
 
 
 async def disputed(database: AsyncEngine, me: Principal, redemption_id: UUID) -> None:

@@ -645,6 +645,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "试错次数太多。请等 {seconds} 秒再试；忘记了密码，请找服务站。",
         "Wrong too often. Please wait {seconds} seconds, or ask your service station for a new password.",
     ),
+    errors.TooManyFrames: Row(
+        429,
+        "too_many_frames",
+        "扫码太久或太快了。请等 {seconds} 秒再扫，或者输入数字。",
+        "This till has sent too many pictures. Please wait {seconds} seconds, or type the digits.",
+    ),
     errors.ChangeNeeded: Row(
         403,
         "change_needed",
@@ -938,6 +944,14 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "not_a_relation": ("须是 parent、grandparent、sibling 或 other", "parent, grandparent, sibling or other"),
     "before_it_began": ("不能早于开始的日期", "not before it began"),
     "not_a_qualification": ("须是一行，1 到 100 个字", "one line of 1 to 100 characters"),
+    "picture_too_large": (
+        "照片太大，请把相机的照片调小，或者输入数字",
+        "the picture is too large: set the camera to smaller pictures, or type the digits",
+    ),
+    "not_a_picture": (
+        "不是完整的 JPEG、PNG 或 WebP 照片，请重拍",
+        "not a whole JPEG, PNG or WebP picture: please take it again",
+    ),
     "in_the_past": ("不能早于今天", "not before today"),
     "perks_cost_nothing": ("专享礼不扣分，请填 0", "a perk costs nothing: 0"),
     "no_stock_of_services": ("服务没有库存，由商家提供", "services have no stock: a merchant gives them"),

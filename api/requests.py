@@ -109,7 +109,7 @@ def _parts(body: bytes, boundary: str) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     whole = len(body)  # which the handler has limited
     try:
-        for part in MultipartParser(io.BytesIO(body), boundary, strict=True, part_limit=8, spool_limit=whole):
+        for part in MultipartParser(io.BytesIO(body), boundary, strict=True, part_limit=64, spool_limit=whole):
             content = part.raw if part.filename is None else Upload(part.filename[-_LONGEST_NAME:], part.raw)
             found.append((part.name, content if isinstance(content, Upload) else content.decode("utf-8", "replace")))
             part.close()

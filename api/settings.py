@@ -22,7 +22,7 @@ SHORTEST_KEY: Final = 32
 """Characters of a key (HS256 wants a key as long as its digest: RFC 7518, 3.2)."""
 SECRETS: Final = (
     *("MEIDE_DATABASE_URL", "MEIDE_OWNER_URL"),
-    *("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY"),
+    *("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY", "MEIDE_PRINT_KEYS"),
 )
 """What may stand in a file instead."""
 
@@ -35,6 +35,8 @@ class Settings:
 
     `session_keys`: the first signs, all of them are recognised. `identity_keys`: the first encrypts personal data, all
     of them decrypt. `index_keys`: the first makes the blind index, a second is there only while `meide rekey` runs.
+    `print_keys`: the first makes the check codes of what is printed, all of them are recognised, for as long as paper
+    lasts.
     `api.keys` also knows those of the data folder.
     """
 
@@ -46,6 +48,7 @@ class Settings:
     trusted_proxies: str
     identity_keys: tuple[str, ...] = field(default=(), repr=False)
     index_keys: tuple[str, ...] = field(default=(), repr=False)
+    print_keys: tuple[str, ...] = field(default=(), repr=False)
     help_phone: str | None = None
 
     @property
@@ -66,6 +69,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         session_keys=_keys(environment, "MEIDE_SESSION_KEYS"),
         identity_keys=_keys(environment, "MEIDE_IDENTITY_KEYS"),
         index_keys=_keys(environment, "MEIDE_INDEX_KEY"),
+        print_keys=_keys(environment, "MEIDE_PRINT_KEYS"),
         public_url=public_url,
         trusted_proxies=_addresses(environment, "MEIDE_TRUSTED_PROXIES"),
         help_phone=_phone(environment),

@@ -64,6 +64,7 @@
     ├── TooYoung  GuardianConsentNeeded  CompanyNeeded      what stands before a minor's service
     ├── WrongPassword               login and password do not belong together
     ├── TooManyAttempts             wrong too often from here: wait
+    ├── TooManyFrames               a till sends its pictures too quickly, or has looked for a code for too long
     ├── ChangeNeeded                somebody else has seen this password: change it first
     ├── SessionEnded                no valid session: sign in (again)
     └── NotAllowed                  this user may not do that
@@ -746,6 +747,13 @@ class SecondPersonNeeded(Refusal):
 @dataclass(eq=False)
 class TooManyAttempts(Refusal):
     """The name was given with a wrong secret too often from this address; `seconds` to wait."""
+
+    seconds: int
+
+
+@dataclass(eq=False)
+class TooManyFrames(Refusal):
+    """`seconds`: how long the till has to wait before it sends another picture."""
 
     seconds: int
 

@@ -43,6 +43,9 @@ A_YEAR: Final = 365 * 24 * 3600
 SIZES: Final = ("standard", "elder", "largest")
 """18, 24 and 30 px: from the least to the most that the MIIT norm for elders' apps asks of main text."""
 
+CAMERA: Final = {"Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()"}
+"""Headers of pages that may use the camera of the device: no other page may."""
+
 HERE: Final = Path(__file__).parent
 
 
@@ -214,10 +217,10 @@ class GuardedForms(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         request: Request[Any, Any, Any] = Request(scope, receive, send)
         try:
-            files = (
-                request.route_handler.opt.get("uploads") and request.content_type[0] == RequestEncodingType.MULTI_PART
-            )
-            if request.method == "POST" and not files and request.content_type[0] != RequestEncodingType.URL_ENCODED:
+            opt, given = request.route_handler.opt, request.content_type[0]
+            files = opt.get("uploads") and given == RequestEncodingType.MULTI_PART
+            taken = files or given in (RequestEncodingType.URL_ENCODED, opt.get("takes"))
+            if request.method == "POST" and not taken:
                 raise PermissionDeniedException("none of our forms is sent like this")
             if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
                 raise PermissionDeniedException("the browser itself says that it comes from elsewhere")
@@ -284,6 +287,8 @@ def on_unknown_address(request: Request[Any, Any, Any], fault: HTTPException) ->
 
 def _error_page(request: Request[Any, Any, Any], status: int) -> Response[Any]:
     heading = _ERRORS.get(status) or ("bad_request" if status < 500 else "broken")
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and request.url.path.endswith("/photo"):
+        heading = "photo_too_large"
     request_id = request.scope["state"].get("request_id", "")
     told = "not_staff" if status == HTTPStatus.FORBIDDEN and request.url.path.startswith("/staff") else heading
     sentence = texts.t(view_of(request).language, f"{told}_do", request_id=request_id)

@@ -208,9 +208,9 @@ async def _decided(
 ) -> Template | Redirect:
     me = await doors.visitor(request, database, settings)
     # Each button of a receipt is pressed once, so its key follows from the receipt.
-    refusal, _ = await pay.decide(database, me, redemption_id, decision, key=f"page-{decision}-{redemption_id}")
-    if refusal is not None:
-        return await _receipt(request, database, me, redemption_id, refusal)
+    done = await pay.decide(database, me, redemption_id, decision, key=f"page-{decision}-{redemption_id}")
+    if done.refusal is not None:
+        return await _receipt(request, database, me, redemption_id, done.refusal)
     return Redirect(f"{RECEIPTS}/{redemption_id}", status_code=303)
 
 

@@ -37,6 +37,7 @@ TILES: Final = (
     ("budget", "/staff/budget", Right.READ_BOOKS, False),
     ("rules", "/staff/rules", Right.READ_RECORDS, False),
     ("limits", "/staff/limits", Right.READ_SHOPS, False),
+    ("outlet_day", "/outlet/day", Right.READ_SHOPS, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),
     ("access_log", "/staff/access-log", Right.READ_ACCESS_LOG, True),

@@ -17,7 +17,9 @@ from api.pages import (
     texts_organisations,
     texts_pay,
     texts_rules,
+    texts_scan,
     texts_sheets,
+    texts_till,
 )
 from api.problems import Language
 from ledger.days import BEIJING
@@ -224,10 +226,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     # --- shops
     "shop": ("商家", "Shop"),
-    "shop_later": (
-        "收银的网页还在准备，以后会出现在这里。现在兑换请照原来的办法。",
-        "The till is being prepared and will appear here. Until then please redeem points as before.",
-    ),
     # --- staff
     "staff": ("工作人员首页", "Staff page"),
     "staff_greeting": ("{login}，您好！", "Hello, {login}!"),
@@ -624,7 +622,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
     **texts_limits.TEXTS,
+    **texts_scan.TEXTS,
     **texts_sheets.TEXTS,
+    **texts_till.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -701,6 +701,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     **texts_activities.WRONG,
     **texts_rules.WRONG,
     **texts_limits.WRONG,
+    **texts_scan.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -735,8 +736,10 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     **texts_activities.FIELDS,
     **texts_rules.FIELDS,
     **texts_limits.FIELDS,
+    **texts_scan.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
+    **texts_till.FIELDS,
 }
 """What fields of forms are called, as on their labels."""
 
@@ -756,7 +759,9 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "spend.hold": ("兑换冻结", "Held for a redemption"),
     "spend.redeem": ("兑换", "Redeemed"),
     "spend.voucher": ("购买免单券", "Service voucher"),
-    "spend.refund": ("退回", "Refund"),
+    "spend.refund": ("退货，退回", "Returned, given back"),
+    "spend.cancel": ("撤销兑换，退回", "Redemption cancelled, given back"),
+    "spend.upheld": ("查实不是您兑换的，退回", "Found not to be yours, given back"),
     "hold": ("预留", "Set aside"),
     "hold.capture": ("预留用后余下的，退回", "What was left of points set aside, given back"),
     "hold.void": ("预留取消，退回", "Points set aside, given back"),

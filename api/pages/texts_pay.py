@@ -52,7 +52,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "redemption_done": ("兑换成功", "Redeemed"),
     "redemption_declined": (
         "您没有同意，没有兑换，积分没有动",
-        "You said no: nothing was redeemed, no points were taken",
+        "You said no: nothing was redeemed",
     ),
     "redemption_lapsed": ("没有按时确认，没有兑换，积分没有动", "Not confirmed in time: nothing was redeemed"),
     "redemption_cancelled": ("已经撤销，积分退给您了", "Cancelled, and you have your points back"),

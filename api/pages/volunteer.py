@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, hours, lapsing
+from api import auth, explain, hours, lapsing
 from api.hours import Traced
 from api.pages import doors, frame, texts
 from api.problems import Language
@@ -220,12 +220,17 @@ def _row(language: Language, passbook: Passbook, traced: Traced) -> Row:
     line, of = traced.line, traced.record
     # The books hold no free text of a service: what it was stands in the record.
     description = line.description or (of.activity_name or of.category if of is not None else "")
+    spent = traced.redemption
+    redeemed = None
+    if spent is not None:
+        pieces = [(each.name, each.quantity) for each in spent.lines]
+        redeemed = explain.redeemed(language, line.kind, spent.outlet_name, pieces)
     amount, came = passbook.amount(language, line.amount), line.side == "credit"
     booked = day_of(line.recorded_at)
     return Row(
         day=texts.day(language, line.effective_on),
         booked=texts.day(language, booked) if booked != line.effective_on else None,
-        summary=texts.summary(language, line.kind, description),
+        summary=redeemed or texts.summary(language, line.kind, description),
         came=amount if came else "",
         went="" if came else amount,
         balance=passbook.amount(language, line.balance_after),

@@ -44,7 +44,10 @@ class HoursPage(msgspec.Struct, frozen=True):
 
 
 class LineView(msgspec.Struct, frozen=True):
-    """A line of a passbook. `record`: the service record that it comes from, and `why` it is so much."""
+    """A line of a passbook. `record`: the service record that it comes from, and `why` it is so much.
+
+    `redemption`: the one that it belongs to.
+    """
 
     number: int
     transaction: UUID
@@ -57,6 +60,7 @@ class LineView(msgspec.Struct, frozen=True):
     balance_after: int
     record: UUID | None
     why: WhyView | None
+    redemption: UUID | None
 
 
 class PassbookPage(msgspec.Struct, frozen=True):
@@ -123,6 +127,7 @@ async def read_passbook(
             line.balance_after,
             None if each.record is None else each.record.record_id,
             hours.why_view(each.why),
+            None if each.redemption is None else each.redemption.redemption_id,
         )
         for each in found
         for line in (each.line,)

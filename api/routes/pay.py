@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 from litestar.response.base import ASGIResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import answers, auth, bodies, pay, qr, requests, views
+from api import answers, auth, bodies, claimed, pay, qr, requests, views
 from api.bodies import Limit
 from api.calls import Nothing
 from api.pay import Decision, RedeemedView
@@ -199,12 +199,7 @@ async def _decided(
     request: StrictRequest, database: AsyncEngine, me: Principal, redemption_id: UUID, decision: Decision
 ) -> ASGIResponse:
     key = requests.key_of(request)
-    refusal, replayed = await pay.decide(database, me, redemption_id, decision, key=key)
-    if refusal is not None:
-        return answers.refused(request, refusal, replayed=replayed).to_asgi_response(app=None, request=request)
-    async with database.connect() as tx:
-        found = pay.view(await pay.redeemed(tx, me, redemption_id))
-    return answers.Encoded(msgspec.json.encode(found), 200, *([views.REPLAYED] if replayed else []))
+    return claimed.answered(request, await pay.decide(database, me, redemption_id, decision, key=key), status=200)
 
 
 router = Router(

@@ -204,7 +204,7 @@ async def _insert(tx: AsyncConnection, book: int, planned: dict[str, Details]) -
 
 
 def _accounts(code: str, details: Details) -> tuple[NewAccount, ...]:
-    """What an outlet has in the books: its stock, what it is owed, what of that is disputed; and where differences go."""
+    """What an outlet has in the books: its stock, what it is owed, what of that is disputed; and where losses go."""
     return (
         NewAccount(f"1200.{code}", f"{details.name} 库存", "asset", "PT"),
         NewAccount(f"2300.{code}", f"应付 {details.name}", "liability", "PT"),

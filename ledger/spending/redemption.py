@@ -271,7 +271,7 @@ async def over(tx: AsyncConnection, book: int, now: datetime) -> list[tuple[UUID
         .where(redemptions.c.book_id == book, redemptions.c.status == "waiting", redemptions.c.confirm_until <= now)
         .order_by(redemptions.c.confirm_until)
     )
-    return list(rows.tuples())
+    return [(row.redemption_id, row.holder) for row in rows]
 
 
 async def lapse(database: AsyncEngine, book: int) -> int:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal, cast
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Literal, cast
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import identifiers
@@ -125,21 +125,40 @@ async def refund(
 async def of(tx: AsyncConnection, book: int, redemption_id: UUID) -> list[Refund]:
     """What has been given back of a redemption, in order."""
     rows = await tx.execute(
-        select(
-            refunds.c.refund_id,
-            refunds.c.redemption_id,
-            refunds.c.kind,
-            refunds.c.points,
-            refunds.c.transaction_id,
-            refunds.c.made_by,
-            refunds.c.made_at,
-        )
+        select(*(refunds.c[name] for name in _COLUMNS))
         .where(refunds.c.book_id == book, refunds.c.redemption_id == redemption_id)
         .order_by(refunds.c.made_at, refunds.c.refund_id)
     )
-    return [
-        Refund(refund_id, redemption_id, cast(Kind, kind), *rest) for refund_id, redemption_id, kind, *rest in rows
-    ]
+    return [_refund(row) for row in rows]
+
+
+async def of_outlet(tx: AsyncConnection, book: int, outlet: str, day: date) -> list[tuple[Refund, date]]:
+    """What an outlet gave back on a day but for cancellations, in order, each with the day of what it was given for."""
+    begins = midnight(day)
+    rows = await tx.execute(
+        select(*(refunds.c[name] for name in _COLUMNS), redemptions.c.day)
+        .join(
+            redemptions,
+            (redemptions.c.book_id == book) & (redemptions.c.redemption_id == refunds.c.redemption_id),
+        )
+        .where(
+            refunds.c.book_id == book,
+            refunds.c.kind != "cancel",
+            refunds.c.made_at >= begins,
+            refunds.c.made_at < begins + timedelta(days=1),
+            redemptions.c.outlet == outlet,
+        )
+        .order_by(refunds.c.made_at, refunds.c.refund_id)
+    )
+    return [(_refund(row), row.day) for row in rows]
+
+
+_COLUMNS: Final = ("refund_id", "redemption_id", "kind", "points", "transaction_id", "made_by", "made_at")
+
+
+def _refund(row: Row[Any]) -> Refund:
+    kind = cast(Kind, row.kind)
+    return Refund(row.refund_id, row.redemption_id, kind, row.points, row.transaction_id, row.made_by, row.made_at)
 
 
 async def _locked(tx: AsyncConnection, book: int, redemption_id: UUID, outlet: str) -> Redemption:
@@ -199,7 +218,7 @@ async def _give_back(
                 call=kind,
                 kind=f"spend.{kind}",
                 effective_at=found.made_at if correction == "reversal" else None,
-                lines=(*redemption.from_outlet(found.outlet, merchant, sold, value), Line(target, "credit", total)),
+                lines=(Line(target, "credit", total), *redemption.from_outlet(found.outlet, merchant, sold, value)),
                 actor=by,
                 keep_refusal=False,
                 correction=correction,

@@ -27,6 +27,7 @@ SETTINGS = Settings(
     *(Path("unused"), None, None, (secrets.token_urlsafe(32),), None, ""),
     identity_keys=(secrets.token_urlsafe(32),),
     index_keys=(secrets.token_urlsafe(32),),
+    print_keys=(secrets.token_urlsafe(32),),
 )
 
 

@@ -26,7 +26,10 @@ from tests import leaks
 LONGEST = 180
 """Seconds after which a condition that should come about has not: only a broken program waits so long."""
 
-KEYS = {name: secrets.token_urlsafe(32) for name in ("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY")}
+KEYS = {
+    name: secrets.token_urlsafe(32)
+    for name in ("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY", "MEIDE_PRINT_KEYS")
+}
 """What a service on a database of somebody else's needs besides its URL."""
 
 

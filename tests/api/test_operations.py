@@ -308,6 +308,7 @@ def test_a_reload_reads_the_keys_of_the_data_folder_anew(folder: Path) -> None:
         kept = keys.of(settings.read(data))
         assert worker["MEIDE_IDENTITY_KEYS"] == ",".join(kept.identity)
         assert worker["MEIDE_INDEX_KEY"] == ",".join(kept.index)
+        assert worker["MEIDE_PRINT_KEYS"] == ",".join(kept.print)
 
 
 def test_a_reload_reads_secret_files_anew_and_is_refused_when_they_are_no_good(

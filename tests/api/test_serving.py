@@ -271,6 +271,7 @@ def test_the_owner_and_a_superuser_may_not_serve(server: Server, service_url: st
         ({"MEIDE_SESSION_KEYS": "short"}, "MEIDE_SESSION_KEYS cannot be used: a key has fewer than 32 characters"),
         ({"MEIDE_IDENTITY_KEYS": ""}, "MEIDE_IDENTITY_KEYS cannot be used: it is required with MEIDE_DATABASE_URL"),
         ({"MEIDE_INDEX_KEY": ""}, "MEIDE_INDEX_KEY cannot be used: it is required with MEIDE_DATABASE_URL"),
+        ({"MEIDE_PRINT_KEYS": ""}, "MEIDE_PRINT_KEYS cannot be used: it is required with MEIDE_DATABASE_URL"),
         ({"MEIDE_INDEX_KEY": "short"}, "MEIDE_INDEX_KEY cannot be used: a key has fewer than 32 characters"),
         ({"MEIDE_INDEX_KEY_FILE": "/nowhere"}, "MEIDE_INDEX_KEY cannot be used: MEIDE_INDEX_KEY_FILE is set as well"),
         (

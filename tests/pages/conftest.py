@@ -35,6 +35,7 @@ SETTINGS = Settings(
     trusted_proxies="",
     identity_keys=people.IDENTITY_KEYS,
     index_keys=people.INDEX_KEYS,
+    print_keys=people.PRINT_KEYS,
     help_phone="0531-0000-0000",
 )
 

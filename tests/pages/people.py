@@ -32,6 +32,7 @@ SERVED, REWARD, ITEMS, SHOP = "9110.lake", "5100.lake", "5120.lake", "2300.shop"
 
 IDENTITY_KEYS = ("an identity key for tests, of more than 32 characters",)
 INDEX_KEYS = ("an index key for tests, of more than 32 characters",)
+PRINT_KEYS = ("a print key for tests, of more than 32 characters",)
 
 _numbers = itertools.count(1)
 

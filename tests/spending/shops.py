@@ -32,7 +32,7 @@ from ledger.spending.policy import Policy
 from ledger.spending.redemption import Made, Redemption
 from ledger.spending.tills import Till
 from tests.books.ledgers import balances_of, move, opened
-from tests.earning.programmes import Programme
+from tests.earning.programmes import TUESDAY, Programme
 from tests.earning.programmes import opened as opened_programme
 
 SOAP: Final = Item("G01", "香皂", "goods", 5, date(1990, 1, 1))
@@ -107,7 +107,7 @@ class Shop:
             self.book,
             f"5120.{self.programme.TEAM} {points}",
             f"2100.{holder or self.holder} {points}",
-            effective_at=None,
+            effective_at=TUESDAY,
         )
 
     async def receive(self, item: str, pieces: int, outlet: str | None = None) -> None:
@@ -154,7 +154,7 @@ async def opened_shop(
     shop = Shop(database, book, programme, till)
     await shop.receive("G01", soap)
     await shop.receive("G06", 40)
-    await opened(database, book, f"5120.{programme.TEAM}", *(f"2100.{each.holder}" for each in programme.volunteers))
+    await opened(database, book, f"5120.{programme.TEAM}")
     for each in programme.volunteers:
         if points:
             await shop.give(points, each.holder)

@@ -1,0 +1,196 @@
+"""Check codes of what is printed: eight characters beside a line of a passbook or on a receipt.
+
+A code is a keyed digest (HMAC-SHA-256, cut to 40 bits) of what stands in the line. Whoever has the paper, or a photo
+of it, types the line and learns whether it was printed by this service just so: nothing is read from the books, and
+nobody learns more than he has in hand. Whether it has been corrected since, an auditor sees in the books.
+
+On paper stands the number of the passbook, not the one by which the books know her account. It stays when keys change,
+since it is made with the oldest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api import auth, keys
+from api.settings import Settings
+from ledger.access import attempts
+from ledger.errors import InvalidField
+
+ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""Without 0, O, 1 and I, which bad printers and tired eyes take for each other; small letters are capitals."""
+CODE_LENGTH: Final = 8
+PASSBOOK_LENGTH: Final = 10
+
+LONGEST: Final = 64
+"""Characters of whatever is typed."""
+
+_DAY: Final = re.compile(r"([0-9]{4})[年./-]([0-9]{1,2})[月./-]([0-9]{1,2})日?")
+_FIGURE: Final = re.compile(r"[0-9]{1,19}")
+_HOURS: Final = re.compile(r"([0-9]{1,16}):([0-5][0-9])")
+
+Side = Literal["in", "out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a printed passbook. `amount` came in (存入) or went out (支取); in points, or minutes of service."""
+
+    book: str
+    passbook: str
+    number: int
+    day: date
+    side: Side
+    amount: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A printed receipt of a redemption; `outlet` by its code."""
+
+    book: str
+    receipt: str
+    day: date
+    outlet: str
+    points: int
+
+
+def passbook_number(settings: Settings, book: str, account: str) -> str:
+    """What a printed passbook of this account is called: ten characters that lead nobody to the account."""
+    return _cut(_digest(keys.of_kind(settings, "print")[-1], ("passbook", _bare(book), account)), PASSBOOK_LENGTH)
+
+
+def of_line(settings: Settings, line: Line) -> str:
+    """The check code of a line that is printed."""
+    return _made(keys.of_kind(settings, "print")[0], line)
+
+
+def of_receipt(settings: Settings, receipt: Receipt) -> str:
+    """The check code of a receipt that is printed."""
+    return _made(keys.of_kind(settings, "print")[0], receipt)
+
+
+def is_right(settings: Settings, typed: Line | Receipt, code: str) -> bool:
+    """Whether one of the keys made this code for just that."""
+    given = _plain(code).encode("utf-8", "surrogatepass")
+    return any(hmac.compare_digest(_made(key, typed).encode(), given) for key in keys.of_kind(settings, "print"))
+
+
+async def check(database: AsyncEngine, settings: Settings, typed: Line | Receipt, code: str, address: str) -> bool:
+    """The same for somebody at this address: who is wrong more than five times a day waits. TooManyAttempts."""
+    attempt = attempts.digest(settings.session_keys[0], None, f"check codes on {auth.today()}", address)
+    right = is_right(settings, typed, code)
+    async with database.begin() as tx:
+        await attempts.begin(tx, attempt, auth.now())
+        if right:
+            await attempts.not_counted(tx, attempt, auth.now())
+    return right
+
+
+def grouped(text: str) -> str:
+    """A code or number as it is printed: 7KQM-3XWP, 7KQM3-XWP9D."""
+    half = (len(text) + 1) // 2
+    return f"{text[:half]}-{text[half:]}"
+
+
+# --- what was typed ---------------------------------------------------------------------------------------------------
+
+
+def read_line(*, book: str, passbook: str, line: str, day: str, deposit: str, withdrawal: str, balance: str) -> Line:
+    """A line as somebody read it from the paper: one of deposit and withdrawal is empty. InvalidField."""
+    if bool(deposit.strip()) == bool(withdrawal.strip()):
+        raise InvalidField("deposit", "either_in_or_out")
+    side: Side = "in" if deposit.strip() else "out"
+    amount = _figure("deposit", deposit) if side == "in" else _figure("withdrawal", withdrawal)
+    return Line(
+        _name("book", _bare(book)),
+        _name("passbook", _plain(passbook)),
+        _figure("line", line),
+        _day("day", day),
+        side,
+        amount,
+        _figure("balance", balance),
+    )
+
+
+def read_receipt(*, book: str, receipt: str, day: str, outlet: str, points: str) -> Receipt:
+    """A receipt as somebody read it from the paper. InvalidField."""
+    return Receipt(
+        _name("book", _bare(book)),
+        _name("receipt", _plain(receipt)),
+        _day("day", day),
+        _name("outlet", _bare(outlet).upper()),
+        _figure("points", points),
+    )
+
+
+def _name(field: str, text: str) -> str:
+    if not 1 <= len(text) <= LONGEST or not text.isascii():
+        raise InvalidField(field, "not_as_printed")
+    return text
+
+
+def _day(field: str, text: str) -> date:
+    """2026-11-21, as printed, or as people write it."""
+    if found := _DAY.fullmatch(_bare(text)):
+        try:
+            return date(*map(int, found.groups()))
+        except ValueError:
+            pass
+    raise InvalidField(field, "not_as_printed")
+
+
+def _figure(field: str, text: str) -> int:
+    """Points, or hours and minutes as 2:30, which are minutes."""
+    plain = _bare(text)
+    if found := _HOURS.fullmatch(plain):
+        return int(found[1]) * 60 + int(found[2])
+    if not _FIGURE.fullmatch(plain):
+        raise InvalidField(field, "not_as_printed")
+    return int(plain)
+
+
+# --- the code ---------------------------------------------------------------------------------------------------------
+
+
+def _made(key: str, what: Line | Receipt) -> str:
+    return _cut(_digest(key, _words(what)), CODE_LENGTH)
+
+
+def _words(what: Line | Receipt) -> tuple[str, ...]:
+    match what:
+        case Line(book, passbook, number, day, side, amount, balance):
+            return "line", book, _plain(passbook), f"{number}", f"{day}", side, f"{amount}", f"{balance}"
+        case Receipt(book, receipt, day, outlet, points):
+            return "receipt", book, _plain(receipt), f"{day}", outlet.upper(), f"{points}"
+
+
+def _digest(key: str, words: tuple[str, ...]) -> bytes:
+    assert not any("\0" in word for word in words), "it stands between them"
+    told = "\0".join(("meide print", *words))
+    return hmac.digest(key.encode(), told.encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+
+def _cut(digest: bytes, length: int) -> str:
+    """Five bits a character."""
+    bits = int.from_bytes(digest)
+    return "".join(ALPHABET[bits >> (len(digest) * 8 - 5 * place) & 31] for place in range(1, length + 1))
+
+
+def _bare(text: str) -> str:
+    """In plain letters and digits, without spaces."""
+    return re.sub(r"[\s\0]", "", unicodedata.normalize("NFKC", text))
+
+
+def _plain(text: str) -> str:
+    """What is printed in groups of capitals and digits, however it was typed."""
+    return _bare(text).replace("-", "").upper()
