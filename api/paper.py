@@ -1,4 +1,4 @@
-"""Paper at a till: a card with its PIN, for people without a phone.
+"""Paper, for people without a phone: a card with its PIN at a till, and one-time tickets in printed sheets.
 
 A card alone buys nothing. Its PIN is guessed at slowly: failures are counted for the card, whichever till it is shown
 at, and for the till and the day, whichever cards it reads; those of the till are not forgotten when a PIN is right,
@@ -7,19 +7,25 @@ since a shopkeeper has a card of his own. A card that nobody has and a wrong PIN
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, keys
+from api import auth, keys, volunteers
 from api.settings import Settings
 from ledger import eighteen
-from ledger.access import attempts, cards, users
+from ledger.access import attempts, cards, ciphers, users
 from ledger.access.ciphers import Keys
-from ledger.access.rights import Principal
+from ledger.access.rights import Principal, Right
 from ledger.access.users import Candidate
-from ledger.earning import volunteers
-from ledger.errors import ChangeNeeded, CodeMistyped, InvalidField, WrongPassword
+from ledger.database import connect
+from ledger.days import day_of
+from ledger.earning.volunteers import Volunteer, holders_of
+from ledger.errors import ChangeNeeded, CodeMistyped, InvalidField, UnknownSheet, WrongPassword
+from ledger.spending import policies, tickets
+from ledger.spending.tickets import Sheet
 
 _NO_VOLUNTEER: Final = "card.of.nobody"
 """In place of the number that stands for a card: no volunteer's, but one that is looked up."""
@@ -39,7 +45,7 @@ async def by_card(database: AsyncEngine, settings: Settings, me: Principal, card
     async with database.begin() as tx:
         volunteer_no = await _of_card(tx, personal, me, digits)
         [candidate] = await users.find_volunteer(tx, volunteer_no, me.book_id)
-        holder = (await volunteers.holders_of(tx, me.book_id, [volunteer_no])).get(volunteer_no)
+        holder = (await holders_of(tx, me.book_id, [volunteer_no])).get(volunteer_no)
         of_card, of_till = _attempts(settings, me, candidate, digits)
         for each in sorted((of_card, of_till)):  # in one order, whoever else is at a till at the same time
             await attempts.begin(tx, each, auth.now())
@@ -72,3 +78,58 @@ def _attempts(settings: Settings, me: Principal, candidate: Candidate, digits: s
         attempts.digest(key, None if user is None else user.user_id, digits, "tills"),
         attempts.digest(key, None, f"till {me.number} on {auth.today()}", "tills"),
     )
+
+
+# --- one-time tickets -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A new sheet, whose it is, and the digits of its tickets, told here and never again."""
+
+    sheet: Sheet
+    her: Volunteer
+    digits: tuple[str, ...] = field(repr=False)
+
+
+async def issue_sheet(
+    tx: AsyncConnection, personal: Keys, me: Principal, volunteer_no: str, count: int, replaces: UUID | None = None
+) -> Printed:
+    """A sheet of so many tickets; the one that it replaces ends.
+
+    NotAllowed, UnknownVolunteer, InvalidField, UnknownSheet.
+    """
+    her = await volunteers.within(tx, me, Right.RENEW_PIN, volunteer_no)
+    if not 1 <= count <= tickets.MOST:
+        raise InvalidField("tickets", "out_of_range")
+    now = await connect.now(tx)
+    digits = tuple(eighteen.new_number(eighteen.PAPER) for _ in range(count))
+    sheet = await tickets.issue(
+        tx,
+        me.book_id,
+        her.holder,
+        [ciphers.digest(personal, "spending", each) for each in digits],
+        by=me.name,
+        now=now,
+        policy=await policies.in_force(tx, me.book_id, day_of(now)),
+        replaces=replaces,
+    )
+    return Printed(sheet, her, digits)
+
+
+async def sheets_of(tx: AsyncConnection, me: Principal, volunteer_no: str) -> list[Sheet]:
+    """Her sheets, the newest first. NotAllowed, UnknownVolunteer."""
+    her = await volunteers.within(tx, me, Right.RENEW_PIN, volunteer_no)
+    return await tickets.of_volunteer(tx, me.book_id, her.holder)
+
+
+async def end_sheet(tx: AsyncConnection, me: Principal, volunteer_no: str, sheet_id: UUID) -> tuple[Sheet, bool]:
+    """Ends a sheet of hers that was lost, and says whether a ticket was left of it.
+
+    NotAllowed, UnknownVolunteer, UnknownSheet.
+    """
+    her = await volunteers.within(tx, me, Right.RENEW_PIN, volunteer_no)
+    if (await tickets.find(tx, me.book_id, sheet_id)).holder != her.holder:
+        raise UnknownSheet(sheet_id)
+    ended = await tickets.end_sheet(tx, me.book_id, sheet_id, await connect.now(tx))
+    return await tickets.find(tx, me.book_id, sheet_id), ended

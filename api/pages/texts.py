@@ -621,8 +621,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_pay.TEXTS,
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
-    **texts_limits.TEXTS,
     **texts_scan.TEXTS,
+    **texts_limits.TEXTS,
     **texts_sheets.TEXTS,
     **texts_till.TEXTS,
 }
@@ -700,8 +700,8 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_activities.WRONG,
     **texts_rules.WRONG,
-    **texts_limits.WRONG,
     **texts_scan.WRONG,
+    **texts_limits.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -735,8 +735,8 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
     **texts_rules.FIELDS,
-    **texts_limits.FIELDS,
     **texts_scan.FIELDS,
+    **texts_limits.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
     **texts_till.FIELDS,

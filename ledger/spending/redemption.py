@@ -93,6 +93,8 @@ class Redemption:
     transaction_id: UUID | None
     ended_at: datetime | None
     call_back: str | None
+    called_by: str | None
+    called_at: datetime | None
     outlet_name: str
     lines: tuple[RedeemedLine, ...]
 

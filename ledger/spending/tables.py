@@ -418,6 +418,9 @@ class _Redemption(TypedColumns):
     """When it was confirmed, declined, had lapsed or was cancelled."""
     call_back: Named[str | None] = Column(Text(collation="C"))
     """Of those made for another: `due` if drawn, then `confirmed` or `denied`."""
+    called_by: Named[str | None] = Column(Text(collation="C"))
+    called_at: Named[datetime.datetime | None] = Column(DateTime(timezone=True))
+    """Who asked her, and when."""
 
 
 redemptions = Table(
@@ -433,6 +436,11 @@ redemptions = Table(
     CheckConstraint("refunded BETWEEN 0 AND points", name="refunded"),
     CheckConstraint("status <> 'waiting' OR confirm_until IS NOT NULL", name="waiting"),
     CheckConstraint("call_back IN ('due', 'confirmed', 'denied')", name="call_back"),
+    CheckConstraint(
+        "(called_by IS NULL) = (called_at IS NULL)"
+        " AND (called_by IS NOT NULL) = (call_back IS NOT NULL AND call_back <> 'due')",
+        name="called",
+    ),
     # A code is used up by one redemption, also by one that is declined or cancelled afterwards.
     Index("redemptions_code_key", "book_id", "code_id", unique=True, postgresql_where=text("code_id IS NOT NULL")),
     Index("redemptions_holder_idx", "book_id", "holder", "made_at"),

@@ -346,7 +346,14 @@ def upgrade() -> None:
         sa.Column("transaction_id", sa.Uuid(), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("call_back", sa.Text(collation="C"), nullable=True),
+        sa.Column("called_by", sa.Text(collation="C"), nullable=True),
+        sa.Column("called_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("call_back IN ('due', 'confirmed', 'denied')", name=op.f("redemptions_call_back_check")),
+        sa.CheckConstraint(
+            "(called_by IS NULL) = (called_at IS NULL)"
+            " AND (called_by IS NOT NULL) = (call_back IS NOT NULL AND call_back <> 'due')",
+            name=op.f("redemptions_called_check"),
+        ),
         sa.CheckConstraint("means IN ('code', 'card', 'ticket', 'voucher')", name=op.f("redemptions_means_check")),
         sa.CheckConstraint("status <> 'waiting' OR confirm_until IS NOT NULL", name=op.f("redemptions_waiting_check")),
         sa.CheckConstraint(

@@ -266,13 +266,6 @@ ROWS: Final = [
     Row("decideRules", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.rules}),
     Row("withdrawRules", "operator", path=lambda w: {"version": 999}, works=False),
     Row("tryRules", RECORD_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
-    # the limits of spending
-    Row("draftLimits", "operator", lambda w, n: {"effective_from": "2099-01-01", "policy": {}}),
-    Row("listLimits", STAFF_READERS),
-    Row("readLimitsInForce", f"volunteer merchant {STAFF_READERS}"),
-    Row("readLimits", STAFF_READERS, path=lambda w: {"version": w.limits}),
-    Row("decideLimits", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.limits}),
-    Row("withdrawLimits", "operator", path=lambda w: {"version": 999}, works=False),
     # outlets and tills
     Row("listOutlets", STAFF_READERS),
     Row("addOutlet", "operator+", lambda w, n: an_outlet("street") | {"code": n}),
@@ -287,6 +280,13 @@ ROWS: Final = [
     Row("readClerk", "till**"),
     Row("clerkOn", "till**", lambda w, n: {}, works=False),
     Row("clerkOff", "till**"),
+    # the limits of spending
+    Row("draftLimits", "operator", lambda w, n: {"effective_from": "2099-01-01", "policy": {}}),
+    Row("listLimits", STAFF_READERS),
+    Row("readLimitsInForce", f"volunteer merchant {STAFF_READERS}"),
+    Row("readLimits", STAFF_READERS, path=lambda w: {"version": w.limits}),
+    Row("decideLimits", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.limits}),
+    Row("withdrawLimits", "operator", path=lambda w: {"version": 999}, works=False),
     # other platforms
     Row("pushRecords", "records:post", lambda w, n: {"records": []}),
     Row("submitRecord", "recorder+", lambda w, n: a_backfill(n)),
