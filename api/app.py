@@ -52,6 +52,7 @@ from api.routes import (
     standing,
     till,
     volunteers,
+    vouchers,
 )
 from api.settings import Settings
 from ledger.access.rights import Principal
@@ -187,6 +188,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             own.router,
             hours.router,
             pay.router,
+            vouchers.router,
             people.router,
             organisations.router,
             outlets.router,

@@ -34,6 +34,7 @@ from api.pages import (
     till,
     volunteer,
     volunteers,
+    vouchers,
 )
 from api.pages.frame import TEMPLATES, on_unknown_address
 from api.settings import Settings
@@ -59,6 +60,7 @@ def router(settings: Settings) -> Router:
             *own.HANDLERS,
             *hours.HANDLERS,
             *pay.HANDLERS,
+            *vouchers.HANDLERS,
             *programme.HANDLERS,
             *staff.HANDLERS,
             *approvals.HANDLERS,

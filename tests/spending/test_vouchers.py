@@ -579,5 +579,6 @@ async def test_hers_are_listed_from_the_newest(shop: Shop) -> None:
         assert found == [bought[2], bought[1]]
         assert await vouchers.of_holder(tx, book, shop.holder, after=found[-1].voucher_id) == [bought[0]]
         assert await vouchers.of_holder(tx, book, "somebody") == []
-        ids: list[Any] = [each.transaction_id for each in bought]
-        assert await vouchers.of_transactions(tx, book, ids[:1]) == {ids[0]: bought[0]}
+        paid = [each.transaction_id for each in bought]
+        named = await vouchers.bought_by(tx, book, [*paid[:2], UUID(int=1)])
+        assert named == {paid[0]: "理发一次", paid[1]: "足浴一次"}
