@@ -53,6 +53,7 @@ from api.routes import (
     standing,
     till,
     volunteers,
+    vouchers,
 )
 from api.settings import Settings
 from ledger.access.rights import Principal
@@ -188,6 +189,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             own.router,
             hours.router,
             pay.router,
+            vouchers.router,
             people.router,
             organisations.router,
             outlets.router,

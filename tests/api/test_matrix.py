@@ -118,6 +118,10 @@ ROWS: Final = [
     Row("listMyHours", "volunteer**"),
     Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
     Row("readMyPassbook", "volunteer**"),
+    Row("listMyVouchers", "volunteer**"),
+    Row("buyVoucher", "volunteer**", lambda w, n: {"item": "none"}, works=False),
+    Row("readMyVoucher", "volunteer**", path=lambda w: {"voucher_id": w.nothing}, works=False),
+    Row("showVoucher", "volunteer**", lambda w, n: {}, lambda w: {"voucher_id": w.nothing}, works=False),
     # volunteers as persons
     Row("registerVolunteer", "recorder+ operator+", lambda w, n: {"volunteer": n, "organisation": "street"}),
     Row("registerVolunteer", "recorder operator", lambda w, n: {"volunteer": n}),
