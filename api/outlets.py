@@ -72,12 +72,11 @@ async def listed(
 ) -> list[Outlet]:
     """The outlets that the caller's right to see shops reaches, by code; perhaps below one organisation only."""
     held = rights.reach(me, Right.READ_SHOPS, auth.today())
-    if organisation is not None and (held.book or held.includes(await auth.line_of(tx, me, organisation))):
+    under = held.organisations
+    if organisation is not None:
+        if not held.includes(await auth.line_of(tx, me, organisation)):
+            raise NotAllowed
         under = frozenset({organisation})
-    elif organisation is not None:
-        raise NotAllowed
-    else:
-        under = held.organisations
     everywhere = held.book and organisation is None
     return await outlets.outlets_of(
         *(tx, me.book_id),
