@@ -41,6 +41,7 @@ from ledger.spending.policy import Policy
 from tests.earning.rows import a_record
 from tests.pages import people, tills
 from tests.pages.people import NORTH, SOUTH, District, Person
+from tests.pages.tills import Shop
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
@@ -202,6 +203,30 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("ward", "/notice/{book}/37S"),
     ),
     "/account/objections/{record_id}": (("ward", "/account/objections/{in_notice}"),),
+    "/till": (("till", "/till"), ("till", "/till?n.G1=2&n.G2=1"), ("till", "/till?q=nothing"), ("nobody", "/till")),
+    "/till/day": (("till", "/till/day"), ("till", "/till/day?receipt=1")),
+    "/till/redemptions/{redemption_id}": (
+        ("till", "/till/redemptions/{sold}"),
+        ("till", "/till/redemptions/{brought_back}?done=till_was_refunded"),
+        ("till", "/till/redemptions/{called_off}"),
+    ),
+    "/till/redemptions/{redemption_id}/cancel": (("till", "/till/redemptions/{sold}/cancel"),),
+    "/till/redemptions/{redemption_id}/refund": (
+        ("till", "/till/redemptions/{sold}/refund"),
+        ("till", "/till/redemptions/{called_off}/refund"),
+    ),
+    "/till/try": (("till", "/till/try"),),
+    "/till/by-key/{key}": (("till", "/till/by-key/never"),),
+    "/till/practice": (("till", "/till/practice"), ("till", "/till/practice?n.soap=2")),
+    "/till/practice/by-key/{key}": (("till", "/till/practice/by-key/good"),),
+    "/till/practice/receipt": (("till", "/till/practice/receipt?n.soap=2"),),
+    "/outlet/day": (
+        ("shop", "/outlet/day"),
+        ("shop", "/outlet/day?on=1999-01-01"),
+        ("auditor", "/outlet/day"),
+        ("auditor", "/outlet/day?outlet=X0001"),
+        ("auditor", "/outlet/day?outlet=X0002&on=never"),
+    ),
     "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
     "/staff/users/new": (("chief", "/staff/users/new"),),
@@ -257,6 +282,21 @@ FORMS: Final[dict[str, str]] = {
     "/staff/acts/new": "leader",
     "/staff/objections/{objection_id}/decide": "chief",
     "/account/objections/{record_id}": "resident",
+    "/till": "till",
+    "/till/code": "till",
+    "/till/photo": "till",
+    "/till/quote": "till",
+    "/till/redeem": "till",
+    "/till/redemptions/{redemption_id}/cancel": "till",
+    "/till/redemptions/{redemption_id}/refund": "till",
+    "/till/frames": "till",
+    "/till/try": "till",
+    "/till/try/photo": "till",
+    "/till/practice": "till",
+    "/till/practice/code": "till",
+    "/till/practice/photo": "till",
+    "/till/practice/quote": "till",
+    "/till/practice/redeem": "till",
     "/staff/access-log": "chief",
     "/staff/volunteers": "chief",
     "/staff/volunteers/new": "chief",
@@ -310,7 +350,7 @@ def addresses(app: Litestar, method: str) -> set[str]:
 class Cast:
     """Who looks at the pages, and what the addresses name. `till`: what the cookie of a shop's device holds."""
 
-    people: dict[str, Person | None]
+    people: dict[str, Person | Shop | None]
     ids: dict[str, str]
     district: District
     till: str
@@ -329,7 +369,10 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     )
     clerk = await people.somebody(database, book, Grant("operator", NORTH))
     both = await people.somebody(database, book, Grant("operator"), Grant("volunteer", volunteer_no="N0002"))
-    cast: dict[str, Person | None] = {
+    shop = await tills.a_shop(database, book)
+    ids = await tills.a_day(database, shop)
+    cast: dict[str, Person | Shop | None] = {
+        "till": shop,
         "nobody": None,
         "till": None,
         "resident": resident,
@@ -352,7 +395,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     me, colleague = await principal(database, chief), await principal(database, clerk)
     now = auth.now()
     async with database.begin() as tx:
-        ids = {
+        ids |= {
             name: str((await staff.change_points(tx, by, PointsChange("N0001", True, 10, why), name))[0].draft_id)
             for name, by, why in (
                 ("mine", me, "a talk at the school"),

@@ -24,6 +24,7 @@ from tests.pages.conftest import SETTINGS
 from tests.pages.people import ITEMS, PASSWORD, Person, posted
 from tests.pages.places import PLACES, Cast
 from tests.pages.test_texts import CHINESE
+from tests.pages.tills import Shop
 
 MOST_WEIGHT = 60_000
 LEAST_TYPE, LEAST_TARGET, LEAST_GAP = 18, 60, 12
@@ -217,11 +218,13 @@ async def cast(database: AsyncEngine, resident: Person) -> Cast:
     return await places.a_cast(database, resident.book, resident)
 
 
-async def as_(page: Page, database: AsyncEngine, person: Person | None) -> None:
-    """Signs somebody in without the form, which takes its time to look at a password."""
-    if person is not None:
+async def as_(page: Page, database: AsyncEngine, person: Person | Shop | None) -> None:
+    """Signs somebody in without the form, which takes its time to look at a password; a till has its cookie."""
+    url = page.context.base_url  # type: ignore[attr-defined]
+    if isinstance(person, Shop):
+        await page.context.add_cookies([person.cookie(url)])
+    elif person is not None:
         secret = await people.a_session(database, person)
-        url = page.context.base_url  # type: ignore[attr-defined]
         await page.context.add_cookies([{"name": COOKIE, "value": secret, "url": url}])
 
 
