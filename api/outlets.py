@@ -195,6 +195,13 @@ async def revoke(tx: AsyncConnection, me: Principal, number: int) -> Device:
     return ended
 
 
+async def keyed(tx: AsyncConnection, made: Token) -> None:
+    """Whoever has a token that was made for an outlet is a till of it. UnknownOutlet, OutletClosed."""
+    if made.outlet is not None:
+        await outlets.find_open(tx, made.book_id, made.outlet)
+        await tills.bound(tx, made.book_id, made.token_id, made.outlet, made.name)
+
+
 async def bind(
     database: AsyncEngine, settings: Settings, keys: Keys, text: str, address: str
 ) -> tuple[Outlet, Till, str]:
