@@ -59,6 +59,12 @@ ORGANISATIONS: Final = (
     Column("level", "层级"),
     Column("parent", "上级编码", "code"),
 )
+OUTLETS: Final = (
+    Column("code", "兑换点编码", "code"),
+    Column("name", "名称"),
+    Column("kind", "类别"),
+    Column("organisation", "组织编码", "code"),
+)
 OPENING: Final = (
     Column("volunteer", "志愿者编号", "code"),
     Column("credit_minutes", "信用时长分钟", "whole"),
