@@ -39,6 +39,7 @@ from api.pages import (
     till,
     volunteer,
     volunteers,
+    vouchers,
 )
 from api.pages.frame import TEMPLATES, on_unknown_address
 from api.settings import Settings
@@ -64,6 +65,7 @@ def router(settings: Settings) -> Router:
             *own.HANDLERS,
             *hours.HANDLERS,
             *pay.HANDLERS,
+            *vouchers.HANDLERS,
             *programme.HANDLERS,
             *staff.HANDLERS,
             *approvals.HANDLERS,

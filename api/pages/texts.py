@@ -22,6 +22,7 @@ from api.pages import (
     texts_scan,
     texts_sheets,
     texts_till,
+    texts_vouchers,
 )
 from api.problems import Language
 from ledger.days import BEIJING
@@ -629,6 +630,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_limits.TEXTS,
     **texts_sheets.TEXTS,
     **texts_till.TEXTS,
+    **texts_vouchers.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {

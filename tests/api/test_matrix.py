@@ -49,9 +49,10 @@ from ledger.earning import (
     volunteers,
 )
 from ledger.earning.activities import Plan
-from ledger.spending import catalogue, outlets, tills
+from ledger.spending import catalogue, outlets, tickets, tills
 from ledger.spending.catalogue import Item
 from ledger.spending.outlets import Details
+from ledger.spending.policy import Policy
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
 
@@ -93,6 +94,8 @@ ROWS: Final = [
     Row("readiness", "public"),
     Row("figures", "public"),
     Row("readProgramme", "public"),
+    Row("checkPassbookLine", "public", query="?book=B&passbook=x&line=1&day=2026-01-02&deposit=1&balance=1&code=x"),
+    Row("checkReceipt", "public", query="?book=B&receipt=x&day=2026-01-02&outlet=x&points=1&code=x"),
     # the budget
     Row("listBudgets", ALL_READERS),
     Row("grantBudget", "owner", lambda w, n: {"year": 2026, "points": 1000, "fen": 100_000}),
@@ -115,6 +118,10 @@ ROWS: Final = [
     Row("listMyHours", "volunteer**"),
     Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
     Row("readMyPassbook", "volunteer**"),
+    Row("listMyVouchers", "volunteer**"),
+    Row("buyVoucher", "volunteer**", lambda w, n: {"item": "none"}, works=False),
+    Row("readMyVoucher", "volunteer**", path=lambda w: {"voucher_id": w.nothing}, works=False),
+    Row("showVoucher", "volunteer**", lambda w, n: {}, lambda w: {"voucher_id": w.nothing}, works=False),
     # volunteers as persons
     Row("registerVolunteer", "recorder+ operator+", lambda w, n: {"volunteer": n, "organisation": "street"}),
     Row("registerVolunteer", "recorder operator", lambda w, n: {"volunteer": n}),
@@ -128,6 +135,16 @@ ROWS: Final = [
     ),
     Row("issueCard", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
     Row("endCard", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
+    Row("issueTicketSheet", RENEWERS, lambda w, n: {"tickets": 1}, lambda w: {"volunteer": "V-1"}),
+    Row("listTicketSheets", RENEWERS, path=lambda w: {"volunteer": "V-1"}),
+    Row("endTicketSheet", RENEWERS, path=lambda w: {"volunteer": "V-1", "sheet_id": w.sheet}),
+    Row("listCallBacks", "reviewer*"),
+    Row(
+        *("noteRedemptionCallBack", "reviewer*"),
+        lambda w, n: {"confirmed": True},
+        lambda w: {"redemption_id": w.nothing},
+        works=False,
+    ),
     Row("askForPin", RENEWERS, path=lambda w: {"volunteer": "V-1"}),
     Row("listPinRenewals", RENEWERS.replace("+", "*")),
     Row("confirmPinRenewal", RENEWERS, path=lambda w: {"renewal_id": w.renewals[0]}),
@@ -425,6 +442,7 @@ class World:
     renewals: list[str] = field(default_factory=list)
     rules: int = 0
     limits: int = 0
+    sheet: str = ""
     nothing: str = "00000000-0000-4000-8000-000000000000"
 
     def reward(self) -> dict[str, Any]:
@@ -507,6 +525,10 @@ class World:
             await qualifications.record(
                 tx, book.book_id, her.holder, "执业医师", passed, None, by="room:test", today=passed
             )
+            at_once = await tickets.issue(
+                tx, book.book_id, her.holder, [secrets.token_bytes(32)], by="room:test", now=now, policy=Policy()
+            )
+            self.sheet = str(at_once.sheet_id)
             member = await volunteers.find(tx, book.book_id, "V-6")
             await members.join(tx, book.book_id, "street", member.holder, "member", passed)
             for number_of_hers in ("V-1", "V-3", "V-4"):
