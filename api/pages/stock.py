@@ -62,8 +62,8 @@ async def receive(
         _done(await catalogue.receive(database, me, outlet, new, key))
     except (NotAllowed, SessionEnded, UnknownOutlet):
         raise
-    except IdempotencyConflict as refusal:  # she went back and changed the form: that would be another receipt
-        return await _stock(request, database, me, outlet, {**form, "key": ""}, refusal)
+    except IdempotencyConflict:  # she went back and changed the form: that would be another receipt
+        return await _stock(request, database, me, outlet, {**form, "key": ""}, InvalidField("key", "sent_before"))
     except Refusal as refusal:
         return await _stock(request, database, me, outlet, form, refusal)
     return _back(outlet, "goods_received")
@@ -184,8 +184,8 @@ async def count(
         _done(await catalogue.count(database, me, outlet, NewCount(found, form["reason"]), key))
     except (NotAllowed, SessionEnded, UnknownOutlet):
         raise
-    except IdempotencyConflict as refusal:
-        return await _count(request, database, me, outlet, {**form, "key": ""}, refusal)
+    except IdempotencyConflict:
+        return await _count(request, database, me, outlet, {**form, "key": ""}, InvalidField("key", "sent_before"))
     except Refusal as refusal:
         # A refusal that was decided on what is there stays under its key: the next attempt is another one.
         kept = form if not refusal.stored else {**form, "key": ""}

@@ -71,8 +71,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "eligible_tag": ("有“{value}”资格", "With the qualification {value}"),
     "eligible_least_age": ("满 {value} 岁", "From the age of {value}"),
     "eligible_most_age": ("不超过 {value} 岁", "Up to the age of {value}"),
-    "voucher_days": ("做成免单券，几天内有效", "As a voucher, good for so many days"),
-    "voucher_days_about": ("只有服务可以；不做就空着。", "For services only; leave it empty for none."),
+    "item_voucher": ("做成免单券，几天内有效", "As a voucher, good for so many days"),
+    "item_voucher_about": ("只有服务可以；不做就空着。", "For services only; leave it empty for none."),
     "giftable": ("免单券可以转送别人", "The voucher may be given away"),
     "prices": ("价格", "Prices"),
     "price_since": ("{day} 起", "From {day}"),
@@ -186,6 +186,10 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     "not_person_or_household": ("“{field}”：请选每人或者每户。", "{field}: each person or each household, please."),
     "not_a_period": ("“{field}”：请选多久。", "{field}: choose in which time, please."),
     "given_twice": ("“{field}”有两行一样。请删掉一行。", "{field}: two rows say the same. Please remove one."),
+    "sent_before": (
+        "这张单子刚才已经记下了，改过的还没有。要再记一次，请再按一次。",
+        "This form was recorded a moment ago; what you changed was not. To record it as another one, press again.",
+    ),
     "not_yuan": ("“{field}”请写成 99.50 这样。", "{field}: written like 99.50, please."),
     "not_a_note": ("“{field}”请写一行，不超过 200 个字。", "{field}: one line of at most 200 characters, please."),
 }

@@ -503,7 +503,7 @@ async def goods_of(database: AsyncEngine, district: District) -> None:
         today = day_of(now)
         service = Goods(
             "S1",
-            "Haircut <b> & shave",
+            "Cut <b> & fit",
             "service",
             30,
             today,
