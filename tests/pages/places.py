@@ -169,7 +169,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("clerk", "/staff/outlets?under=none"),
     ),
     "/staff/outlets/{outlet}": (
-        ("chief", "/staff/outlets/X0001?done=till_revoked"),
+        ("chief", "/staff/outlets/X0001?done=device_revoked"),
         ("auditor", "/staff/outlets/X0001"),
         ("chief", "/staff/outlets/X0002"),
     ),
@@ -383,12 +383,11 @@ def addresses(app: Litestar, method: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who looks at the pages, and what the addresses name. `till`: what the cookie of a shop's device holds."""
+    """Who looks at the pages, and what the addresses name."""
 
     people: dict[str, Person | Shop | None]
     ids: dict[str, str]
     district: District
-    till: str
 
 
 async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
@@ -464,31 +463,27 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await _limits(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
     arrival = await activities_of(database, district, ward)
-    till = await shops_of(database, book, cast["shop"])
+    await shops_of(database, book, shop, cast["shop"])
     await goods_of(database, district)
-    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district, till)
+    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
 
 
-async def shops_of(database: AsyncEngine, book: Book, clerk: Person | None) -> str:
-    """Three outlets, one of them with tills, one closed; what the cookie of a till holds at which somebody stands."""
-    shop = await tills.a_shop(database, book, organisation=NORTH)
-    other = await tills.a_till(database, book)
-    await tills.revoked(database, other)
-    station = Details(
-        "Care station", "care_station", "37", "1 Lake Road", "0531 000", "9 to 5", 36_675_000, 117_000_000
-    )
+async def shops_of(database: AsyncEngine, book: Book, shop: Shop, clerk: Person | Shop | None) -> None:
+    """Beside the shop a station, and one that is closed; in the shop a clerk, and a till that has ended."""
+    await tills.revoked(database, await tills.a_till(database, book))
+    place = {"latitude": 36_675_000, "longitude": 117_000_000}
+    station = Details("Care station", "care_station", "37", "1 Lake Road", "0531 000", "9 to 5", **place)
+    assert isinstance(clerk, Person)
     async with database.begin() as tx:
         here = await outlets.find(tx, book.book_id, shop.outlet)
-        placed = replace(here.details, latitude=36_679_000, longitude=117_001_000, day_limit=500)
+        placed = replace(here.details, latitude=36_679_000, longitude=117_001_000, day_limit=5_000)
         await outlets.change(tx, book.book_id, shop.outlet, placed)
         await outlets.add(tx, book.book_id, "X0002", station)
         await outlets.add(tx, book.book_id, "X0003", replace(station, name="Old station"))
         await outlets.set_status(tx, book.book_id, "X0003", "closed")
-        assert clerk is not None
         user = await users.with_login(tx, clerk.login)
         assert user is not None
         await spending_tills.stand(tx, book.book_id, shop.till, f"user:{user.user_id}")
-    return shop.secret
 
 
 async def goods_of(database: AsyncEngine, district: District) -> None:
