@@ -10,6 +10,7 @@ from typing import Final
 
 from api.pages import (
     texts_activities,
+    texts_catalogue,
     texts_desk,
     texts_hours,
     texts_lapsing,
@@ -623,6 +624,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_outlets.TEXTS,
     **texts_pay.TEXTS,
     **texts_activities.TEXTS,
+    **texts_catalogue.TEXTS,
     **texts_rules.TEXTS,
     **texts_scan.TEXTS,
     **texts_limits.TEXTS,
@@ -704,6 +706,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     **texts_outlets.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_activities.WRONG,
+    **texts_catalogue.WRONG,
     **texts_rules.WRONG,
     **texts_scan.WRONG,
     **texts_limits.WRONG,
@@ -740,6 +743,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_points": ("多少分", "Points"),
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
+    **texts_catalogue.FIELDS,
     **texts_rules.FIELDS,
     **texts_scan.FIELDS,
     **texts_limits.FIELDS,

@@ -34,10 +34,13 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
-from ledger.spending import outlets, policies
+from ledger.spending import catalogue, households, outlets, policies, stock
 from ledger.spending import tills as spending_tills
+from ledger.spending.catalogue import Eligible, Quota
+from ledger.spending.catalogue import Item as Goods
 from ledger.spending.outlets import Details
 from ledger.spending.policy import Policy
+from ledger.spending.stock import Counted
 from tests.earning.rows import a_record
 from tests.pages import people, tills
 from tests.pages.people import NORTH, SOUTH, District, Person
@@ -169,6 +172,29 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/outlets/X0001?done=device_revoked"),
         ("auditor", "/staff/outlets/X0001"),
         ("chief", "/staff/outlets/X0002"),
+    ),
+    "/staff/catalogue": (
+        ("chief", "/staff/catalogue"),
+        ("auditor", "/staff/catalogue?after=G2"),
+        ("chief", "/staff/catalogue?after=*"),
+    ),
+    "/staff/catalogue/{item}": (
+        ("chief", "/staff/catalogue/G1"),
+        ("chief", "/staff/catalogue/S1?done=item_changed"),
+        ("auditor", "/staff/catalogue/P1"),
+    ),
+    "/staff/outlets/{outlet}/stock": (
+        ("chief", "/staff/outlets/X0001/stock?done=goods_counted"),
+        ("auditor", "/staff/outlets/X0001/stock"),
+        ("chief", "/staff/outlets/X0002/stock"),
+    ),
+    "/staff/outlets/{outlet}/count": (
+        ("chief", "/staff/outlets/X0001/count"),
+        ("chief", "/staff/outlets/X0002/count"),
+    ),
+    "/staff/volunteers/{number}/household": (
+        ("chief", "/staff/volunteers/N0001/household"),
+        ("auditor", "/staff/volunteers/N0003/household"),
     ),
     "/shops": (
         ("resident", "/shops"),
@@ -314,6 +340,15 @@ FORMS: Final[dict[str, str]] = {
     "/staff/organisations/{code}/members": "chief",
     "/staff/organisations/{code}/members/{number}": "chief",
     "/staff/organisations/{code}/members/{number}/end": "chief",
+    "/staff/catalogue": "chief",
+    "/staff/catalogue/{item}": "chief",
+    "/staff/catalogue/{item}/prices": "chief",
+    "/staff/outlets/{outlet}/receipts": "chief",
+    "/staff/outlets/{outlet}/offers": "chief",
+    "/staff/outlets/{outlet}/offers/{item}/switch": "chief",
+    "/staff/outlets/{outlet}/count": "chief",
+    "/staff/volunteers/{number}/household": "chief",
+    "/staff/volunteers/{number}/household/leave": "chief",
     "/staff/outlets": "chief",
     "/staff/outlets/{outlet}": "chief",
     "/staff/outlets/{outlet}/status": "chief",
@@ -429,6 +464,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         ids |= await _hours(tx, book, resident, me)
     arrival = await activities_of(database, district, ward)
     await shops_of(database, book, shop, cast["shop"])
+    await goods_of(database, district)
     return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
 
 
@@ -448,6 +484,41 @@ async def shops_of(database: AsyncEngine, book: Book, shop: Shop, clerk: Person 
         user = await users.with_login(tx, clerk.login)
         assert user is not None
         await spending_tills.stand(tx, book.book_id, shop.till, f"user:{user.user_id}")
+
+
+async def goods_of(database: AsyncEngine, district: District) -> None:
+    """A service with quotas and conditions, a perk that has gone, a price to come, a count that differed; a household.
+
+    The soap, the towels and the rice of the shop are there already.
+    """
+    book = district.book.book_id
+    async with database.begin() as tx:
+        now = await connect.now(tx)
+        today = day_of(now)
+        service = Goods(
+            "S1",
+            "Cut <b> & fit",
+            "service",
+            30,
+            today,
+            None,
+            (Quota("person", 2, "month"), Quota("household", 3, "quarter")),
+            Eligible(2, "Rider", 18, 80),
+            90,
+            True,
+        )
+        gone = Goods("P1", "Ferry", "perk", 0, today - timedelta(days=9), today - timedelta(days=1))
+        for each in (service, gone):
+            await catalogue.add(tx, book, each, by="user:1", now=now)
+            await catalogue.offer(tx, book, "X0001", each.item, "merchant")
+        await catalogue.switch(tx, book, "X0001", "P1", False)
+        await catalogue.set_price(tx, book, "G1", today + timedelta(days=9), 6, by="user:1", now=now)
+        asked = {"call": "count", "by": "user:1", "now": now}
+        await stock.receive(tx, book, "X0001", "G1", 5, "bought", fen=2_550, note="Receipt 17 of the mill", **asked)
+        await stock.count(tx, book, "X0001", [Counted("G2", 9)], "One was torn & thrown away", **asked)
+        for number in ("N0001", "N0003"):
+            hers = await volunteers.find(tx, book, number)
+            await households.join(tx, book, hers.holder, "F-0017")
 
 
 async def activities_of(database: AsyncEngine, district: District, ward: Person) -> str:
