@@ -24,6 +24,7 @@ TILES: Final = (
     ("organisations", "/staff/organisations", Right.READ_ORGANISATIONS, False),
     ("reviews", "/staff/reviews", Right.REVIEW, False),
     ("objections", "/staff/objections", Right.REVIEW, False),
+    ("call_backs", "/staff/call-backs", Right.DECIDE_CASES, False),
     ("new_record", "/staff/records/new", Right.RECORD, False),
     ("new_act", "/staff/acts/new", Right.RECORD, False),
     ("sheets", "/staff/sheets", Right.RECORD, False),

@@ -28,7 +28,19 @@ RECORDS = ("records", "notices", "overdue")
 BOOKS = ("approvals", "lapsing")
 EVERYBODY = ("activities", "volunteers", "organisations")
 ALL_TILES = (
-    *(*EVERYBODY, "reviews", "objections", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"),
+    *(
+        *EVERYBODY,
+        "reviews",
+        "objections",
+        "call_backs",
+        "sheets",
+        *RECORDS,
+        "propose",
+        *BOOKS,
+        "renewals",
+        "budget",
+        "rules",
+    ),
     *("users", "tokens", "access-log"),
 )
 
@@ -62,7 +74,10 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
     ("role", "tiles"),
     [
         ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", "rules"]),
-        ("reviewer", [*EVERYBODY, "reviews", "objections", *RECORDS, *BOOKS, "renewals", "budget", "rules"]),
+        (
+            "reviewer",
+            [*EVERYBODY, "reviews", "objections", "call_backs", *RECORDS, *BOOKS, "renewals", "budget", "rules"],
+        ),
         ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"]),
         ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "access-log"]),
         ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "users", "tokens", "access-log"]),
