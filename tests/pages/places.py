@@ -59,6 +59,13 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resident", "/passbook?year=never"),
         ("chief", "/passbook"),
     ),
+    "/passbook/print": (
+        ("resident", "/passbook/print"),
+        ("resident", "/passbook/print?account=hours&size=small&after=1"),
+        ("resident", "/passbook/print?after=9999"),
+        ("chief", "/passbook/print"),
+    ),
+    "/verify": (("nobody", "/verify?book={book}"), ("resident", "/verify?what=receipt")),
     "/hours": (("resident", "/hours"), ("resident", "/hours?after=never"), ("ward", "/hours"), ("auditor", "/hours")),
     "/hours/{record_id}": (
         *(("resident", f"/hours/{{{state}}}") for state in STATES),
@@ -111,6 +118,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/approvals/{declined}"),
         ("auditor", "/staff/approvals/{mine}"),
     ),
+    "/staff/call-backs": (("chief", "/staff/call-backs"), ("chief", "/staff/call-backs?done=call_back_denied")),
     "/staff/lapsing": (("chief", "/staff/lapsing"), ("clerk", "/staff/lapsing?after=2026-01-01_2100")),
     "/staff/propose": (("chief", "/staff/propose"),),
     "/staff/budget": (
@@ -143,6 +151,14 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/volunteers/N0001"),
         ("chief", "/staff/volunteers/N0002"),
         ("chief", "/staff/volunteers/N0003"),
+    ),
+    "/staff/volunteers/{number}/tickets": (
+        ("chief", "/staff/volunteers/N0001/tickets"),
+        ("chief", "/staff/volunteers/N0002/tickets?done=sheet_ended"),
+    ),
+    "/staff/volunteers/{number}/passbook": (
+        ("chief", "/staff/volunteers/N0001/passbook"),
+        ("chief", "/staff/volunteers/N0002/passbook?size=small"),
     ),
     "/staff/volunteers/list": (("chief", "/staff/volunteers/list"),),
     "/staff/volunteers/{number}/place": (
@@ -362,6 +378,10 @@ FORMS: Final[dict[str, str]] = {
     "/staff/volunteers/{number}/card": "chief",
     "/staff/volunteers/{number}/card/end": "chief",
     "/staff/volunteers/{number}/erase": "chief",
+    "/staff/volunteers/{number}/tickets": "chief",
+    "/staff/volunteers/{number}/tickets/{sheet_id}/end": "chief",
+    "/staff/call-backs/{redemption_id}": "chief",
+    "/verify": "nobody",
     "/staff/users/new": "chief",
     "/staff/users/roles/{role_id}/end": "chief",
     "/staff/tokens/new": "chief",

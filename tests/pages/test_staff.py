@@ -32,6 +32,7 @@ ALL_TILES = (
         *EVERYBODY,
         "reviews",
         "objections",
+        "call_backs",
         "sheets",
         *RECORDS,
         "propose",
@@ -82,6 +83,11 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
         ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules", "limits", "day"]),
         ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "limits", "day", "access-log"]),
         ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "limits", "day", "users", "tokens", "access-log"]),
+        ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", "rules"]),
+        [*EVERYBODY, "reviews", "objections", "call_backs", *RECORDS, *BOOKS, "renewals", "budget", "rules"],
+        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"]),
+        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "access-log"]),
+        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "users", "tokens", "access-log"]),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
