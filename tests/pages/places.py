@@ -73,6 +73,14 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resident", "/hours/{minus}"),
         ("ward", "/hours/{in_notice}"),
     ),
+    "/code": (("shopper", "/code"), ("resident", "/code?after=1"), ("auditor", "/code")),
+    "/me/redemptions": (("shopper", "/me/redemptions"), ("resident", "/me/redemptions?after=never")),
+    "/me/redemptions/{redemption_id}": (
+        ("shopper", "/me/redemptions/{sold}"),
+        ("shopper", "/me/redemptions/{brought_back}"),
+        ("shopper", "/me/redemptions/{called_off}"),
+        ("resident", "/me/redemptions/{sold}"),
+    ),
     "/programme/{book}": (
         ("nobody", "/programme/{book}"),
         ("nobody", "/programme/none"),
@@ -281,14 +289,18 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 LEAD_ON: Final = {"/en", "/en/{rest}"}
 """Addresses that lead to pages and are none."""
 
-FILES: Final = {"/account/export"}
-"""Addresses of files that a browser saves."""
+FILES: Final = {"/account/export", "/code/state"}
+"""Addresses of files that a browser saves, and of a word that the script of a page reads."""
 
 FORMS: Final[dict[str, str]] = {
     "/sign-in": "nobody",
     "/sign-out": "resident",
     "/account/book": "resident",
     "/hours/{record_id}/object": "resident",
+    "/code": "resident",
+    "/me/redemptions/{redemption_id}/confirm": "resident",
+    "/me/redemptions/{redemption_id}/decline": "resident",
+    "/me/redemptions/{redemption_id}/dispute": "resident",
     "/account/password": "resident",
     "/account/consents": "resident",
     "/account/consents/withdraw": "resident",
@@ -429,6 +441,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         "till": shop,
         "nobody": None,
         "resident": resident,
+        "shopper": await people.somebody(database, book, Grant("volunteer", volunteer_no="N0099")),
         "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
         "ward": ward,
         "newcomer": await people.somebody(database, book, Grant("operator"), must_change=True),
