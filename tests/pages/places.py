@@ -348,12 +348,11 @@ def addresses(app: Litestar, method: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who looks at the pages, and what the addresses name. `till`: what the cookie of a shop's device holds."""
+    """Who looks at the pages (a shop: its till does), and what the addresses name."""
 
     people: dict[str, Person | Shop | None]
     ids: dict[str, str]
     district: District
-    till: str
 
 
 async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
@@ -369,14 +368,14 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     )
     clerk = await people.somebody(database, book, Grant("operator", NORTH))
     both = await people.somebody(database, book, Grant("operator"), Grant("volunteer", volunteer_no="N0002"))
-    shop = await tills.a_shop(database, book)
+    merchant = await people.somebody(database, book, Grant("merchant", outlet="X0001"))
+    shop = await shops_of(database, book, merchant)
     ids = await tills.a_day(database, shop)
     cast: dict[str, Person | Shop | None] = {
-        "till": shop,
         "nobody": None,
-        "till": None,
+        "till": shop,
         "resident": resident,
-        "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
+        "shop": merchant,
         "ward": ward,
         "newcomer": await people.somebody(database, book, Grant("operator"), must_change=True),
         "chief": chief,
@@ -430,12 +429,11 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await _limits(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
     arrival = await activities_of(database, district, ward)
-    till = await shops_of(database, book, cast["shop"])
-    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district, till)
+    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
 
 
-async def shops_of(database: AsyncEngine, book: Book, clerk: Person | None) -> str:
-    """Three outlets, one of them with tills, one closed; what the cookie of a till holds at which somebody stands."""
+async def shops_of(database: AsyncEngine, book: Book, clerk: Person) -> Shop:
+    """Three outlets, one of them with tills, one closed; the one with a till at which somebody stands."""
     shop = await tills.a_shop(database, book, organisation=NORTH)
     other = await tills.a_till(database, book)
     await tills.revoked(database, other)
@@ -449,11 +447,10 @@ async def shops_of(database: AsyncEngine, book: Book, clerk: Person | None) -> s
         await outlets.add(tx, book.book_id, "X0002", station)
         await outlets.add(tx, book.book_id, "X0003", replace(station, name="Old station"))
         await outlets.set_status(tx, book.book_id, "X0003", "closed")
-        assert clerk is not None
         user = await users.with_login(tx, clerk.login)
         assert user is not None
         await spending_tills.stand(tx, book.book_id, shop.till, f"user:{user.user_id}")
-    return shop.secret
+    return shop
 
 
 async def activities_of(database: AsyncEngine, district: District, ward: Person) -> str:
