@@ -39,6 +39,7 @@ from api.routes import (
     organisations,
     outlets,
     own,
+    paper,
     pay,
     people,
     periods,
@@ -52,6 +53,7 @@ from api.routes import (
     standing,
     till,
     volunteers,
+    vouchers,
 )
 from api.settings import Settings
 from ledger.access.rights import Principal
@@ -187,6 +189,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             own.router,
             hours.router,
             pay.router,
+            vouchers.router,
             people.router,
             organisations.router,
             outlets.router,
@@ -210,6 +213,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             budgets.router,
             till.router,
             pictures.router,
+            paper.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

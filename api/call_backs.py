@@ -40,4 +40,6 @@ async def note(tx: AsyncConnection, me: Principal, redemption_id: UUID, *, confi
 
 async def numbers_of(tx: AsyncConnection, me: Principal, found: list[CallBack]) -> dict[str, str]:
     """The volunteer numbers of all who stand in them, by holder; who has been erased is not in it."""
-    return await volunteers.numbers_of(tx, me.book_id, {holder for each in found for holder in (each.holder, each.agent)})
+    return await volunteers.numbers_of(
+        tx, me.book_id, {holder for each in found for holder in (each.holder, each.agent)}
+    )

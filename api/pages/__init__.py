@@ -11,6 +11,7 @@ from api.pages import (
     activities,
     approvals,
     arrivals,
+    binding,
     budgets,
     desk,
     doors,
@@ -22,6 +23,7 @@ from api.pages import (
     notices,
     organisations,
     outlet_day,
+    outlets,
     own,
     pay,
     people,
@@ -34,6 +36,7 @@ from api.pages import (
     till,
     volunteer,
     volunteers,
+    vouchers,
 )
 from api.pages.frame import TEMPLATES, on_unknown_address
 from api.settings import Settings
@@ -59,6 +62,7 @@ def router(settings: Settings) -> Router:
             *own.HANDLERS,
             *hours.HANDLERS,
             *pay.HANDLERS,
+            *vouchers.HANDLERS,
             *programme.HANDLERS,
             *staff.HANDLERS,
             *approvals.HANDLERS,
@@ -69,6 +73,8 @@ def router(settings: Settings) -> Router:
             *volunteers.HANDLERS,
             *standing.HANDLERS,
             *organisations.HANDLERS,
+            *outlets.HANDLERS,
+            *binding.HANDLERS,
             *access_log.HANDLERS,
             *lapsing.HANDLERS,
             *desk.HANDLERS,

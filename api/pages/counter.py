@@ -369,7 +369,7 @@ def receipt_page(request: StrictRequest, counter: Counter, receipt: Receipt) -> 
         sentence=texts.t(language, "till_waiting_do") if face == "waiting" else None,
         here=receipt.here,
         number=receipt.number,
-        status=status(language, receipt.status, receipt.refunded),
+        state=status(language, receipt.status, receipt.refunded),
         time=texts.moment(language, receipt.made_at),
         points=points,
         refunded=texts.points(language, receipt.refunded) if receipt.refunded else None,

@@ -15,11 +15,13 @@ from api.pages import (
     texts_lapsing,
     texts_limits,
     texts_organisations,
+    texts_outlets,
     texts_pay,
     texts_rules,
     texts_scan,
     texts_sheets,
     texts_till,
+    texts_vouchers,
 )
 from api.problems import Language
 from ledger.days import BEIJING
@@ -618,6 +620,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
     **texts_organisations.TEXTS,
+    **texts_outlets.TEXTS,
     **texts_pay.TEXTS,
     **texts_activities.TEXTS,
     **texts_rules.TEXTS,
@@ -625,6 +628,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_limits.TEXTS,
     **texts_sheets.TEXTS,
     **texts_till.TEXTS,
+    **texts_vouchers.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -697,6 +701,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "The page was open for too long, so nothing was proposed. Please press the button again.",
     ),
     **texts_organisations.WRONG,
+    **texts_outlets.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_activities.WRONG,
     **texts_rules.WRONG,
@@ -714,6 +719,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
     **texts_organisations.FIELDS,
+    **texts_outlets.FIELDS,
     "fields": ("要看什么", "What you need to see"),
     "amount": ("多少分", "How many points"),
     "lines[0].amount": ("多少分", "How many points"),

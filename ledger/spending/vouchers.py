@@ -44,6 +44,8 @@ from ledger.spending.tables import items, offers, outlets, vouchers
 
 CLIENT: Final = "room:spending"
 """Whose keys the postings of this room have."""
+KIND: Final = "spend.voucher"
+"""Of T14, which stands in her passbook."""
 OUTSTANDING: Final = "2500"
 BREAKAGE: Final = "4100"
 _OUTSTANDING: Final = NewAccount(OUTSTANDING, "免单券", "liability", "PT")
@@ -217,7 +219,7 @@ async def _pay(tx: AsyncConnection, book: int, voucher_id: UUID, holder: str, po
         client=CLIENT,
         key=f"voucher:{voucher_id}",
         call="voucher",
-        kind="spend.voucher",
+        kind=KIND,
         effective_at=None,
         lines=(Line(wallet, "debit", points), Line(OUTSTANDING, "credit", points)),
         actor=by,
@@ -373,11 +375,14 @@ async def of_holder(
     return [Voucher(*row) for row in await tx.execute(found.order_by(vouchers.c.voucher_id.desc()).limit(limit))]
 
 
-async def of_transactions(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict[UUID, Voucher]:
-    """Those that these transactions bought, by transaction."""
-    bought = vouchers.c.transaction_id == any_(literal(list(ids), ARRAY(Uuid)))
-    found = [Voucher(*row) for row in await tx.execute(_VOUCHERS.where(vouchers.c.book_id == book, bought))]
-    return {each.transaction_id: each for each in found}
+async def bought_by(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What the item is called of the voucher that each of these transactions paid for; others are left out."""
+    rows = await tx.execute(
+        select(vouchers.c.transaction_id, items.c.name)
+        .join(items, (items.c.book_id == book) & (items.c.item == vouchers.c.item))
+        .where(vouchers.c.book_id == book, vouchers.c.transaction_id == any_(literal(list(ids), ARRAY(Uuid))))
+    )
+    return {row.transaction_id: row.name for row in rows}
 
 
 async def outstanding(tx: AsyncConnection, book: int) -> int:

@@ -18,7 +18,7 @@ const look = async () => {
   if (state === part.dataset.state && (state !== 'live' || left() > 10)) {
     return;
   }
-  const answer = await fetch('/code?after=1');
+  const answer = await fetch(part.dataset.next || '/code?after=1');
   if (answer.redirected) { // to its receipt, or to the sign-in
     location.assign(answer.url);
     return;
