@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth, keys, till_session
+from api import auth, till_session
 from ledger import eighteen
 from ledger.access import cards, ciphers, tokens, users
 from ledger.access.identities import Identity
@@ -23,7 +23,7 @@ from ledger.spending.catalogue import Item
 from ledger.spending.outlets import Details
 from ledger.spending.tables import redemptions
 from tests.pages import people
-from tests.pages.people import INDEX_KEYS, IDENTITY_KEYS, ITEMS, Person
+from tests.pages.people import IDENTITY_KEYS, INDEX_KEYS, ITEMS, Person
 
 NAME = "Lake shop"
 GOODS = (("G1", "Soap", 5), ("G2", "Towel", 12), ("G3", "Rice", 48))
