@@ -39,6 +39,7 @@ from api.routes import (
     organisations,
     outlets,
     own,
+    paper,
     pay,
     people,
     periods,
@@ -212,6 +213,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             budgets.router,
             till.router,
             pictures.router,
+            paper.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

@@ -42,7 +42,8 @@ from ledger.access.rights import Grant
 from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, distribution, embedded, schema
-from ledger.earning import checks, organisations, volunteers
+from ledger.earning import checks as earning_checks
+from ledger.earning import organisations, volunteers
 from ledger.errors import (
     DatabaseRefused,
     DemoNeedsOwnServer,
@@ -53,6 +54,7 @@ from ledger.errors import (
     UnknownUser,
     UnknownVolunteer,
 )
+from ledger.spending import checks as spending_checks
 
 on_port = click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
 
@@ -556,7 +558,7 @@ def check(book: str | None, as_json: bool) -> None:
             books = [await directory.find_book(tx, book)] if book else await directory.all_books(tx)
         found = [("", finding) for finding in await guards.check_guards(database)]
         for each in books:
-            for look in (integrity.check, checks.check):
+            for look in (integrity.check, earning_checks.check, spending_checks.check):
                 found += [(each.code, finding) for finding in await look(database, each.book_id)]
         return len(books), found
 

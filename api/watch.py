@@ -49,7 +49,7 @@ ALARMS: Final[dict[str, tuple[str, str]]] = {
 SIGNALS: Final[dict[str, tuple[str, str]]] = {
     "burst": (
         "{till} 号收银设备有 {redemptions} 次兑换，离上一次不到 {seconds} 秒，共 {points} 分。",
-        "Till {till}: {redemptions} redemptions came less than {seconds} seconds after another, {points} points in all.",
+        "Till {till}: {redemptions} redemptions within {seconds} seconds of another, {points} points in all.",
     ),
     "one_person": (
         "一个人占了这里当月兑换积分的 {share}%（提醒线 {percent}%）：{redemptions} 次，共 {points} 分。",

@@ -22,6 +22,7 @@ TILES: Final = (
     ("activities", "/staff/activities", Right.READ_RECORDS, False),
     ("volunteers", "/staff/volunteers", Right.READ_PEOPLE, False),
     ("organisations", "/staff/organisations", Right.READ_ORGANISATIONS, False),
+    ("outlets", "/staff/outlets", Right.READ_SHOPS, False),
     ("reviews", "/staff/reviews", Right.REVIEW, False),
     ("objections", "/staff/objections", Right.REVIEW, False),
     ("new_record", "/staff/records/new", Right.RECORD, False),

@@ -24,6 +24,7 @@ READ = {"right": Right.READ_SHOPS, "scoped": True}
 DECIDE = {"right": Right.DECIDE_CASES, "scoped": True}
 SEE = {"right": Right.DECIDE_CASES, "scoped": True, "also": Right.MANAGE_SHOPS}
 
+Which = FromQuery[Annotated[Literal["open", "decided"] | None, Parameter(query="state")]]
 After = FromQuery[Annotated[UUID | None, Parameter(description="The `next` of the page before.")]]
 
 
@@ -78,13 +79,13 @@ async def dispute(
 async def list_cases(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
-    state: FromQuery[Literal["open", "decided"] | None] = None,
+    which: Which = None,
     limit: FromQuery[Limit] = 50,
     after: After = None,
 ) -> CasePage:
     """What volunteers say was not redeemed by them, at the outlets of the organisations within reach."""
     async with database.connect() as tx:
-        found = await cases.listed(tx, me, state=state, after=after, limit=limit)
+        found = await cases.listed(tx, me, state=which, after=after, limit=limit)
     return CasePage(found, found[-1].id if len(found) == limit else None)
 
 

@@ -26,6 +26,7 @@ from ledger.spending.stock import Shelf
 READ = {"right": Right.READ_SHOPS, "scoped": True}
 READ_OWN = READ | {"also": Right.KEEP_SHOP}
 MANAGE = {"right": Right.MANAGE_SHOPS, "scoped": True}
+MANAGE_ALL = {"right": Right.MANAGE_SHOPS}
 
 MOST_QUOTAS = 10
 
@@ -236,7 +237,7 @@ async def list_items(
 
 @post(
     "/items",
-    opt=MANAGE,
+    opt=MANAGE_ALL,
     operation_id="addItem",
     summary="Add an item",
     responses=views.refusals(400, 409, 413, 415),
@@ -262,7 +263,7 @@ async def read_item(
 @post(
     "/items/{item:str}",
     status_code=200,
-    opt=MANAGE,
+    opt=MANAGE_ALL,
     operation_id="changeItem",
     summary="Change an item",
     responses=views.refusals(400, 404, 413, 415),
@@ -296,7 +297,7 @@ async def list_prices(
 
 @post(
     "/items/{item:str}/prices",
-    opt=MANAGE,
+    opt=MANAGE_ALL,
     operation_id="setPrice",
     summary="Set a price",
     responses=views.refusals(400, 404, 413, 415),

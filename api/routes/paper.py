@@ -201,7 +201,7 @@ def _sheet(volunteer: str, of: Sheet) -> SheetView:
     operation_id="listCallBacks",
     summary="Whom to call",
     responses=views.refusals(400, 404),
-    tags=["spending"],
+    tags=["shops"],
 )
 async def list_call_backs(
     database: NamedDependency[AsyncEngine],
@@ -224,7 +224,7 @@ async def list_call_backs(
     operation_id="noteRedemptionCallBack",
     summary="Note a call-back",
     responses=views.refusals(400, 404, 409, 413, 415),
-    tags=["spending"],
+    tags=["shops"],
 )
 async def note_call_back(
     database: NamedDependency[AsyncEngine],
@@ -232,7 +232,7 @@ async def note_call_back(
     redemption_id: FromPath[UUID],
     data: JSONBody[CallBackBody],
 ) -> CallBackView:
-    """Notes whether she sent the person who redeemed for her; if she did not, a case is opened that two others decide."""
+    """Notes whether she sent the person who redeemed for her. If not, a case is opened, which two others decide."""
     async with database.begin() as tx:
         noted = await call_backs.note(tx, me, redemption_id, confirmed=data.confirmed)
         return _call_back(noted, await call_backs.numbers_of(tx, me, [noted]))

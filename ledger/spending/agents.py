@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, literal, select, tuple_, update
+from sqlalchemy import literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -195,6 +195,6 @@ def _of_book(book: int) -> Any:
     )
 
 
-def _call_back(row: Row[Any]) -> CallBack:
+def _call_back(row: Any) -> CallBack:
     redemption_id, outlet, name, line, *rest = row
     return CallBack(redemption_id, outlet, name, tuple(line), *rest)

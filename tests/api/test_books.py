@@ -384,7 +384,7 @@ async def test_a_session_that_was_good_a_moment_ago_still_ends(
     assert (answer.status_code, answer.json()["code"]) == (401, "session_ended")
 
 
-PUBLIC = {"signIn", "refreshSession", "readProgramme", "bindTill"}
+PUBLIC = {"signIn", "refreshSession", "readProgramme", "bindTill", "checkPassbookLine", "checkReceipt"}
 """Calls that anybody may make."""
 
 
@@ -542,6 +542,8 @@ async def test_the_description_says_what_each_call_of_the_books_takes_and_answer
         "/books/{book}/holds",
         "/books/{book}/holds/{hold_id}/capture",
         "/books/{book}/holds/{hold_id}/void",
+        "/books/{book}/outlets/{outlet}/receipts",
+        "/books/{book}/outlets/{outlet}/counts",
     }
     batch = next(view for name, view in views.items() if name.endswith("Batch"))
     assert batch["properties"]["transactions"]["maxItems"] == 10_000

@@ -49,8 +49,10 @@ from ledger.earning import (
     volunteers,
 )
 from ledger.earning.activities import Plan
-from ledger.spending import outlets, tills
+from ledger.spending import catalogue, outlets, tickets, tills
+from ledger.spending.catalogue import Item
 from ledger.spending.outlets import Details
+from ledger.spending.policy import Policy
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
 
@@ -92,6 +94,8 @@ ROWS: Final = [
     Row("readiness", "public"),
     Row("figures", "public"),
     Row("readProgramme", "public"),
+    Row("checkPassbookLine", "public", query="?book=B&passbook=x&line=1&day=2026-01-02&deposit=1&balance=1&code=x"),
+    Row("checkReceipt", "public", query="?book=B&receipt=x&day=2026-01-02&outlet=x&points=1&code=x"),
     # the budget
     Row("listBudgets", ALL_READERS),
     Row("grantBudget", "owner", lambda w, n: {"year": 2026, "points": 1000, "fen": 100_000}),
@@ -131,6 +135,16 @@ ROWS: Final = [
     ),
     Row("issueCard", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
     Row("endCard", "recorder+ operator+", path=lambda w: {"volunteer": "V-1"}),
+    Row("issueTicketSheet", RENEWERS, lambda w, n: {"tickets": 1}, lambda w: {"volunteer": "V-1"}),
+    Row("listTicketSheets", RENEWERS, path=lambda w: {"volunteer": "V-1"}),
+    Row("endTicketSheet", RENEWERS, path=lambda w: {"volunteer": "V-1", "sheet_id": w.sheet}),
+    Row("listCallBacks", "reviewer*"),
+    Row(
+        *("noteRedemptionCallBack", "reviewer*"),
+        lambda w, n: {"confirmed": True},
+        lambda w: {"redemption_id": w.nothing},
+        works=False,
+    ),
     Row("askForPin", RENEWERS, path=lambda w: {"volunteer": "V-1"}),
     Row("listPinRenewals", RENEWERS.replace("+", "*")),
     Row("confirmPinRenewal", RENEWERS, path=lambda w: {"renewal_id": w.renewals[0]}),
@@ -284,6 +298,35 @@ ROWS: Final = [
     Row("readClerk", "till**"),
     Row("clerkOn", "till**", lambda w, n: {}, works=False),
     Row("clerkOff", "till**"),
+    # the catalogue, stock and households
+    Row("listItems", f"{STAFF_READERS} merchant"),
+    Row("addItem", "operator", lambda w, n: an_item() | {"item": n, "kind": "goods", "points": 5}),
+    Row("readItem", f"{STAFF_READERS} merchant", path=lambda w: {"item": "G-1"}),
+    Row("changeItem", "operator", lambda w, n: an_item(), lambda w: {"item": "G-1"}),
+    Row("listPrices", f"{STAFF_READERS} merchant", path=lambda w: {"item": "G-1"}),
+    Row("setPrice", "operator", lambda w, n: {"points": 5}, lambda w: {"item": "G-1"}),
+    Row("listOffers", f"{MASKED} merchant", path=lambda w: {"outlet": "shop"}),
+    Row("offerItem", "operator+", lambda w, n: {"item": "G-1", "supply": "stock"}, lambda w: {"outlet": "shop"}),
+    Row(
+        *("switchOffer", "operator+"),
+        lambda w, n: {"offered": True},
+        lambda w: {"outlet": "shop", "item": "G-1"},
+    ),
+    Row("readStock", f"{MASKED} merchant", path=lambda w: {"outlet": "shop"}),
+    Row("listMoves", f"{MASKED} merchant", path=lambda w: {"outlet": "shop"}),
+    Row(
+        *("receiveGoods", "operator+"),
+        lambda w, n: {"item": "G-1", "pieces": 1, "origin": "donated"},
+        lambda w: {"outlet": "shop"},
+    ),
+    Row(
+        *("countGoods", "operator+"),
+        lambda w, n: {"items": [{"item": "G-1", "found": 3}], "reason": "数过三遍"},
+        lambda w: {"outlet": "shop"},
+    ),
+    Row("readHousehold", MASKED, path=lambda w: {"volunteer": "V-1"}),
+    Row("joinHousehold", "operator+", lambda w, n: {"household": "F-1"}, lambda w: {"volunteer": "V-1"}),
+    Row("leaveHousehold", "operator+", path=lambda w: {"volunteer": "V-1"}),
     # the limits of spending
     Row("draftLimits", "operator", lambda w, n: {"effective_from": "2099-01-01", "policy": {}}),
     Row("listLimits", STAFF_READERS),
@@ -354,6 +397,10 @@ def an_activity(starts_at: str) -> dict[str, str]:
     return {"name": "清洁", "category": "环保", "place": "湖边", "starts_at": starts_at, "ends_at": ends_at}
 
 
+def an_item() -> dict[str, Any]:
+    return {"name": "香皂", "quotas": [{"by": "person", "times": 2, "per": "month"}]}
+
+
 def an_outlet(organisation: str) -> dict[str, str]:
     return {"name": "爱心驿站", "kind": "care_station", "organisation": organisation}
 
@@ -395,6 +442,7 @@ class World:
     renewals: list[str] = field(default_factory=list)
     rules: int = 0
     limits: int = 0
+    sheet: str = ""
     nothing: str = "00000000-0000-4000-8000-000000000000"
 
     def reward(self) -> dict[str, Any]:
@@ -453,6 +501,9 @@ class World:
             await organisations.add(tx, self.other.book_id, "street", "街道")
             for of in (book, self.other):
                 await outlets.add(tx, of.book_id, "shop", Details("店", "caring_merchant", "street"))
+            soap = Item("G-1", "香皂", "goods", 5, date(2026, 1, 1))
+            await catalogue.add(tx, book.book_id, soap, by="room:test", now=await connect.now(tx))
+            await catalogue.offer(tx, book.book_id, "shop", "G-1", "stock")
             her = await volunteers.register(tx, book.book_id, "V-1", "street")
             await volunteers.register(tx, book.book_id, self.unknown_to_doors, "street")
             await organisations.add(tx, book.book_id, "team", "队", "street")
@@ -474,6 +525,10 @@ class World:
             await qualifications.record(
                 tx, book.book_id, her.holder, "执业医师", passed, None, by="room:test", today=passed
             )
+            at_once = await tickets.issue(
+                tx, book.book_id, her.holder, [secrets.token_bytes(32)], by="room:test", now=now, policy=Policy()
+            )
+            self.sheet = str(at_once.sheet_id)
             member = await volunteers.find(tx, book.book_id, "V-6")
             await members.join(tx, book.book_id, "street", member.holder, "member", passed)
             for number_of_hers in ("V-1", "V-3", "V-4"):

@@ -50,7 +50,17 @@ CHECKS: Final = [
 EXAMPLES: Final = 4
 """Of each call by each caller, of what it takes and of what it does not."""
 
-NAMED: Final = ("transaction_id", "hold_id", "draft_id", "device_id", "renewal_id", "record_id", "objection_id")
+NAMED: Final = (
+    "transaction_id",
+    "hold_id",
+    "draft_id",
+    "device_id",
+    "renewal_id",
+    "record_id",
+    "objection_id",
+    "sheet_id",
+    "redemption_id",
+)
 """What addresses name by UUIDs."""
 
 WORDS: Final = {
@@ -67,6 +77,7 @@ WORDS: Final = {
     "version": "1",
     "outlet": "shop",
     "till": "1",
+    "item": "G-1",
 }
 """What addresses name by words and numbers."""
 

@@ -34,11 +34,14 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
-from ledger.spending import policies
+from ledger.spending import outlets, policies
+from ledger.spending import tills as spending_tills
+from ledger.spending.outlets import Details
 from ledger.spending.policy import Policy
 from tests.earning.rows import a_record
-from tests.pages import people
+from tests.pages import people, tills
 from tests.pages.people import NORTH, SOUTH, District, Person
+from tests.pages.tills import Shop
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
@@ -157,6 +160,23 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/organisations/37N?done=member_added"),
         ("clerk", "/staff/organisations/37S"),
     ),
+    "/staff/outlets": (
+        ("chief", "/staff/outlets"),
+        ("auditor", "/staff/outlets?q=lake&kind=care_station&under=37"),
+        ("clerk", "/staff/outlets?under=none"),
+    ),
+    "/staff/outlets/{outlet}": (
+        ("chief", "/staff/outlets/X0001?done=till_revoked"),
+        ("auditor", "/staff/outlets/X0001"),
+        ("chief", "/staff/outlets/X0002"),
+    ),
+    "/shops": (
+        ("resident", "/shops"),
+        ("ward", "/shops?latitude=36.675&longitude=117.001"),
+        ("ward", "/shops?latitude=here&longitude=there"),
+    ),
+    "/till/bind": (("nobody", "/till/bind"), ("till", "/till/bind?done=bind_done")),
+    "/till/clerk": (("till", "/till/clerk?done=clerk_on"),),
     "/staff/volunteers/{number}/identity": (("chief", "/staff/volunteers/N0001/identity"),),
     "/staff/volunteers/{number}/reveal": (("chief", "/staff/volunteers/N0001/reveal"),),
     "/staff/volunteers/{number}/erase": (("chief", "/staff/volunteers/N0001/erase"),),
@@ -183,6 +203,30 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("ward", "/notice/{book}/37S"),
     ),
     "/account/objections/{record_id}": (("ward", "/account/objections/{in_notice}"),),
+    "/till": (("till", "/till"), ("till", "/till?n.G1=2&n.G2=1"), ("till", "/till?q=nothing"), ("nobody", "/till")),
+    "/till/day": (("till", "/till/day"), ("till", "/till/day?receipt=1")),
+    "/till/redemptions/{redemption_id}": (
+        ("till", "/till/redemptions/{sold}"),
+        ("till", "/till/redemptions/{brought_back}?done=till_was_refunded"),
+        ("till", "/till/redemptions/{called_off}"),
+    ),
+    "/till/redemptions/{redemption_id}/cancel": (("till", "/till/redemptions/{sold}/cancel"),),
+    "/till/redemptions/{redemption_id}/refund": (
+        ("till", "/till/redemptions/{sold}/refund"),
+        ("till", "/till/redemptions/{called_off}/refund"),
+    ),
+    "/till/try": (("till", "/till/try"),),
+    "/till/by-key/{key}": (("till", "/till/by-key/never"),),
+    "/till/practice": (("till", "/till/practice"), ("till", "/till/practice?n.soap=2")),
+    "/till/practice/by-key/{key}": (("till", "/till/practice/by-key/good"),),
+    "/till/practice/receipt": (("till", "/till/practice/receipt?n.soap=2"),),
+    "/outlet/day": (
+        ("shop", "/outlet/day"),
+        ("shop", "/outlet/day?on=1999-01-01"),
+        ("auditor", "/outlet/day"),
+        ("auditor", "/outlet/day?outlet=X0001"),
+        ("auditor", "/outlet/day?outlet=X0002&on=never"),
+    ),
     "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
     "/staff/users/new": (("chief", "/staff/users/new"),),
@@ -238,6 +282,21 @@ FORMS: Final[dict[str, str]] = {
     "/staff/acts/new": "leader",
     "/staff/objections/{objection_id}/decide": "chief",
     "/account/objections/{record_id}": "resident",
+    "/till": "till",
+    "/till/code": "till",
+    "/till/photo": "till",
+    "/till/quote": "till",
+    "/till/redeem": "till",
+    "/till/redemptions/{redemption_id}/cancel": "till",
+    "/till/redemptions/{redemption_id}/refund": "till",
+    "/till/frames": "till",
+    "/till/try": "till",
+    "/till/try/photo": "till",
+    "/till/practice": "till",
+    "/till/practice/code": "till",
+    "/till/practice/photo": "till",
+    "/till/practice/quote": "till",
+    "/till/practice/redeem": "till",
     "/staff/access-log": "chief",
     "/staff/volunteers": "chief",
     "/staff/volunteers/new": "chief",
@@ -255,6 +314,15 @@ FORMS: Final[dict[str, str]] = {
     "/staff/organisations/{code}/members": "chief",
     "/staff/organisations/{code}/members/{number}": "chief",
     "/staff/organisations/{code}/members/{number}/end": "chief",
+    "/staff/outlets": "chief",
+    "/staff/outlets/{outlet}": "chief",
+    "/staff/outlets/{outlet}/status": "chief",
+    "/staff/outlets/{outlet}/tills": "chief",
+    "/staff/outlets/{outlet}/tills/{till}/revoke": "chief",
+    "/till/bind": "nobody",
+    "/till/bind/end": "nobody",
+    "/till/clerk": "nobody",
+    "/till/clerk/end": "nobody",
     "/staff/volunteers/{number}/reveal": "chief",
     "/staff/volunteers/{number}/card": "chief",
     "/staff/volunteers/{number}/card/end": "chief",
@@ -280,11 +348,12 @@ def addresses(app: Litestar, method: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who looks at the pages, and what the addresses name."""
+    """Who looks at the pages, and what the addresses name. `till`: what the cookie of a shop's device holds."""
 
-    people: dict[str, Person | None]
+    people: dict[str, Person | Shop | None]
     ids: dict[str, str]
     district: District
+    till: str
 
 
 async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
@@ -300,8 +369,12 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     )
     clerk = await people.somebody(database, book, Grant("operator", NORTH))
     both = await people.somebody(database, book, Grant("operator"), Grant("volunteer", volunteer_no="N0002"))
-    cast: dict[str, Person | None] = {
+    shop = await tills.a_shop(database, book)
+    ids = await tills.a_day(database, shop)
+    cast: dict[str, Person | Shop | None] = {
+        "till": shop,
         "nobody": None,
+        "till": None,
         "resident": resident,
         "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
         "ward": ward,
@@ -322,7 +395,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     me, colleague = await principal(database, chief), await principal(database, clerk)
     now = auth.now()
     async with database.begin() as tx:
-        ids = {
+        ids |= {
             name: str((await staff.change_points(tx, by, PointsChange("N0001", True, 10, why), name))[0].draft_id)
             for name, by, why in (
                 ("mine", me, "a talk at the school"),
@@ -357,7 +430,30 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await _limits(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
     arrival = await activities_of(database, district, ward)
-    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
+    till = await shops_of(database, book, cast["shop"])
+    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district, till)
+
+
+async def shops_of(database: AsyncEngine, book: Book, clerk: Person | None) -> str:
+    """Three outlets, one of them with tills, one closed; what the cookie of a till holds at which somebody stands."""
+    shop = await tills.a_shop(database, book, organisation=NORTH)
+    other = await tills.a_till(database, book)
+    await tills.revoked(database, other)
+    station = Details(
+        "Care station", "care_station", "37", "1 Lake Road", "0531 000", "9 to 5", 36_675_000, 117_000_000
+    )
+    async with database.begin() as tx:
+        here = await outlets.find(tx, book.book_id, shop.outlet)
+        placed = replace(here.details, latitude=36_679_000, longitude=117_001_000, day_limit=500)
+        await outlets.change(tx, book.book_id, shop.outlet, placed)
+        await outlets.add(tx, book.book_id, "X0002", station)
+        await outlets.add(tx, book.book_id, "X0003", replace(station, name="Old station"))
+        await outlets.set_status(tx, book.book_id, "X0003", "closed")
+        assert clerk is not None
+        user = await users.with_login(tx, clerk.login)
+        assert user is not None
+        await spending_tills.stand(tx, book.book_id, shop.till, f"user:{user.user_id}")
+    return shop.secret
 
 
 async def activities_of(database: AsyncEngine, district: District, ward: Person) -> str:

@@ -13,7 +13,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth
+from api import auth, till_session
 from api.app import create_app
 from api.pages import frame
 from api.pages.doors import COOKIE
@@ -24,6 +24,7 @@ from tests.pages.conftest import SETTINGS
 from tests.pages.people import ITEMS, PASSWORD, Person, posted
 from tests.pages.places import PLACES, Cast
 from tests.pages.test_texts import CHINESE
+from tests.pages.tills import Shop
 
 MOST_WEIGHT = 60_000
 LEAST_TYPE, LEAST_TARGET, LEAST_GAP = 18, 60, 12
@@ -217,11 +218,13 @@ async def cast(database: AsyncEngine, resident: Person) -> Cast:
     return await places.a_cast(database, resident.book, resident)
 
 
-async def as_(page: Page, database: AsyncEngine, person: Person | None) -> None:
-    """Signs somebody in without the form, which takes its time to look at a password."""
-    if person is not None:
+async def as_(page: Page, database: AsyncEngine, person: Person | Shop | None) -> None:
+    """Signs somebody in without the form, which takes its time to look at a password; a till has its cookie."""
+    url = page.context.base_url  # type: ignore[attr-defined]
+    if isinstance(person, Shop):
+        await page.context.add_cookies([person.cookie(url)])
+    elif person is not None:
         secret = await people.a_session(database, person)
-        url = page.context.base_url  # type: ignore[attr-defined]
         await page.context.add_cookies([{"name": COOKIE, "value": secret, "url": url}])
 
 
@@ -255,6 +258,9 @@ async def test_pages_are_large_light_calm_and_hinder_nobody(
 ) -> None:
     async with visit() as page:
         await as_(page, database, cast.people[who])
+        if who == "till":
+            url = page.context.base_url  # type: ignore[attr-defined]
+            await page.context.add_cookies([{"name": till_session.COOKIE, "value": cast.till, "url": url}])
         for path in (path.format(**cast.ids) for of, path in ROWS if of == who):
             await page.goto(f"{path}{'&' if '?' in path else '?'}lang={language}")
             await look(page, language, path)
@@ -297,6 +303,11 @@ async def test_what_is_shown_once_is_made_with_the_same_care(
         await page.locator("form[action$='/card'] button").click()
         await expect(page.locator(".secret")).to_have_text(re.compile(r"79\d{4} \d{6} \d{6}"))
         await look(page, language, "a new card")
+        await page.goto("/staff/outlets/X0001")
+        await page.locator("#till_name").fill("Counter")
+        await page.locator("form[action$='/tills'] button").click()
+        await expect(page.locator(".secret")).to_have_text(re.compile(r"\d{4} \d{4}"))
+        await look(page, language, "a code for a till")
         for path in (
             "/staff/volunteers/N0001/reveal",
             "/staff/volunteers/N0001/erase",

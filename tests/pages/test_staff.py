@@ -26,7 +26,7 @@ PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staf
 ODD = "<script>alert(1)</script>"
 RECORDS = ("records", "notices", "overdue")
 BOOKS = ("approvals", "lapsing")
-EVERYBODY = ("activities", "volunteers", "organisations")
+EVERYBODY = ("activities", "volunteers", "organisations", "outlets")
 ALL_TILES = (
     *(
         *EVERYBODY,
@@ -40,6 +40,7 @@ ALL_TILES = (
         "budget",
         "rules",
         "limits",
+        "day",
     ),
     *("users", "tokens", "access-log"),
 )
@@ -73,11 +74,14 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", "rules", "limits"]),
-        ("reviewer", [*EVERYBODY, "reviews", "objections", *RECORDS, *BOOKS, "renewals", "budget", "rules", "limits"]),
-        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules", "limits"]),
-        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "limits", "access-log"]),
-        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "limits", "users", "tokens", "access-log"]),
+        ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", "rules", "limits", "day"]),
+        (
+            "reviewer",
+            [*EVERYBODY, "reviews", "objections", *RECORDS, *BOOKS, "renewals", "budget", "rules", "limits", "day"],
+        ),
+        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules", "limits", "day"]),
+        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "limits", "day", "access-log"]),
+        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "limits", "day", "users", "tokens", "access-log"]),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
@@ -138,9 +142,12 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 def concrete(path: str) -> str:
     path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
+    path = path.replace("{outlet}", "nothing").replace("{till}", "1")
     path = path.replace("{version}", "1").replace("{code}", "nothing")
     return re.sub(
-        r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal|record|objection)_id\}", str(uuid.uuid4()), path)
+        r"\{(role|token)_id\}",
+        "1",
+        re.sub(r"\{(draft|device|renewal|record|objection|redemption)_id\}", str(uuid.uuid4()), path),
     )
 
 
@@ -165,7 +172,7 @@ async def test_a_volunteer_who_writes_a_form_of_the_staff_herself_is_refused(
     assert (await client.post(concrete(path), data={"_csrf_token": token})).status_code == 403
 
 
-@pytest.mark.parametrize("path", [path for path, who in places.FORMS.items() if who != "nobody"])
+@pytest.mark.parametrize("path", [path for path, who in places.FORMS.items() if who not in ("nobody", "till")])
 async def test_who_is_not_signed_in_is_led_to_the_door(enters: Enters, path: str) -> None:
     client = await enters(None)
     token = token_of((await client.get("/sign-in")).text)
@@ -174,7 +181,12 @@ async def test_who_is_not_signed_in_is_led_to_the_door(enters: Enters, path: str
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in places.FORMS if "{" in path and "devices" not in path and path[:6] != "/hours"]
+    "path",
+    [
+        path
+        for path, who in places.FORMS.items()
+        if "{" in path and who != "till" and "devices" not in path and path[:6] != "/hours"
+    ],
 )
 async def test_what_is_not_there_is_said_in_words(enters: Enters, database: AsyncEngine, book: Book, path: str) -> None:
     client = await staff(

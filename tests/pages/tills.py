@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,9 +20,21 @@ from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import organisations
 from ledger.earning.volunteers import WALLET
-from ledger.spending import catalogue, outlets, pay_codes, policies, redemption, stock, tills
+from ledger.spending import (
+    catalogue,
+    outlets,
+    pay_codes,
+    policies,
+    presented,
+    redemption,
+    refunds,
+    stock,
+    tills,
+)
+from ledger.spending.baskets import Wanted
 from ledger.spending.catalogue import Item
 from ledger.spending.outlets import Details
+from ledger.spending.refunds import Returned
 from ledger.spending.tables import redemptions
 from tests.pages import people
 from tests.pages.people import IDENTITY_KEYS, INDEX_KEYS, ITEMS, Person
@@ -62,6 +76,13 @@ async def a_shop(database: AsyncEngine, book: Book, outlet: str = "X0001", organ
     return await a_till(database, book, outlet)
 
 
+async def another_shop(database: AsyncEngine, book: Book) -> Shop:
+    """A second outlet, which offers nothing."""
+    async with database.begin() as tx:
+        await outlets.add(tx, book.book_id, "X0002", Details("Hill shop", "virtue_supermarket", "37"))
+    return await a_till(database, book, "X0002")
+
+
 async def a_till(database: AsyncEngine, book: Book, outlet: str = "X0001") -> Shop:
     """Another till of an outlet."""
     async with database.begin() as tx:
@@ -84,10 +105,13 @@ async def revoked(database: AsyncEngine, shop: Shop) -> None:
         await tokens.revoke(tx, shop.book.book_id, shop.till, "user:0", auth.now())
 
 
-async def a_shopper(database: AsyncEngine, book: Book, number: str = "V20260099") -> Person:
+async def a_shopper(
+    database: AsyncEngine, book: Book, number: str = "V20260099", name: str | None = FULL_NAME
+) -> Person:
     """Zhang Jianguo, who has 10,783 points."""
     her = await people.a_volunteer(database, book, number)
-    await people.who_is(database, book, number, Identity(FULL_NAME))
+    if name is not None:
+        await people.who_is(database, book, number, Identity(name))
     await people.posted(database, her, "earn.item", (ITEMS, BALANCE), (her.account(WALLET), BALANCE))
     return her
 
@@ -111,7 +135,37 @@ async def a_card(database: AsyncEngine, her: Person, pin: str) -> str:
         assert user is not None
         assert her.volunteer is not None
         await users.change_secret(tx, user.user_id, pin)
-        return await cards.issue(tx, KEYS, her.book.book_id, her.number, auth.now())
+        return await cards.issue(tx, KEYS, her.book.book_id, her.volunteer.volunteer_no, auth.now())
+
+
+async def sells(database: AsyncEngine, shop: Shop, her: Person, wanted: dict[str, int]) -> UUID:
+    """She shows her code and the till redeems, without its pages."""
+    digests = ciphers.digests(KEYS, "spending", await a_code(database, her))
+    async with database.begin() as tx:
+        now = await connect.now(tx)
+        policy = await policies.in_force(tx, shop.book.book_id, day_of(now))
+        at = await tills.find(tx, shop.book.book_id, shop.till)
+        shown = await presented.by_number(tx, shop.book.book_id, at, eighteen.PAY_CODE, digests, now=now)
+        goods = [Wanted(item, quantity) for item, quantity in wanted.items()]
+        made = await redemption.redeem(tx, shop.book.book_id, at, shown, goods, age=_no_age, now=now, policy=policy)
+    return made.redemption_id
+
+
+async def _no_age(holder: str) -> int | None:
+    return None
+
+
+async def a_day(database: AsyncEngine, shop: Shop) -> dict[str, str]:
+    """A redemption that stands, one of which something came back, and one that was cancelled."""
+    her = await a_shopper(database, shop.book, "N0099", name=None)
+    ids = {name: await sells(database, shop, her, {"G1": 2}) for name in ("sold", "brought_back", "called_off")}
+    async with database.begin() as tx:
+        now = await connect.now(tx)
+        policy = await policies.in_force(tx, shop.book.book_id, day_of(now))
+        by: dict[str, Any] = {"outlet": shop.outlet, "by": f"till:{shop.till}", "now": now, "policy": policy}
+        await refunds.refund(tx, shop.book.book_id, ids["brought_back"], [Returned(0, 1)], **by)
+        await refunds.cancel(tx, shop.book.book_id, ids["called_off"], **by)
+    return {name: str(redemption_id) for name, redemption_id in ids.items()}
 
 
 async def confirms(database: AsyncEngine, her: Person) -> None:
