@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from litestar import Router, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, Parameter, QueryParameter
 from litestar.response.base import ASGIResponse
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -24,7 +24,7 @@ READ = {"right": Right.READ_SHOPS, "scoped": True}
 DECIDE = {"right": Right.DECIDE_CASES, "scoped": True}
 SEE = {"right": Right.DECIDE_CASES, "scoped": True, "also": Right.MANAGE_SHOPS}
 
-Which = FromQuery[Annotated[Literal["open", "decided"] | None, Parameter(query="state")]]
+Which = FromQuery[Annotated[Literal["open", "decided"] | None, QueryParameter(name="state")]]
 After = FromQuery[Annotated[UUID | None, Parameter(description="The `next` of the page before.")]]
 
 

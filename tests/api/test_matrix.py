@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -298,6 +299,19 @@ ROWS: Final = [
     Row("readClerk", "till**"),
     Row("clerkOn", "till**", lambda w, n: {}, works=False),
     Row("clerkOff", "till**"),
+    # at the till
+    Row("quote", "till**", lambda w, n: {"code": "1", "lines": [{"item": "G-1", "quantity": 1}]}, works=False),
+    Row("redeem", "till**", lambda w, n: {"code": "1", "lines": [{"item": "G-1", "quantity": 1}]}, works=False),
+    Row("readRedemptionByKey", "till**", path=lambda w: {"key": "never"}, works=False),
+    Row("readRedemption", "till**", path=lambda w: {"redemption_id": uuid4()}, works=False),
+    Row("cancelRedemption", "till**", path=lambda w: {"redemption_id": uuid4()}, works=False),
+    Row(
+        "refundRedemption",
+        "till**",
+        lambda w, n: {"lines": [{"line": 0, "quantity": 1}]},
+        lambda w: {"redemption_id": uuid4()},
+        works=False,
+    ),
     # the catalogue, stock and households
     Row("listItems", f"{STAFF_READERS} merchant"),
     Row("addItem", "operator", lambda w, n: an_item() | {"item": n, "kind": "goods", "points": 5}),

@@ -374,7 +374,6 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     cast: dict[str, Person | Shop | None] = {
         "till": shop,
         "nobody": None,
-        "till": None,
         "resident": resident,
         "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
         "ward": ward,
