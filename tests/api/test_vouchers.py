@@ -68,11 +68,11 @@ class World:
 @pytest.fixture
 async def world(http: httpx.AsyncClient, database: AsyncEngine, book: Book) -> World:
     shop = await opened_shop(database, book)
+    async with shop.database.begin() as tx:
+        await catalogue.add(tx, book.book_id, FOOT_BATH, by="user:1", now=await connect.now(tx))
+        await catalogue.offer(tx, book.book_id, shop.OUTLET, "S02", "merchant")
     shop.database = database  # from here on by the real clock
     async with database.begin() as tx:
-        now = await connect.now(tx)
-        await catalogue.add(tx, book.book_id, FOOT_BATH, by="user:1", now=now)
-        await catalogue.offer(tx, book.book_id, shop.OUTLET, "S02", "merchant")
         made, secret = await tokens.make(
             tx, book.book_id, "收银", outlet=shop.OUTLET, by="user:1", now=auth.now(), lifetime=timedelta(days=1)
         )
@@ -269,9 +269,9 @@ async def test_housekeeping_expires_what_nobody_used(world: World, database: Asy
 
 
 def test_digits_of_vouchers_are_spread_and_follow_from_the_key() -> None:
-    made = {vouchers._digits("a key", UUID(int=number)) for number in range(1000)}
+    made = {vouchers.number_of("a key", UUID(int=number)) for number in range(1000)}
     assert len(made) == 1000
     assert all(eighteen.is_number(eighteen.VOUCHER, digits) for digits in made)
     assert len({digits[2:5] for digits in made}) > 500
-    assert vouchers._digits("a key", UUID(int=1)) == vouchers._digits("a key", UUID(int=1))
-    assert vouchers._digits("another", UUID(int=1)) not in made
+    assert vouchers.number_of("a key", UUID(int=1)) == vouchers.number_of("a key", UUID(int=1))
+    assert vouchers.number_of("another", UUID(int=1)) not in made
