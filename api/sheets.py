@@ -59,7 +59,12 @@ ORGANISATIONS: Final = (
     Column("level", "层级"),
     Column("parent", "上级编码", "code"),
 )
-<<<<<<< HEAD
+OUTLETS: Final = (
+    Column("code", "兑换点编码", "code"),
+    Column("name", "名称"),
+    Column("kind", "类别"),
+    Column("organisation", "组织编码", "code"),
+)
 CATALOGUE: Final = (
     Column("code", "商品编码", "code"),
     Column("name", "名称"),
@@ -67,13 +72,6 @@ CATALOGUE: Final = (
     Column("points", "积分", "whole"),
     Column("stock", "库存", "whole"),
     Column("quota_per_person", "每人限兑"),
-=======
-OUTLETS: Final = (
-    Column("code", "兑换点编码", "code"),
-    Column("name", "名称"),
-    Column("kind", "类别"),
-    Column("organisation", "组织编码", "code"),
->>>>>>> outlets
 )
 OPENING: Final = (
     Column("volunteer", "志愿者编号", "code"),
