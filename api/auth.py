@@ -131,6 +131,11 @@ def within(me: Principal, right: Right, line: Sequence[str]) -> None:
     rights.require(me, right, today(), line)
 
 
+def is_within(me: Principal, right: Right, line: Sequence[str]) -> bool:
+    """Whether the right reaches what belongs to this line of organisations."""
+    return rights.reach(me, right, today()).includes(line)
+
+
 async def line_of(tx: AsyncConnection, me: Principal, organisation: str | None) -> tuple[str, ...]:
     """The line of an organisation of the caller's book; empty for the book's own. UnknownOrganisation."""
     return () if organisation is None else (await organisations.find(tx, me.book_id, organisation)).line

@@ -26,13 +26,16 @@ from api import (
     VERSION,
     cli_budget,
     cli_calendar,
+    cli_catalogue,
     cli_hours,
     cli_organisation,
+    cli_outlet,
     cli_paper,
     cli_rules,
     journal_files,
     keys,
     memory,
+    outlets,
     problems,
     settings,
 )
@@ -43,7 +46,8 @@ from ledger.access.rights import Grant
 from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, distribution, embedded, schema
-from ledger.earning import checks, organisations, volunteers
+from ledger.earning import checks as earning_checks
+from ledger.earning import organisations, volunteers
 from ledger.errors import (
     DatabaseRefused,
     DemoNeedsOwnServer,
@@ -54,6 +58,7 @@ from ledger.errors import (
     UnknownUser,
     UnknownVolunteer,
 )
+from ledger.spending import checks as spending_checks
 
 on_port = click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
 
@@ -118,6 +123,8 @@ def cli() -> None:
 
 cli.add_command(cli_hours.hours)
 cli.add_command(cli_organisation.organisation)
+cli.add_command(cli_outlet.outlet)
+cli.add_command(cli_catalogue.catalogue)
 cli.add_command(cli_hours.imports)
 
 
@@ -376,7 +383,7 @@ def create_token(
     async def work(database: AsyncEngine) -> tuple[tokens.Token, str]:
         async with database.begin() as tx:
             into = await directory.find_book(tx, book)
-            return await tokens.make(
+            made, secret = await tokens.make(
                 tx,
                 into.book_id,
                 name,
@@ -387,6 +394,8 @@ def create_token(
                 now=await connect.now(tx),
                 lifetime=datetime.timedelta(days=days),
             )
+            await outlets.keyed(tx, made)
+            return made, secret
 
     made, secret = with_database(work)
     if as_json:
@@ -557,7 +566,7 @@ def check(book: str | None, as_json: bool) -> None:
             books = [await directory.find_book(tx, book)] if book else await directory.all_books(tx)
         found = [("", finding) for finding in await guards.check_guards(database)]
         for each in books:
-            for look in (integrity.check, checks.check):
+            for look in (integrity.check, earning_checks.check, spending_checks.check):
                 found += [(each.code, finding) for finding in await look(database, each.book_id)]
         return len(books), found
 

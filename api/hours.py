@@ -25,6 +25,7 @@ from ledger.earning.rule_sets import Rulebook
 from ledger.earning.volunteers import Volunteer
 from ledger.errors import UnknownRecord
 from ledger.spending import passbook as spending_passbook
+from ledger.spending import vouchers
 from ledger.spending.redemption import Redemption
 
 
@@ -70,12 +71,16 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A line of a passbook, with the record that it comes from and the sentence why, or with its redemption."""
+    """A line of a passbook, with the record that it comes from and the sentence why, or with its redemption.
+
+    `voucher`: what the service is called of which it paid for a voucher.
+    """
 
     line: StatementLine
     record: Record | None
     why: Why | None
     redemption: Redemption | None = None
+    voucher: str | None = None
 
 
 def why(of: Record, rulebook: Rulebook) -> Why | None:
@@ -126,11 +131,19 @@ async def lines(tx: AsyncConnection, me: Principal, code: str, *, after: int | N
 async def traced(tx: AsyncConnection, book: int, her: Volunteer, found: Sequence[StatementLine]) -> list[Traced]:
     """These lines of hers with the records that they come from, and the redemptions."""
     spent = await spending_passbook.origins(tx, book, her.holder, found)
+    paid = [line.transaction_id for line in found if line.kind == vouchers.KIND]
+    bought = await vouchers.bought_by(tx, book, paid) if paid else {}
     origins = await passbook.origins(tx, book, her.holder, found)
     rulebook = await rule_sets.in_force(tx, book)
     sentences = {each.record_id: why(each, rulebook) for each in origins.values()}
     return [
-        Traced(line, origin, None if origin is None else sentences[origin.record_id], spent.get(line.transaction_id))
+        Traced(
+            line,
+            origin,
+            None if origin is None else sentences[origin.record_id],
+            spent.get(line.transaction_id),
+            bought.get(line.transaction_id),
+        )
         for line in found
         for origin in (origins.get(line.transaction_id),)
     ]

@@ -26,8 +26,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.books import directory, integrity
 from ledger.books.directory import Book
 from ledger.database import connect, distribution, embedded, schema
-from ledger.earning import checks
+from ledger.earning import checks as earning_checks
 from ledger.errors import UnitExists
+from ledger.spending import checks as spending_checks
 from tests import leaks
 
 OWNER, SERVICE = "meide_test_owner", "meide_test_app"
@@ -178,4 +179,5 @@ async def book(database: AsyncEngine) -> AsyncIterator[Book]:
     made = await new_book(database)
     yield made
     assert await integrity.check(database, made.book_id) == []
-    assert await checks.check(database, made.book_id) == []
+    assert await earning_checks.check(database, made.book_id) == []
+    assert await spending_checks.check(database, made.book_id) == []

@@ -28,7 +28,7 @@ IN_ENGLISH: Final = re.compile(r"(/[0-9A-Za-z-]{1,40}){0,4}/?", re.ASCII)
 """What may follow /en: something that can only be an address of this service."""
 
 OWN_ADDRESS: Final = re.compile(
-    r"/((passbook|account|staff|code|me)(/[0-9A-Za-z-]{1,40}){0,3}(\?[0-9A-Za-z=&_-]{0,200})?"
+    r"/((passbook|account|staff|outlet|code|me|shops)(/[0-9A-Za-z-]{1,40}){0,3}(\?[0-9A-Za-z=&._-]{0,200})?"
     r"|in/[0-9A-Za-z][0-9A-Za-z._-]{0,63}/[0-9A-Za-z-]{1,32}/[0-9a-z]{1,40})?",
     re.ASCII,
 )

@@ -124,7 +124,7 @@ def static_url(name: str) -> str:
 
 @get("/static/{name:str}")
 async def static_file(name: FromPath[str]) -> Response[bytes]:
-    """A file that pages use. There are three small ones, read at the start: no address reaches the disk."""
+    """A file that pages use. They are few and small, read at the start: no address reaches the disk."""
     if name not in _FILES:
         raise NotFoundException
     headers = {"Cache-Control": f"public, max-age={A_YEAR}, immutable"}

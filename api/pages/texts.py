@@ -10,16 +10,20 @@ from typing import Final
 
 from api.pages import (
     texts_activities,
+    texts_catalogue,
     texts_desk,
     texts_hours,
     texts_lapsing,
+    texts_limits,
     texts_organisations,
+    texts_outlets,
     texts_paper,
     texts_pay,
     texts_rules,
     texts_scan,
     texts_sheets,
     texts_till,
+    texts_vouchers,
 )
 from api.problems import Language
 from ledger.days import BEIJING
@@ -618,13 +622,17 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
     **texts_organisations.TEXTS,
+    **texts_outlets.TEXTS,
     **texts_paper.TEXTS,
     **texts_pay.TEXTS,
     **texts_activities.TEXTS,
+    **texts_catalogue.TEXTS,
     **texts_rules.TEXTS,
     **texts_scan.TEXTS,
+    **texts_limits.TEXTS,
     **texts_sheets.TEXTS,
     **texts_till.TEXTS,
+    **texts_vouchers.TEXTS,
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -697,11 +705,14 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
         "The page was open for too long, so nothing was proposed. Please press the button again.",
     ),
     **texts_organisations.WRONG,
+    **texts_outlets.WRONG,
     **texts_paper.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_activities.WRONG,
+    **texts_catalogue.WRONG,
     **texts_rules.WRONG,
     **texts_scan.WRONG,
+    **texts_limits.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -714,6 +725,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
     **texts_organisations.FIELDS,
+    **texts_outlets.FIELDS,
     **texts_paper.FIELDS,
     "fields": ("要看什么", "What you need to see"),
     "amount": ("多少分", "How many points"),
@@ -735,8 +747,10 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_points": ("多少分", "Points"),
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
+    **texts_catalogue.FIELDS,
     **texts_rules.FIELDS,
     **texts_scan.FIELDS,
+    **texts_limits.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
     **texts_till.FIELDS,

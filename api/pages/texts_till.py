@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
-    "till": ("收银", "Till"),
     "till_at": ("收银：{outlet}", "Till: {outlet}"),
     "till_practice": ("练习模式，不扣积分，不记账", "Practice: no points are taken, nothing is recorded"),
     "till_to_practice": ("练习模式", "Practise"),

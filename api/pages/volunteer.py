@@ -221,7 +221,8 @@ def row(language: Language, passbook: Passbook, traced: Traced) -> Row:
     """A line of a passbook in words."""
     line, of = traced.line, traced.record
     # The books hold no free text of a service: what it was stands in the record.
-    description = line.description or (of.activity_name or of.category if of is not None else "")
+    served = of.activity_name or of.category if of is not None else ""
+    description = line.description or served or traced.voucher or ""
     spent = traced.redemption
     redeemed = None
     if spent is not None:

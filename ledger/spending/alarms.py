@@ -16,7 +16,7 @@ from ledger import identifiers
 from ledger.days import day_of
 from ledger.earning.tables import organisations
 from ledger.errors import UnknownAlarm
-from ledger.spending.distance import Place, metres
+from ledger.spending.outlets import MILLIONTHS, metres
 from ledger.spending.policy import Policy
 from ledger.spending.tables import alarms, outlets, redemptions
 
@@ -132,10 +132,8 @@ async def far_apart(tx: AsyncConnection, book: int, holder: str, outlet: str, no
         )
     )
     far = policy.apart_km * _A_KILOMETRE
-    return any(
-        metres(Place(*place[:2]), Place(*place[2:])) >= far  # type: ignore[arg-type] # none is NULL
-        for place in found
-    )
+    places = [[degree / MILLIONTHS for degree in row if degree is not None] for row in found]
+    return any(metres((south, west), (north, east)) >= far for south, west, north, east in places)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.books.chart import CODE
 from ledger.books.proposals import MOST
 from ledger.days import day_of
-from ledger.errors import GoodsExist, InvalidField, NotOffered, OfferExists, UnknownGoods, UnknownOutlet
-from ledger.spending.tables import items, offers, outlets, prices
+from ledger.errors import GoodsExist, InvalidField, NotOffered, OfferExists, UnknownGoods
+from ledger.spending import outlets
+from ledger.spending.tables import items, offers, prices
 from ledger.text import one_line
 
 Kind = Literal["goods", "service", "perk"]
@@ -132,7 +133,7 @@ async def offer(tx: AsyncConnection, book: int, outlet: str, item: str, supply: 
     """
     if supply not in SUPPLIES:
         raise InvalidField("supply", "not_a_supply")
-    await known_outlet(tx, book, outlet)
+    await outlets.find(tx, book, outlet)
     kind = await kind_of(tx, book, item)
     if kind == "service" and supply == "stock":
         raise InvalidField("supply", "no_stock_of_services")
@@ -152,7 +153,7 @@ async def offer(tx: AsyncConnection, book: int, outlet: str, item: str, supply: 
 
 async def switch(tx: AsyncConnection, book: int, outlet: str, item: str, on: bool) -> None:
     """Takes an item off an outlet's list, or puts it back; what is in stock stays there. UnknownOutlet, NotOffered."""
-    await known_outlet(tx, book, outlet)
+    await outlets.find(tx, book, outlet)
     done = await tx.execute(
         update(offers)
         .where(offers.c.book_id == book, offers.c.outlet == outlet, offers.c.item == item)
@@ -377,15 +378,6 @@ async def kind_of(tx: AsyncConnection, book: int, item: str) -> Kind:
     if kind is None:
         raise UnknownGoods(item)
     return cast(Kind, kind)
-
-
-async def known_outlet(tx: AsyncConnection, book: int, outlet: str) -> None:
-    """UnknownOutlet, if there is none of this code."""
-    known = CODE.fullmatch(outlet) and await tx.scalar(
-        select(outlets.c.outlet).where(outlets.c.book_id == book, outlets.c.outlet == outlet)
-    )
-    if not known:
-        raise UnknownOutlet(outlet)
 
 
 def _check(new: Item) -> None:

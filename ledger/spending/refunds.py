@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, cast
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import identifiers
@@ -156,7 +156,7 @@ async def of_outlet(tx: AsyncConnection, book: int, outlet: str, day: date) -> l
 _COLUMNS: Final = ("refund_id", "redemption_id", "kind", "points", "transaction_id", "made_by", "made_at")
 
 
-def _refund(row: Row[Any]) -> Refund:
+def _refund(row: Any) -> Refund:
     kind = cast(Kind, row.kind)
     return Refund(row.refund_id, row.redemption_id, kind, row.points, row.transaction_id, row.made_by, row.made_at)
 

@@ -24,7 +24,7 @@ from ledger.books.evaluate import Refused
 from ledger.books.proposals import MOST, Line, Proposal
 from ledger.days import day_of
 from ledger.errors import InvalidField, NotOffered, SoldOut, StockChanged
-from ledger.spending import catalogue
+from ledger.spending import catalogue, outlets
 from ledger.spending.catalogue import Kind, Supply
 from ledger.spending.tables import items, offers, stock_moves
 from ledger.text import one_line
@@ -177,7 +177,7 @@ async def count(
             raise InvalidField(f"items[{index}].item", "given_twice")
     if not one_line(reason, least=0, most=NOTE_LENGTH):
         raise InvalidField("reason", "not_a_reason")
-    await catalogue.known_outlet(tx, book, outlet)
+    await outlets.find(tx, book, outlet)
     there = await _locked(tx, book, outlet, [each.item for each in counted])
     numbers = identifiers.rising(now)
     moves: list[tuple[Move, list[Line]]] = []
@@ -290,7 +290,7 @@ async def put_back(tx: AsyncConnection, book: int, outlet: str, returned: Iterab
 
 async def shelves(tx: AsyncConnection, book: int, outlet: str) -> list[Shelf]:
     """All that an outlet has or had, also what is switched off, by code; UnknownOutlet."""
-    await catalogue.known_outlet(tx, book, outlet)
+    await outlets.find(tx, book, outlet)
     rows = await tx.execute(
         select(
             offers.c.item,

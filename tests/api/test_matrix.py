@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -49,7 +50,8 @@ from ledger.earning import (
     volunteers,
 )
 from ledger.earning.activities import Plan
-from ledger.spending import outlets, tickets, tills
+from ledger.spending import catalogue, outlets, tickets, tills
+from ledger.spending.catalogue import Item
 from ledger.spending.outlets import Details
 from ledger.spending.policy import Policy
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
@@ -117,6 +119,16 @@ ROWS: Final = [
     Row("listMyHours", "volunteer**"),
     Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
     Row("readMyPassbook", "volunteer**"),
+    Row("makePayCode", "volunteer**"),
+    Row("readPayCode", "volunteer**"),
+    Row("listMyRedemptions", "volunteer**"),
+    Row("readMyRedemption", "volunteer**", path=lambda w: {"redemption_id": w.nothing}, works=False),
+    Row("confirmMyRedemption", "volunteer**", path=lambda w: {"redemption_id": w.nothing}, works=False),
+    Row("declineMyRedemption", "volunteer**", path=lambda w: {"redemption_id": w.nothing}, works=False),
+    Row("listMyVouchers", "volunteer**"),
+    Row("buyVoucher", "volunteer**", lambda w, n: {"item": "none"}, works=False),
+    Row("readMyVoucher", "volunteer**", path=lambda w: {"voucher_id": w.nothing}, works=False),
+    Row("showVoucher", "volunteer**", lambda w, n: {}, lambda w: {"voucher_id": w.nothing}, works=False),
     # volunteers as persons
     Row("registerVolunteer", "recorder+ operator+", lambda w, n: {"volunteer": n, "organisation": "street"}),
     Row("registerVolunteer", "recorder operator", lambda w, n: {"volunteer": n}),
@@ -293,6 +305,55 @@ ROWS: Final = [
     Row("readClerk", "till**"),
     Row("clerkOn", "till**", lambda w, n: {}, works=False),
     Row("clerkOff", "till**"),
+    # at the till
+    Row("quote", "till**", lambda w, n: {"code": "1", "lines": [{"item": "G-1", "quantity": 1}]}, works=False),
+    Row("redeem", "till**", lambda w, n: {"code": "1", "lines": [{"item": "G-1", "quantity": 1}]}, works=False),
+    Row("readRedemptionByKey", "till**", path=lambda w: {"key": "never"}, works=False),
+    Row("readRedemption", "till**", path=lambda w: {"redemption_id": uuid4()}, works=False),
+    Row("cancelRedemption", "till**", path=lambda w: {"redemption_id": uuid4()}, works=False),
+    Row(
+        "refundRedemption",
+        "till**",
+        lambda w, n: {"lines": [{"line": 0, "quantity": 1}]},
+        lambda w: {"redemption_id": uuid4()},
+        works=False,
+    ),
+    # the catalogue, stock and households
+    Row("listItems", f"{STAFF_READERS} merchant"),
+    Row("addItem", "operator", lambda w, n: an_item() | {"item": n, "kind": "goods", "points": 5}),
+    Row("readItem", f"{STAFF_READERS} merchant", path=lambda w: {"item": "G-1"}),
+    Row("changeItem", "operator", lambda w, n: an_item(), lambda w: {"item": "G-1"}),
+    Row("listPrices", f"{STAFF_READERS} merchant", path=lambda w: {"item": "G-1"}),
+    Row("setPrice", "operator", lambda w, n: {"points": 5}, lambda w: {"item": "G-1"}),
+    Row("listOffers", f"{MASKED} merchant", path=lambda w: {"outlet": "shop"}),
+    Row("offerItem", "operator+", lambda w, n: {"item": "G-1", "supply": "stock"}, lambda w: {"outlet": "shop"}),
+    Row(
+        *("switchOffer", "operator+"),
+        lambda w, n: {"offered": True},
+        lambda w: {"outlet": "shop", "item": "G-1"},
+    ),
+    Row("readStock", f"{MASKED} merchant", path=lambda w: {"outlet": "shop"}),
+    Row("listMoves", f"{MASKED} merchant", path=lambda w: {"outlet": "shop"}),
+    Row(
+        *("receiveGoods", "operator+"),
+        lambda w, n: {"item": "G-1", "pieces": 1, "origin": "donated"},
+        lambda w: {"outlet": "shop"},
+    ),
+    Row(
+        *("countGoods", "operator+"),
+        lambda w, n: {"items": [{"item": "G-1", "found": 3}], "reason": "数过三遍"},
+        lambda w: {"outlet": "shop"},
+    ),
+    Row("readHousehold", MASKED, path=lambda w: {"volunteer": "V-1"}),
+    Row("joinHousehold", "operator+", lambda w, n: {"household": "F-1"}, lambda w: {"volunteer": "V-1"}),
+    Row("leaveHousehold", "operator+", path=lambda w: {"volunteer": "V-1"}),
+    # the limits of spending
+    Row("draftLimits", "operator", lambda w, n: {"effective_from": "2099-01-01", "policy": {}}),
+    Row("listLimits", STAFF_READERS),
+    Row("readLimitsInForce", f"volunteer merchant {STAFF_READERS}"),
+    Row("readLimits", STAFF_READERS, path=lambda w: {"version": w.limits}),
+    Row("decideLimits", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.limits}),
+    Row("withdrawLimits", "operator", path=lambda w: {"version": 999}, works=False),
     # other platforms
     Row("pushRecords", "records:post", lambda w, n: {"records": []}),
     Row("submitRecord", "recorder+", lambda w, n: a_backfill(n)),
@@ -356,6 +417,10 @@ def an_activity(starts_at: str) -> dict[str, str]:
     return {"name": "清洁", "category": "环保", "place": "湖边", "starts_at": starts_at, "ends_at": ends_at}
 
 
+def an_item() -> dict[str, Any]:
+    return {"name": "香皂", "quotas": [{"by": "person", "times": 2, "per": "month"}]}
+
+
 def an_outlet(organisation: str) -> dict[str, str]:
     return {"name": "爱心驿站", "kind": "care_station", "organisation": organisation}
 
@@ -396,6 +461,7 @@ class World:
     holds: list[str] = field(default_factory=list)
     renewals: list[str] = field(default_factory=list)
     rules: int = 0
+    limits: int = 0
     sheet: str = ""
     nothing: str = "00000000-0000-4000-8000-000000000000"
 
@@ -455,6 +521,9 @@ class World:
             await organisations.add(tx, self.other.book_id, "street", "街道")
             for of in (book, self.other):
                 await outlets.add(tx, of.book_id, "shop", Details("店", "caring_merchant", "street"))
+            soap = Item("G-1", "香皂", "goods", 5, date(2026, 1, 1))
+            await catalogue.add(tx, book.book_id, soap, by="room:test", now=await connect.now(tx))
+            await catalogue.offer(tx, book.book_id, "shop", "G-1", "stock")
             her = await volunteers.register(tx, book.book_id, "V-1", "street")
             await volunteers.register(tx, book.book_id, self.unknown_to_doors, "street")
             await organisations.add(tx, book.book_id, "team", "队", "street")
@@ -523,6 +592,8 @@ class World:
             self.proposals.append(answer.json()["id"])
         drafted = await clerk.post("/rule-sets", {"effective_from": "2026-01-01", "rules": {}})
         self.rules = drafted.json()["version"]
+        drafted = await clerk.post("/policies", {"effective_from": "2026-01-01", "policy": {}})
+        self.limits = drafted.json()["version"]
         for key in ("h1", "h2"):
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])

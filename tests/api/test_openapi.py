@@ -77,6 +77,7 @@ WORDS: Final = {
     "version": "1",
     "outlet": "shop",
     "till": "1",
+    "item": "G-1",
 }
 """What addresses name by words and numbers."""
 

@@ -16,6 +16,7 @@ import uvicorn
 from playwright.async_api import Browser, async_playwright
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import till_session
 from api.app import create_app
 from api.pages.doors import COOKIE
 from api.settings import Settings
@@ -25,6 +26,7 @@ from ledger.database import connect
 from tests.conftest import new_book
 from tests.pages import people
 from tests.pages.people import Person
+from tests.pages.tills import Shop
 
 SETTINGS = Settings(
     data=Path("/nowhere"),
@@ -59,7 +61,7 @@ async def site(database: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-Enters = Callable[[Person | None], Awaitable[httpx.AsyncClient]]
+Enters = Callable[[Person | Shop | None], Awaitable[httpx.AsyncClient]]
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +70,12 @@ async def enters(database: AsyncEngine) -> AsyncIterator[Enters]:
     app = create_app(SETTINGS, connect.to(people.url_of(database)))
     async with app.lifespan(), contextlib.AsyncExitStack() as clients:
 
-        async def entering(person: Person | None) -> httpx.AsyncClient:
+        async def entering(person: Person | Shop | None) -> httpx.AsyncClient:
             client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://books.test")
             await clients.enter_async_context(client)
-            if person is not None:
+            if isinstance(person, Shop):
+                client.cookies.set(till_session.COOKIE, person.secret, "books.test")
+            elif person is not None:
                 client.cookies.set(COOKIE, await people.a_session(database, person), "books.test")
             return client
 

@@ -26,22 +26,11 @@ PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staf
 ODD = "<script>alert(1)</script>"
 RECORDS = ("records", "notices", "overdue")
 BOOKS = ("approvals", "lapsing")
-EVERYBODY = ("activities", "volunteers", "organisations")
+RULES = ("rules", "day", "limits")
+EVERYBODY = ("activities", "volunteers", "organisations", "outlets", "catalogue")
 ALL_TILES = (
-    *(
-        *EVERYBODY,
-        "reviews",
-        "objections",
-        "call_backs",
-        "sheets",
-        *RECORDS,
-        "propose",
-        *BOOKS,
-        "renewals",
-        "budget",
-        "rules",
-    ),
-    *("users", "tokens", "access-log"),
+    *(*EVERYBODY, "reviews", "objections", "call-backs", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget"),
+    *(*RULES, "users", "tokens", "access-log"),
 )
 
 
@@ -73,14 +62,14 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", "rules"]),
+        ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", *RULES]),
         (
             "reviewer",
-            [*EVERYBODY, "reviews", "objections", "call_backs", *RECORDS, *BOOKS, "renewals", "budget", "rules"],
+            [*EVERYBODY, "reviews", "objections", "call-backs", *RECORDS, *BOOKS, "renewals", "budget", *RULES],
         ),
-        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules"]),
-        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "access-log"]),
-        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "users", "tokens", "access-log"]),
+        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", *RULES]),
+        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "access-log"]),
+        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "users", "tokens", "access-log"]),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
@@ -90,9 +79,10 @@ async def test_staff_find_what_their_rights_are_for_and_nothing_else(
     client = await staff(enters, database, book, Grant(role, until=until))  # type: ignore[arg-type]
     assert (await client.get("/")).headers["location"] == "/staff"
     page = (await client.get("/staff")).text
-    assert re.findall(r'href="/staff/([\w-]+)"', page) == tiles
+    assert re.findall(r'href="/(?:staff|outlet)/([\w-]+)"', page) == tiles
     for tile in ALL_TILES:
-        assert (await client.get(f"/staff/{tile}")).status_code == (200 if tile in tiles else 403), tile
+        address = "/outlet/day" if tile == "day" else f"/staff/{tile}"
+        assert (await client.get(address)).status_code == (200 if tile in tiles else 403), tile
 
 
 async def test_the_keys_of_the_book_are_not_for_the_owner_of_one_organisation(
@@ -141,9 +131,12 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
 
 def concrete(path: str) -> str:
     path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
+    path = path.replace("{outlet}", "nothing").replace("{till}", "1")
     path = path.replace("{version}", "1").replace("{code}", "nothing")
     return re.sub(
-        r"\{(role|token)_id\}", "1", re.sub(r"\{(draft|device|renewal|record|objection)_id\}", str(uuid.uuid4()), path)
+        r"\{(role|token)_id\}",
+        "1",
+        re.sub(r"\{(draft|device|renewal|record|objection|redemption)_id\}", str(uuid.uuid4()), path),
     )
 
 
@@ -168,7 +161,7 @@ async def test_a_volunteer_who_writes_a_form_of_the_staff_herself_is_refused(
     assert (await client.post(concrete(path), data={"_csrf_token": token})).status_code == 403
 
 
-@pytest.mark.parametrize("path", [path for path, who in places.FORMS.items() if who != "nobody"])
+@pytest.mark.parametrize("path", [path for path, who in places.FORMS.items() if who not in ("nobody", "till")])
 async def test_who_is_not_signed_in_is_led_to_the_door(enters: Enters, path: str) -> None:
     client = await enters(None)
     token = token_of((await client.get("/sign-in")).text)
@@ -177,7 +170,12 @@ async def test_who_is_not_signed_in_is_led_to_the_door(enters: Enters, path: str
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in places.FORMS if "{" in path and "devices" not in path and path[:6] != "/hours"]
+    "path",
+    [
+        path
+        for path, who in places.FORMS.items()
+        if "{" in path and who != "till" and "devices" not in path and path[:6] != "/hours"
+    ],
 )
 async def test_what_is_not_there_is_said_in_words(enters: Enters, database: AsyncEngine, book: Book, path: str) -> None:
     client = await staff(

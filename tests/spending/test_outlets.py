@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import insert
@@ -26,7 +27,7 @@ from ledger.errors import (
 )
 from ledger.spending import outlets
 from ledger.spending.outlets import Details, Good, Outlet
-from ledger.spending.tables import items, offers, prices
+from ledger.spending.tables import items, offers, prices, stock_moves
 from tests.conftest import new_book
 
 DAY = date(2026, 3, 10)
@@ -269,6 +270,10 @@ async def test_an_outlet_near_shows_what_it_has_that_day_at_the_price_of_that_da
             for outlet, pieces, offered in (("X0001", 3, item != "gift"), ("X0002", 0, True)):
                 stock = {"outlet": outlet, "supply": "stock", "pieces": pieces, "offered": offered}
                 await tx.execute(insert(offers).values(**of, **stock))
+                if pieces:
+                    move = {"move_id": uuid4(), "outlet": outlet, "kind": "donated", "pieces": pieces, "value": 0}
+                    by = {"note": "", "moved_by": "user:1", "moved_at": now}
+                    await tx.execute(insert(stock_moves).values(**of, **move, **by))
     async with database.connect() as tx:
         found = await outlets.near(tx, book.book_id, DAY)
     assert {each.outlet.code: each.goods for each in found} == {

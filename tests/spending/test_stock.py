@@ -19,8 +19,8 @@ from tests.spending.goods import TODAY, Shelves, stocked
 
 
 @pytest.fixture
-async def shelves(database: AsyncEngine, book: Book) -> Shelves:
-    shelves = await stocked(database, book)
+async def shelves(database: AsyncEngine, shelved: Book) -> Shelves:
+    shelves = await stocked(database, shelved)
     await shelves.item("G1")
     return shelves
 

@@ -18,15 +18,16 @@ const look = async () => {
   if (state === part.dataset.state && (state !== 'live' || left() > 10)) {
     return;
   }
-  const answer = await fetch('/code?after=1');
+  const answer = await fetch(part.dataset.next || '/code?after=1');
   if (answer.redirected) { // to its receipt, or to the sign-in
     location.assign(answer.url);
     return;
   }
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const newer = page.getElementById('code');
-  for (const open of part.querySelectorAll('details[open]')) {
-    newer.querySelector('details').open = open.open;
+  const opened = part.querySelector('details[open]') !== null;
+  for (const digits of newer.querySelectorAll('details')) {
+    digits.open = opened;
   }
   part.replaceWith(newer);
   part = newer;

@@ -1,0 +1,275 @@
+"""The limits of spending on pages of staff: those in force, the versions, a form to draft one, and approval."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from api import auth, bodies, limits, problems, staff
+from api.pages import doors, frame, texts
+from api.problems import Language
+from api.requests import StrictRequest
+from api.settings import Settings
+from ledger.access import rights
+from ledger.access.rights import Principal, Right
+from ledger.errors import AlreadyDecided, InvalidField, NotAllowed, Refusal, UnknownPolicy
+from ledger.spending import policies
+from ledger.spending.policies import BOUNDS, Version
+from ledger.spending.policy import Policy
+
+HERE: Final = "/staff/limits"
+NEW: Final = f"{HERE}/new"
+MOST: Final = 50
+"""Versions on a page."""
+TYPED: Final = ("effective_from", "note", *BOUNDS, "star_minutes")
+_HOURS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,2})?", re.ASCII)
+
+
+@get(HERE)
+async def list_limits(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template:
+    """The limits of today in words, and the versions, the newest first, each with what has become of it."""
+    me = await doors.colleague(request, database, settings, Right.READ_SHOPS)
+    language = frame.view_of(request).language
+    before = texts.whole_number(request.query_params.get("before", "")) or None
+    async with database.connect() as tx:
+        found = await policies.versions_of(tx, me.book_id, before=before and min(before, 2**31 - 1), limit=MOST)
+        today = await policies.in_force(tx, me.book_id, auth.today())
+        names = await staff.names(tx, [each.drafted_by for each in found])
+    return frame.page(
+        request,
+        "limits.html",
+        today=today,
+        groups=_groups(language, today),
+        versions=[
+            (
+                each,
+                texts.day(language, each.effective_from),
+                texts.t(language, _standing(today, each)),
+                names[each.drafted_by],
+                texts.moment(language, each.drafted_at),
+            )
+            for each in found
+        ],
+        drafts=rights.reach(me, Right.DRAFT_RULES, auth.today()).book,
+        following=found[-1].version if len(found) == MOST else None,
+    )
+
+
+@get(f"{HERE}/{{version:int}}")
+async def one_version(
+    request: StrictRequest,
+    database: NamedDependency[AsyncEngine],
+    settings: NamedDependency[Settings],
+    version: FromPath[int],
+) -> Template:
+    """A version in words, in what it differs from what is in force before it, and the buttons of who may decide."""
+    me = await doors.colleague(request, database, settings, Right.READ_SHOPS)
+    return await _version(request, database, me, version)
+
+
+@post(f"{HERE}/{{version:int}}/approve", status_code=200)
+async def approve(
+    request: StrictRequest,
+    database: NamedDependency[AsyncEngine],
+    settings: NamedDependency[Settings],
+    version: FromPath[int],
+) -> Template | Redirect:
+    """Approves what somebody else drafted."""
+    me = await doors.colleague(request, database, settings, Right.APPROVE_RULES, everywhere=True)
+    return await _decided(request, database, me, version, approves=True)
+
+
+@post(f"{HERE}/{{version:int}}/decline", status_code=200)
+async def decline(
+    request: StrictRequest,
+    database: NamedDependency[AsyncEngine],
+    settings: NamedDependency[Settings],
+    version: FromPath[int],
+) -> Template | Redirect:
+    """Does not adopt it, or withdraws a draft of one's own."""
+    me = await doors.colleague(request, database, settings, Right.READ_SHOPS)
+    return await _decided(request, database, me, version, approves=False)
+
+
+async def _decided(
+    request: StrictRequest, database: AsyncEngine, me: Principal, version: int, *, approves: bool
+) -> Template | Redirect:
+    number = _number(version)
+    try:
+        async with database.begin() as tx:
+            mine = (await policies.find(tx, me.book_id, number)).drafted_by == me.name
+            if mine and not approves:
+                await limits.withdraw(tx, me, number)
+            else:
+                await limits.decide(tx, me, number, approve=approves)
+    except AlreadyDecided:
+        pass  # by her own second click, or by a colleague: the page says how it stands
+    except (UnknownPolicy, NotAllowed):
+        raise
+    except Refusal as refusal:
+        return await _version(request, database, me, number, refusal)
+    return Redirect(f"{HERE}/{number}", status_code=303)
+
+
+async def _version(
+    request: StrictRequest, database: AsyncEngine, me: Principal, version: int, refusal: Refusal | None = None
+) -> Template:
+    language = frame.view_of(request).language
+    number = _number(version)
+    async with database.connect() as tx:
+        found = await policies.find(tx, me.book_id, number)
+        today = await policies.in_force(tx, me.book_id, auth.today())
+        names = await staff.names(tx, [by for by in (found.drafted_by, found.decided_by) if by])
+    mine = found.drafted_by == me.name
+    approves = rights.reach(me, Right.APPROVE_RULES, auth.today()).book
+    return frame.page(
+        request,
+        "limits_version.html",
+        status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
+        path=f"{HERE}/{number}",
+        version=found,
+        since=texts.day(language, found.effective_from),
+        standing=texts.t(language, _standing(today, found)),
+        drafted=(names[found.drafted_by], texts.moment(language, found.drafted_at)),
+        decided=None
+        if found.decided_by is None or found.decided_at is None
+        else (names[found.decided_by], texts.moment(language, found.decided_at)),
+        today=today,
+        changes=limits.differences(language, today, found.policy),
+        groups=_groups(language, found.policy),
+        mine=mine,
+        may_approve=approves and not mine,
+        may_decline=approves or mine,
+        wrong=None if refusal is None else frame.told(request, refusal),
+    )
+
+
+def _number(version: int) -> int:
+    """UnknownPolicy for what no version can be."""
+    if not 1 <= version <= 2**31 - 1:
+        raise UnknownPolicy(version)
+    return version
+
+
+def _groups(language: Language, policy: Policy) -> list[tuple[str, list[str]]]:
+    return [
+        (texts.t(language, f"limits_{group}"), [limits.sentence(language, policy, name) for name in names])
+        for group, names in limits.GROUPS.items()
+    ]
+
+
+def _standing(today: Policy, each: Version) -> str:
+    """What has become of a version, by its name in the texts."""
+    if each.approved is None:
+        return "rule_draft"
+    if not each.approved:
+        return "rule_declined"
+    if each.effective_from > auth.today():
+        return "rule_to_come"
+    return "rule_in_force" if today.version == each.version else "rule_before"
+
+
+# --- a new version ----------------------------------------------------------------------------------------------------
+
+
+@get(NEW)
+async def draft_form(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template:
+    """The form with the limits in force, each of which can be changed."""
+    me = await doors.colleague(request, database, settings, Right.DRAFT_RULES, everywhere=True)
+    async with database.connect() as tx:
+        base = await _base(tx, me)
+    form = {name: str(getattr(base, name)) for name in BOUNDS}
+    stars = " ".join(limits.hours(each) for each in base.star_minutes)
+    return _draft_page(request, form | {"effective_from": "", "note": "", "star_minutes": stars})
+
+
+@post(NEW, status_code=200)
+async def draft(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template | Redirect:
+    """Keeps it as the next version, for a colleague to approve."""
+    me = await doors.colleague(request, database, settings, Right.DRAFT_RULES, everywhere=True)
+    form = dict(zip(TYPED, await frame.fields(request, *TYPED), strict=True))
+    try:
+        policy, effective_from = _typed(form)
+        async with database.begin() as tx:
+            made = await limits.draft(tx, me, policy, effective_from, form["note"])
+    except Refusal as refusal:
+        return _draft_page(request, form, refusal)
+    return Redirect(f"{HERE}/{made.version}", status_code=303)
+
+
+async def _base(tx: AsyncConnection, me: Principal) -> Policy:
+    """What a new version is made from: what is in force."""
+    return (await limits.in_force(tx, me))[1]
+
+
+def _typed(form: dict[str, str]) -> tuple[Policy, date]:
+    effective_from = bodies.day(texts.typed(form["effective_from"]), "effective_from")
+    body: dict[str, Any] = {name: _whole(form[name], name) for name in BOUNDS}
+    body["star_minutes"] = [_minutes(each) for each in re.split(r"[\s,、]+", texts.typed(form["star_minutes"]))]
+    try:
+        return policies.read(body), effective_from
+    except InvalidField as refused:
+        # By the field of the form; which of the stars is wrong is seen.
+        raise InvalidField(_called(refused.field), _problem(refused.problem)) from None
+
+
+def _whole(typed: str, name: str) -> int:
+    number = texts.whole_number(typed)
+    if number is None:
+        raise InvalidField(_called(name), "not_a_whole_number")
+    return number
+
+
+def _minutes(typed: str) -> int:
+    """Hours as minutes: they are told in hours."""
+    if not _HOURS.fullmatch(typed) or (Decimal(typed) * 60) % 1:
+        raise InvalidField(_called("star_minutes"), "not_hours")
+    return int(Decimal(typed) * 60)
+
+
+def _called(name: str) -> str:
+    """A field by its name among the fields of forms, where the same word could be somebody else's."""
+    return f"limits_{name.partition('[')[0]}"
+
+
+def _problem(problem: str) -> str:
+    """What is wrong, by a word of the texts: bounds stand beside the field."""
+    if problem == "not_rising":
+        return "stars_not_rising"
+    return "out_of_range" if re.match("not_[0-9]", problem) else problem
+
+
+def _draft_page(request: StrictRequest, form: dict[str, str], refusal: Refusal | None = None) -> Template:
+    language = frame.view_of(request).language
+    return frame.page(
+        request,
+        "limits_new.html",
+        status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
+        path=NEW,
+        form=form,
+        groups=[
+            (
+                texts.t(language, f"limits_{group}"),
+                [(name, limits.label(language, name), BOUNDS.get(name)) for name in names],
+            )
+            for group, names in limits.GROUPS.items()
+        ],
+        wrong=None if refusal is None else frame.told(request, refusal),
+    )
+
+
+HANDLERS = [list_limits, draft_form, draft, one_version, approve, decline]

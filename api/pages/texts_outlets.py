@@ -1,0 +1,163 @@
+"""What the pages about outlets, tills and their clerks say, in Chinese and English."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "tile_outlets": ("兑换点", "Outlets"),
+    "tile_outlets_about": ("超市、驿站和商家，它们的收银设备", "Shops and stations, and their tills"),
+    "outlets": ("兑换点", "Outlets"),
+    "outlets_find": ("查找", "Find"),
+    "outlets_search": ("名称、地址或编号的一部分", "Part of a name, an address or a code"),
+    "outlets_kind": ("类别", "Kind"),
+    "outlets_all_kinds": ("全部", "All"),
+    "outlets_under": ("组织编号（含下级）", "Code of an organisation, with those below it"),
+    "outlets_none": ("没有找到兑换点。", "No outlets were found."),
+    "outlet_of": ("兑换点 {name}", "Outlet {name}"),
+    "outlet_open": ("打开", "Open"),
+    "outlet_closed": ("已关闭", "Closed"),
+    "outlet_code": ("编号", "Code"),
+    "outlet_code_about": (
+        "用字母、数字和 _ -，比如 X0001，以后不能改。",
+        "Letters, digits, _ and - only, e.g. X0001; it cannot be changed later.",
+    ),
+    "outlet_name": ("名称", "Name"),
+    "outlet_kind_virtue_supermarket": ("美德超市", "Virtue supermarket"),
+    "outlet_kind_care_station": ("爱心驿站", "Care station"),
+    "outlet_kind_caring_merchant": ("爱心商家", "Caring merchant"),
+    "outlet_kind_transport": ("公共交通", "Public transport"),
+    "outlet_kind_scenic_spot": ("景区", "Scenic spot"),
+    "outlet_organisation": ("由哪个组织管", "Looked after by"),
+    "outlet_address": ("地址", "Address"),
+    "outlet_phone": ("电话", "Phone"),
+    "outlet_hours": ("开门时间", "Opening hours"),
+    "outlet_latitude": ("纬度", "Latitude"),
+    "outlet_longitude": ("经度", "Longitude"),
+    "outlet_place_about": (
+        "从手机地图上抄，比如 36.6512 和 117.1201；不知道就两个都空着。",
+        "As a phone's map shows them, e.g. 36.6512 and 117.1201; leave both empty if you do not know them.",
+    ),
+    "outlet_day_limit": ("一天最多兑换多少分", "Points on one day, at most"),
+    "outlet_day_limit_about": ("空着就照全县的规定。", "Leave it empty to follow the rule for all outlets."),
+    "outlet_new": ("新增兑换点", "Add an outlet"),
+    "outlet_add": ("新增", "Add it"),
+    "outlet_added": ("已新增。", "It has been added."),
+    "outlet_change": ("修改资料", "Change what is known of it"),
+    "outlet_save": ("保存", "Save"),
+    "outlet_changed": ("已保存。", "It has been saved."),
+    "outlet_close": ("关闭这个兑换点", "Close this outlet"),
+    "outlet_close_about": (
+        "关闭以后，这里不能再兑换，所有收银设备马上停用。账和库存都留着。",
+        "Nothing is redeemed here any more, and all its tills end at once. Its books and its stock stay.",
+    ),
+    "outlet_was_closed": ("已关闭，收银设备都停用了。", "It has been closed, and its tills have ended."),
+    "outlet_reopen": ("重新开放", "Open it again"),
+    "outlet_was_opened": (
+        "已重新开放。请重新绑定收银设备。",
+        "It is open again. Please bind its devices anew.",
+    ),
+    # --- tills, for staff
+    "tills": ("收银设备", "Tills"),
+    "tills_none": ("还没有收银设备。", "There are no tills yet."),
+    "device_made": ("绑定时间", "Bound"),
+    "device_used": ("上次使用", "Last used"),
+    "device_never": ("还没有用过", "Never"),
+    "device_clerk": ("店员", "Clerk"),
+    "device_nobody": ("没有人登记", "Nobody has signed on"),
+    "device_paused": ("输错的码太多，暂停到 {moment}", "Too many wrong codes: paused until {moment}"),
+    "device_over": ("已停用", "It has ended"),
+    "device_revoke": ("停用这台设备", "End this till"),
+    "device_revoked": ("这台设备马上停用了。", "The till has ended, at once."),
+    "device_new": ("绑定一台新的收银设备", "Bind a new till"),
+    "device_new_about": (
+        "给它起个名字，比如“柜台手机”。然后会出现 8 个数字，请店家 15 分钟内在那台设备上输入。",
+        "Give it a name, e.g. after where it stands. Then eight digits appear, which the shop types into that device "
+        "within 15 minutes.",
+    ),
+    "device_name": ("设备的名字", "Name of the till"),
+    "device_code_make": ("生成数字", "Make the digits"),
+    "device_code": ("绑定收银设备", "Bind a till"),
+    "device_code_of": ("{outlet}，设备“{name}”", "{outlet}, till {name}"),
+    "device_code_until": ("{moment} 前有效，只能用一次。", "Good until {moment}, and once only."),
+    "device_code_say": ("在那台手机或电脑上这样做：", "On that phone or computer:"),
+    "device_code_say_1": ("打开网页 {address}", "open the page {address}"),
+    "device_code_say_2": ("输入上面的 8 个数字", "type the eight digits above"),
+    "device_code_say_3": ("看到店名就好了", "it is done when the shop's name appears"),
+    # --- the shop's device
+    "bind": ("绑定收银设备", "Make this device a till"),
+    "bind_about": (
+        "请向社区工作人员要 8 个数字，15 分钟内在这里输入。以后这台设备就可以收积分了。",
+        "Ask the community staff for eight digits and type them here within 15 minutes. Then this device takes points.",
+    ),
+    "bind_code": ("8 个数字", "The eight digits"),
+    "bind_do": ("绑定", "Make it a till"),
+    "bind_done": ("绑定好了，可以收银了。", "This device is a till now."),
+    "bound_to": ("这台设备是 {outlet} 的收银设备“{name}”。", "This device is the till {name} of {outlet}."),
+    "bound_go": ("去收银", "To the till"),
+    "bound_end": ("这台设备不再收银", "This device is no till any more"),
+    "bound_end_about": (
+        "以后要再收银，需要工作人员重新给 8 个数字。",
+        "To make it a till again you will need new digits from the staff.",
+    ),
+    "bound_ended": ("这台设备已经不再收银。", "This device is no till any more."),
+    "clerk": ("店员登记", "Who stands here"),
+    "clerk_on": ("登记好了。", "You have signed on."),
+    "clerk_off": ("已经离岗。", "You have signed off."),
+    "clerk_is": ("现在的店员：{login}", "The clerk now: {login}"),
+    "clerk_nobody": ("现在没有店员登记。", "Nobody has signed on."),
+    "clerk_about": (
+        "请用您自己的登录名和密码登记，以后每一笔都记得是谁办的。",
+        "Sign on with your own login and password, so that each redemption tells who did it.",
+    ),
+    "clerk_do": ("登记", "Sign on"),
+    "clerk_leave": ("离岗", "Sign off"),
+    "clerk_not_here": (
+        "您不是这家店的店员，没有登记。请用这家店的登录名，或者找社区工作人员。",
+        "You are no clerk of this shop, so you were not signed on. Use a login of this shop, or ask the staff.",
+    ),
+    # --- the volunteer's
+    "near": ("附近兑换点", "Shops near me"),
+    "near_about": ("在这些地方可以用积分换东西。", "Here you can use your points."),
+    "near_first": ("离您近的排在前面。", "The nearest come first."),
+    "near_locate": ("按我现在的位置排", "Sort by where I am"),
+    "near_locate_about": (
+        "位置只用来排这一次，精确到一百米左右，不会记下来。",
+        "Where you are is used for this once, to about a hundred metres, and it is not kept.",
+    ),
+    "near_denied": (
+        "没有得到您的位置。列表是按您所在的社区排的，一样可以用。",
+        "We could not learn where you are. The list begins with your community, and is as good.",
+    ),
+    "near_community": ("不按位置排", "Do not sort by where I am"),
+    "near_under": ("不到 100 米", "less than 100 metres away"),
+    "near_metres": ("约 {metres} 米", "about {metres} metres away"),
+    "near_kilometres": ("约 {kilometres} 公里", "about {kilometres} km away"),
+    "near_call": ("打电话 {phone}", "Call {phone}"),
+    "near_has": ("有什么", "What it has"),
+    "near_perk": ("专享", "by eligibility"),
+    "near_nothing": ("现在没有可换的东西，去之前请先问一下。", "Nothing to redeem just now; please ask before you go."),
+    "near_none": ("还没有兑换点。", "There are no shops yet."),
+}
+
+WRONG: Final[dict[str, tuple[str, str]]] = {
+    "not_an_outlet_code": (
+        "“{field}”只能用字母、数字和 _ -，最多 32 个。请核对。",
+        "{field}: letters, digits, _ and - only, at most 32, please.",
+    ),
+    "not_a_kind": ("请选择“{field}”。", "Please choose: {field}."),
+    "not_a_place": (
+        "“{field}”请写成 36.6512 这样的数。请核对。",
+        "{field}: a number like 36.6512, please.",
+    ),
+    "not_eight_digits": ("请输入 8 个数字，比如 1234 5678。", "Eight digits, please, e.g. 1234 5678."),
+}
+
+FIELDS: Final[dict[str, tuple[str, str]]] = {
+    "kind": ("类别", "Kind"),
+    "address": ("地址", "Address"),
+    "hours": ("开门时间", "Opening hours"),
+    "latitude": ("纬度", "Latitude"),
+    "longitude": ("经度", "Longitude"),
+    "day_limit": ("一天最多兑换多少分", "Points on one day, at most"),
+}
