@@ -26,6 +26,7 @@ from api import (
     VERSION,
     cli_budget,
     cli_calendar,
+    cli_catalogue,
     cli_hours,
     cli_organisation,
     cli_outlet,
@@ -122,6 +123,7 @@ def cli() -> None:
 cli.add_command(cli_hours.hours)
 cli.add_command(cli_organisation.organisation)
 cli.add_command(cli_outlet.outlet)
+cli.add_command(cli_catalogue.catalogue)
 cli.add_command(cli_hours.imports)
 
 

@@ -120,6 +120,7 @@ async def fill(url: str, folder: Path, keys: Keys, say: Callable[[str], None]) -
             await _identities(database, book, people, keys)
         async with database.begin() as tx:
             await demo_shops.demo_outlets(tx, book.book_id)
+            await demo_shops.demo_goods(tx, book.book_id, await connect.now(tx))
         async with database.connect() as tx:
             first = [await volunteers.find(tx, book.book_id, _number(each)) for each in (4, 8, 12)]
         if await _has_rules(database, book):  # which an earlier version's district has not
