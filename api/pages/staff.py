@@ -26,6 +26,7 @@ TILES: Final = (
     ("catalogue", "/staff/catalogue", Right.READ_SHOPS, False),
     ("reviews", "/staff/reviews", Right.REVIEW, False),
     ("objections", "/staff/objections", Right.REVIEW, False),
+    ("call_backs", "/staff/call-backs", Right.DECIDE_CASES, False),
     ("new_record", "/staff/records/new", Right.RECORD, False),
     ("new_act", "/staff/acts/new", Right.RECORD, False),
     ("sheets", "/staff/sheets", Right.RECORD, False),
