@@ -60,6 +60,7 @@ NAMED: Final = (
     "objection_id",
     "sheet_id",
     "redemption_id",
+    "voucher_id",
 )
 """What addresses name by UUIDs."""
 
