@@ -65,4 +65,5 @@ SUBJECTS: Final = (
     Subject("http-batches", "HTTP, batches of 500, 4 connections", over_http.in_batches, 0.8, 1.5),
 )
 MEMORY: Final = "import-memory"
-NAMES: Final = (*(subject.name for subject in SUBJECTS), *reads.READS, MEMORY)
+FRAME: Final = "frame"
+NAMES: Final = (*(subject.name for subject in SUBJECTS), *reads.READS, MEMORY, FRAME)

@@ -24,7 +24,7 @@ READ = {"right": Right.READ_SHOPS, "scoped": True}
 DECIDE = {"right": Right.DECIDE_CASES, "scoped": True}
 SEE = {"right": Right.DECIDE_CASES, "scoped": True, "also": Right.MANAGE_SHOPS}
 
-Which = Annotated[Literal["open", "decided"] | None, QueryParameter(name="state")]
+Which = FromQuery[Annotated[Literal["open", "decided"] | None, QueryParameter(name="state")]]
 After = FromQuery[Annotated[UUID | None, Parameter(description="The `next` of the page before.")]]
 
 

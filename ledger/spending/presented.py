@@ -67,7 +67,8 @@ async def by_number(
         return _live(await pay_codes.lock_by_digest(tx, book, digests), till, now)
     if prefix == eighteen.PAPER:
         found = await tickets.by_digest(tx, book, digests)
-        if found is None:
+        # Before anything is locked: what has expired takes no longer than what nobody has.
+        if found is None or not found.is_live(day_of(now)):
             raise CodeNotValid
         shopper = await pay_codes.lock(tx, book, found.holder)  # before her ticket, as everywhere
         ticket = await tickets.lock(tx, book, found.ticket_id)

@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -118,6 +119,12 @@ ROWS: Final = [
     Row("listMyHours", "volunteer**"),
     Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
     Row("readMyPassbook", "volunteer**"),
+    Row("makePayCode", "volunteer**"),
+    Row("readPayCode", "volunteer**"),
+    Row("listMyRedemptions", "volunteer**"),
+    Row("readMyRedemption", "volunteer**", path=lambda w: {"redemption_id": w.nothing}, works=False),
+    Row("confirmMyRedemption", "volunteer**", path=lambda w: {"redemption_id": w.nothing}, works=False),
+    Row("declineMyRedemption", "volunteer**", path=lambda w: {"redemption_id": w.nothing}, works=False),
     Row("listMyVouchers", "volunteer**"),
     Row("buyVoucher", "volunteer**", lambda w, n: {"item": "none"}, works=False),
     Row("readMyVoucher", "volunteer**", path=lambda w: {"voucher_id": w.nothing}, works=False),
@@ -298,6 +305,19 @@ ROWS: Final = [
     Row("readClerk", "till**"),
     Row("clerkOn", "till**", lambda w, n: {}, works=False),
     Row("clerkOff", "till**"),
+    # at the till
+    Row("quote", "till**", lambda w, n: {"code": "1", "lines": [{"item": "G-1", "quantity": 1}]}, works=False),
+    Row("redeem", "till**", lambda w, n: {"code": "1", "lines": [{"item": "G-1", "quantity": 1}]}, works=False),
+    Row("readRedemptionByKey", "till**", path=lambda w: {"key": "never"}, works=False),
+    Row("readRedemption", "till**", path=lambda w: {"redemption_id": uuid4()}, works=False),
+    Row("cancelRedemption", "till**", path=lambda w: {"redemption_id": uuid4()}, works=False),
+    Row(
+        "refundRedemption",
+        "till**",
+        lambda w, n: {"lines": [{"line": 0, "quantity": 1}]},
+        lambda w: {"redemption_id": uuid4()},
+        works=False,
+    ),
     # the catalogue, stock and households
     Row("listItems", f"{STAFF_READERS} merchant"),
     Row("addItem", "operator", lambda w, n: an_item() | {"item": n, "kind": "goods", "points": 5}),

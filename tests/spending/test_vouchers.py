@@ -6,7 +6,6 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
