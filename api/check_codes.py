@@ -17,6 +17,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
+from urllib.parse import urlencode
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -94,6 +95,11 @@ async def check(database: AsyncEngine, settings: Settings, typed: Line | Receipt
         if right:
             await attempts.not_counted(tx, attempt, auth.now())
     return right
+
+
+def address(settings: Settings, base: str, book: str) -> str:
+    """Where somebody checks what is printed for this book; `base`: where the service is, if no setting says so."""
+    return f"{(settings.public_url or base).rstrip('/')}/verify?{urlencode({'book': book})}"
 
 
 def grouped(text: str) -> str:

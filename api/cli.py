@@ -26,12 +26,16 @@ from api import (
     VERSION,
     cli_budget,
     cli_calendar,
+    cli_catalogue,
     cli_hours,
     cli_organisation,
+    cli_outlet,
+    cli_paper,
     cli_rules,
     journal_files,
     keys,
     memory,
+    outlets,
     problems,
     settings,
 )
@@ -119,6 +123,8 @@ def cli() -> None:
 
 cli.add_command(cli_hours.hours)
 cli.add_command(cli_organisation.organisation)
+cli.add_command(cli_outlet.outlet)
+cli.add_command(cli_catalogue.catalogue)
 cli.add_command(cli_hours.imports)
 
 
@@ -377,7 +383,7 @@ def create_token(
     async def work(database: AsyncEngine) -> tuple[tokens.Token, str]:
         async with database.begin() as tx:
             into = await directory.find_book(tx, book)
-            return await tokens.make(
+            made, secret = await tokens.make(
                 tx,
                 into.book_id,
                 name,
@@ -388,6 +394,8 @@ def create_token(
                 now=await connect.now(tx),
                 lifetime=datetime.timedelta(days=days),
             )
+            await outlets.keyed(tx, made)
+            return made, secret
 
     made, secret = with_database(work)
     if as_json:
@@ -656,6 +664,7 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
 cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
 cli.add_command(cli_rules.rules)
+cli.add_command(cli_paper.check_code)
 
 
 def _fail(code: str, sentence: str, facts: dict[str, Any]) -> None:

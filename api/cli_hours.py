@@ -5,23 +5,19 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime
-import json
 import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from uuid import UUID
 
 import rich_click as click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import hours_files, memory, problems
+from api.cli_files import Refusals, Work, refused_into, report_on, run, strict, told_refusals
 from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, with_database
-from api.hours_files import REFUSED, Refused, Report, Undoing
+from api.hours_files import Report, Undoing
 from ledger.books import directory, holds
 from ledger.earning import crediting, expiry, sheets
 from ledger.earning import hours as earned
@@ -29,11 +25,6 @@ from ledger.earning.hours import Hours
 from ledger.earning.sheets import Import
 
 ACTOR = "room:cli"
-
-strict = click.option("--strict", is_flag=True, help="Exit 1 if anything was refused.")
-refused_into = click.option(
-    "--refused", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="List refused lines here, as CSV."
-)
 
 
 @click.group()
@@ -67,14 +58,14 @@ def import_hours(
     """
     if organisations is None and sheet is None:
         raise click.UsageError("Name --organisations, or --sheet, or both.")
-    with _told_refusals(refused, as_json) as told:
+    with told_refusals(refused, as_json) as told:
         done: dict[str, Report] = {}
         if organisations is not None:
-            done["organisations"] = _run(organisations, book, as_json, _organisations(organisations, told))
+            done["organisations"] = run(organisations, book, as_json, _organisations(organisations, told))
         if sheet is not None:
             day = as_of.date() if as_of else None
-            done["records"] = _run(sheet, book, as_json, _sheet(sheet, day, reviewed, told))
-        _report(done, told, book, as_json)
+            done["records"] = run(sheet, book, as_json, _sheet(sheet, day, reviewed, told))
+        report_on(done, told, book, as_json)
     if strict and any(report.refused for report in done.values()):
         sys.exit(1)
 
@@ -97,7 +88,7 @@ def import_opening(
     as_json: bool,
 ) -> None:
     """Carry over the hours that volunteers have from an earlier platform, once for each of them."""
-    with _told_refusals(refused, as_json) as told:
+    with told_refusals(refused, as_json) as told:
 
         async def work(database: AsyncEngine, book: int, progress: Callable[[int], None]) -> Report:
             with file.open("rb") as raw:
@@ -110,8 +101,8 @@ def import_opening(
                     progress=progress,
                 )
 
-        report = _run(file, book, as_json, work)
-        _report({"carried over": report}, told, book, as_json)
+        report = run(file, book, as_json, work)
+        report_on({"carried over": report}, told, book, as_json)
     if strict and report.refused:
         sys.exit(1)
 
@@ -221,7 +212,7 @@ def undo_import(import_id: UUID, book: str, as_json: bool) -> None:
     async def work(database: AsyncEngine, book: int, progress: Callable[[int], None]) -> Undoing:
         return await hours_files.undo_import(database, book, import_id, by=ACTOR, progress=progress)
 
-    done = _run(None, book, as_json, work)
+    done = run(None, book, as_json, work)
     left = [
         {"record": record, "reason": problems.code(refusal), "message": problems.sentence(refusal, language())}
         for record, refusal in done.left
@@ -238,10 +229,8 @@ def undo_import(import_id: UUID, book: str, as_json: bool) -> None:
 
 # --- how they run -----------------------------------------------------------------------------------------------------
 
-T_Work = Callable[[AsyncEngine, int, Callable[[int], None]], Awaitable[Any]]
 
-
-def _organisations(file: Path, told: _Refusals) -> T_Work:
+def _organisations(file: Path, told: Refusals) -> Work:
     async def work(database: AsyncEngine, book: int, progress: Callable[[int], None]) -> Report:
         with file.open("rb") as raw:
             return await hours_files.import_organisations(database, book, raw, file.name, told=told.add)
@@ -249,7 +238,7 @@ def _organisations(file: Path, told: _Refusals) -> T_Work:
     return work
 
 
-def _sheet(file: Path, as_of: datetime.date | None, reviewed: bool, told: _Refusals) -> T_Work:
+def _sheet(file: Path, as_of: datetime.date | None, reviewed: bool, told: Refusals) -> Work:
     async def work(database: AsyncEngine, book: int, progress: Callable[[int], None]) -> Report:
         with file.open("rb") as raw:
             return await hours_files.import_sheet(
@@ -264,27 +253,6 @@ def _sheet(file: Path, as_of: datetime.date | None, reviewed: bool, told: _Refus
     return work
 
 
-def _run(file: Path | None, book: str, as_json: bool, work: T_Work) -> Any:
-    """Runs something long, with a bar on a terminal. How far a CSV file is read is told in its lines."""
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
-    bar.disable = as_json or not sys.stderr.isatty()
-    task = bar.add_task(file.name if file else "records", total=_lines(file) if file and not bar.disable else None)
-
-    async def run(database: AsyncEngine) -> Any:
-        memory.settle()
-        async with database.connect() as tx:
-            of = await directory.find_book(tx, book)
-        return await work(database, of.book_id, lambda line: bar.update(task, completed=line))
-
-    with bar:
-        return with_database(run)
-
-
-def _lines(file: Path) -> int | None:
-    with file.open("rb") as raw:
-        return None if raw.read(2) == b"PK" else sum(1 for _ in raw) + 1
-
-
 def _in_book(book: str, work: Callable[[AsyncEngine, int], Awaitable[Any]]) -> Any:
     async def run(database: AsyncEngine) -> Any:
         async with database.connect() as tx:
@@ -295,58 +263,6 @@ def _in_book(book: str, work: Callable[[AsyncEngine, int], Awaitable[Any]]) -> A
 
 
 # --- what they say ----------------------------------------------------------------------------------------------------
-
-
-class _Refusals:
-    """Refused lines as they come: a list in a file, however many they are."""
-
-    def __init__(self, into: TextIO) -> None:
-        self._into = into
-        self._writer = csv.writer(into, lineterminator="\n")
-        self._writer.writerow(REFUSED)
-
-    def add(self, refused: Refused) -> None:
-        self._writer.writerow(refused.row())
-
-    def __iter__(self) -> Iterator[dict[str, str]]:
-        self._into.seek(0)
-        return iter(csv.DictReader(self._into))
-
-
-@contextmanager
-def _told_refusals(file: Path | None, as_json: bool) -> Iterator[_Refusals]:
-    """Refusals into the file that was named; else kept aside, to be told at the end."""
-    if file is not None:
-        with file.open("w+", encoding="utf-8", newline="") as into:
-            yield _Refusals(into)
-    else:
-        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as into:
-            told = _Refusals(into)
-            yield told
-            if not as_json:
-                for each in told:
-                    click.echo(f"line {each['line']}, {each['record']}: {each['reason']}: {each['message']}", err=True)
-
-
-def _report(done: dict[str, Report], told: _Refusals, book: str, as_json: bool) -> None:
-    if as_json:
-        counts = {
-            what.replace(" ", "_"): {"accepted": of.accepted, "already_there": of.there, "refused": of.refused}
-            for what, of in done.items()
-        }
-        import_id = next((of.import_id for of in done.values() if of.import_id), None)
-        # One by one: there may be half a million of them.
-        start = json.dumps({**counts, "import_id": import_id}, ensure_ascii=False, default=str).removesuffix("}")
-        click.echo(f'{start}, "refused": [', nl=False)
-        for place, each in enumerate(told):
-            row = {**each, "line": int(each["line"])}
-            click.echo((", " if place else "") + json.dumps(row, ensure_ascii=False), nl=False)
-        click.echo("]}")
-        return
-    for what, of in done.items():
-        click.echo(f"Done: {of.accepted} {what} accepted, {of.there} already there, {of.refused} refused")
-        if of.import_id:
-            click.echo(f"Import {of.import_id}; to undo it: meide import undo {of.import_id} --book {book}")
 
 
 def _table(rows: list[dict[str, Any]], columns: Any, as_json: bool) -> None:

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import demo_hours
+from api import demo_hours, demo_shops
 from api.demo_hours import Clock
 from ledger.access import consents, persons, users
 from ledger.access.ciphers import Keys
@@ -118,6 +118,9 @@ async def fill(url: str, folder: Path, keys: Keys, say: Callable[[str], None]) -
             await _year(database, book, people, calendar, since - timedelta(days=1))
             await demo_hours.weeks(database, book, _habits(people), calendar, since)
             await _identities(database, book, people, keys)
+        async with database.begin() as tx:
+            await demo_shops.demo_outlets(tx, book.book_id)
+            await demo_shops.demo_goods(tx, book.book_id, await connect.now(tx))
         async with database.connect() as tx:
             first = [await volunteers.find(tx, book.book_id, _number(each)) for each in (4, 8, 12)]
         if await _has_rules(database, book):  # which an earlier version's district has not

@@ -72,12 +72,11 @@ async def listed(
 ) -> list[Outlet]:
     """The outlets that the caller's right to see shops reaches, by code; perhaps below one organisation only."""
     held = rights.reach(me, Right.READ_SHOPS, auth.today())
-    if organisation is not None and (held.book or held.includes(await auth.line_of(tx, me, organisation))):
+    under = held.organisations
+    if organisation is not None:
+        if not held.includes(await auth.line_of(tx, me, organisation)):
+            raise NotAllowed
         under = frozenset({organisation})
-    elif organisation is not None:
-        raise NotAllowed
-    else:
-        under = held.organisations
     everywhere = held.book and organisation is None
     return await outlets.outlets_of(
         *(tx, me.book_id),
@@ -194,6 +193,13 @@ async def revoke(tx: AsyncConnection, me: Principal, number: int) -> Device:
     await tokens.revoke(tx, me.book_id, number, me.name, auth.now())
     [ended] = await _devices(tx, me.book_id, [till], till.outlet)
     return ended
+
+
+async def keyed(tx: AsyncConnection, made: Token) -> None:
+    """Whoever has a token that was made for an outlet is a till of it. UnknownOutlet, OutletClosed."""
+    if made.outlet is not None:
+        await outlets.find_open(tx, made.book_id, made.outlet)
+        await tills.bound(tx, made.book_id, made.token_id, made.outlet, made.name)
 
 
 async def bind(

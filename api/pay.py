@@ -130,15 +130,6 @@ async def decide(database: AsyncEngine, me: Principal, redemption_id: UUID, deci
     return await claimed.once(database, me, key, call, work)
 
 
-async def disputed(database: AsyncEngine, me: Principal, redemption_id: UUID) -> None:
-    """Says that she did not redeem this. What `cases.dispute` refuses."""
-    async with database.begin() as tx:
-        her = await own.volunteer(tx, me)
-        now = await connect.now(tx)
-        policy = await policies.in_force(tx, me.book_id, day_of(now))
-        await cases.dispute(tx, me.book_id, her.holder, redemption_id, by=me.name, now=now, policy=policy)
-
-
 # --- as it is told --------------------------------------------------------------------------------------------------
 
 Told = Literal["waiting", "done", "declined", "lapsed", "cancelled", "refunded"]
@@ -148,8 +139,8 @@ Told = Literal["waiting", "done", "declined", "lapsed", "cancelled", "refunded"]
 class Redeemed:
     """A redemption with all that she is told about it.
 
-    `status` counts the time: what she did not confirm has lapsed, also before anybody has tidied up. `dispute_until`:
-    the last day on which she can say that it was not hers; None: she cannot, or did.
+    `status` counts the time: what she did not confirm has lapsed, also before anybody has tidied up. `disputed`: she
+    said that it was not hers, and nobody has decided. `dispute_until`: the last day on which she can; None: she cannot.
     """
 
     redemption: Redemption
@@ -161,6 +152,7 @@ class Redeemed:
 async def _told(tx: AsyncConnection, book: int, found: Sequence[Redemption]) -> list[Redeemed]:
     now = await connect.now(tx)
     policy = await policies.in_force(tx, book, day_of(now))
+    raised = await cases.among(tx, book, [each.redemption_id for each in found])
     told = []
     for each in found:
         status: Told = each.status
@@ -168,9 +160,10 @@ async def _told(tx: AsyncConnection, book: int, found: Sequence[Redemption]) -> 
             status = "lapsed"
         elif each.status == "done" and each.refunded:
             status = "refunded"
-        disputed = await cases.open_for(tx, book, each.redemption_id)
+        disputed = raised.get(each.redemption_id, False) is None
         until = each.day + datetime.timedelta(days=policy.dispute_days)
-        may = each.status == "done" and each.points > each.refunded and not disputed and day_of(now) <= until
+        may = each.status == "done" and each.redemption_id not in raised and day_of(now) <= until
+        may = may and (each.points > each.refunded or not each.points)
         told.append(Redeemed(each, status, disputed, until if may else None))
     return told
 

@@ -959,6 +959,14 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "only_of_vouchers": ("只有免单券可以转送", "only vouchers can be given away"),
     "not_person_or_household": ("须是 person 或 household", "person or household"),
     "not_a_period": ("须是 day、week、month、quarter 或 year", "day, week, month, quarter or year"),
+    "another_number": (
+        "与以前导入的件数不同；多来的请在库存里收货",
+        "another number was imported before; receive what has come since in the stock",
+    ),
+    "not_a_quota": (
+        "须写成 2/month；时间用 day、week、month、quarter 或 year",
+        "written as 2/month, with day, week, month, quarter or year",
+    ),
     "not_an_origin": ("须是 donated、bought 或 merchant", "donated, bought or merchant"),
     "not_a_note": ("须是一行，不超过 200 个字", "one line of at most 200 characters"),
     "not_a_month": ("须写成 2025-03", "written as 2025-03"),

@@ -59,6 +59,20 @@ ORGANISATIONS: Final = (
     Column("level", "层级"),
     Column("parent", "上级编码", "code"),
 )
+OUTLETS: Final = (
+    Column("code", "兑换点编码", "code"),
+    Column("name", "名称"),
+    Column("kind", "类别"),
+    Column("organisation", "组织编码", "code"),
+)
+CATALOGUE: Final = (
+    Column("code", "商品编码", "code"),
+    Column("name", "名称"),
+    Column("kind", "类别"),
+    Column("points", "积分", "whole"),
+    Column("stock", "库存", "whole"),
+    Column("quota_per_person", "每人限兑"),
+)
 OPENING: Final = (
     Column("volunteer", "志愿者编号", "code"),
     Column("credit_minutes", "信用时长分钟", "whole"),

@@ -107,7 +107,7 @@ async def buy(database: AsyncEngine, settings: Settings, me: Principal, new: New
         policy = await policies.in_force(tx, me.book_id, day_of(now))
         born = await persons.born(tx, personal, me.book_id, her.volunteer_no)
         voucher_id = next(identifiers.rising(now))
-        digits = _digits(keys.of_kind(settings, "print")[0], voucher_id)
+        digits = number_of(keys.of_kind(settings, "print")[0], voucher_id)
         bought = await vouchers.buy(
             tx,
             me.book_id,
@@ -154,13 +154,13 @@ async def show(tx: AsyncConnection, settings: Settings, me: Principal, voucher_i
 def _digits_of(settings: Settings, personal: Keys, voucher: Voucher) -> str:
     """Made with the key that was current when it was bought. CannotDecrypt where that is not there any more."""
     for key in keys.of_kind(settings, "print"):
-        digits = _digits(key, voucher.voucher_id)
+        digits = number_of(key, voucher.voucher_id)
         if voucher.digest in ciphers.digests(personal, "spending", digits):
             return digits
     raise CannotDecrypt("vouchers.digest")
 
 
-def _digits(key: str, voucher_id: UUID) -> str:
+def number_of(key: str, voucher_id: UUID) -> str:
     """Fifteen digits that nobody guesses who has not the key, between prefix and check digit."""
     drawn = hmac.digest(key.encode(), b"meide voucher\0" + voucher_id.bytes, hashlib.sha256)
     return eighteen.with_check(f"{eighteen.VOUCHER}{int.from_bytes(drawn) % 10**15:015d}")

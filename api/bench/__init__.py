@@ -8,6 +8,7 @@
     postings.py   subjects in this process: posting, holds, lots; imports.py
     earning.py    a sheet of hours, the end of notice, expiry, sign-in over HTTP
     over_http.py  subjects over HTTP, against a service of its own; load.py is their client, a process of its own
+    scanning.py   looking for a code in a frame of a till's camera
     reads.py      what reading costs in a large book, compared with a small one
     report.py     the table and its JSON
 

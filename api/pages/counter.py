@@ -231,11 +231,12 @@ def code_page(
     *,
     code: str = "",
     agent: str = "",
+    paper: bool = False,
     refusal: Refusal | None = None,
     wrong: str | None = None,
     **facts: object,
 ) -> Template:
-    """Asks for the code, or for a card and its PIN."""
+    """Asks for the code, or for a card and its PIN; `paper`: it is a card, so the field for the PIN is open."""
     language = frame.view_of(request).language
     if isinstance(refusal, InvalidField) and refusal.field == "code":
         refusal = replace(refusal, field="pay_code")  # what a form of staff's calls a code is another thing
@@ -250,6 +251,7 @@ def code_page(
         headers=frame.CAMERA,
         code=code,
         agent=agent,
+        paper=paper or bool(agent),
         wrong=wrong if refusal is None else frame.told(request, refusal),
         **facts,
     )

@@ -220,7 +220,7 @@ async def revoke(
         raise UnknownTill(till)
     async with database.begin() as tx:
         await outlets.revoke(tx, me, till)
-    return _back(outlet, "till_revoked")
+    return _back(outlet, "device_revoked")
 
 
 async def _outlet(
@@ -244,7 +244,7 @@ async def _outlet(
         status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
         path=f"{HERE}/{code}",
         notice=frame.notice(
-            *(request, "outlet_added", "outlet_changed", "outlet_was_closed", "outlet_was_opened", "till_revoked")
+            *(request, "outlet_added", "outlet_changed", "outlet_was_closed", "outlet_was_opened", "device_revoked")
         ),
         wrong=None if refusal is None else frame.told(request, refusal),
         this=this,
@@ -377,7 +377,7 @@ def _away(language: Language, metres: int | None) -> str | None:
         return None
     if metres < 100:
         return texts.t(language, "near_under")
-    if metres < 950:
+    if metres < 975:
         return texts.t(language, "near_metres", metres=math.floor(metres / 50 + 0.5) * 50)
     kilometres = metres / 1000
     return texts.t(

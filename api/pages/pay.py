@@ -16,7 +16,8 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import bodies, pay, problems, qr, staff
+from api import bodies, cases, pay, problems, qr, staff
+from api.cases import NewDispute
 from api.pages import doors, frame, texts
 from api.pay import Decision
 from api.requests import StrictRequest
@@ -25,7 +26,7 @@ from ledger.access.ciphers import Keys
 from ledger.access.rights import Principal
 from ledger.database import connect
 from ledger.days import BEIJING
-from ledger.errors import InvalidField, Refusal, StateRefusal
+from ledger.errors import InvalidField, Refusal
 
 A_PAGE: Final = 20
 AGAIN: Final = 45
@@ -196,10 +197,9 @@ async def dispute(
 ) -> Template | Redirect:
     """One tap: she did not redeem this. Pressed again, it says so."""
     me = await doors.visitor(request, database, settings)
-    try:
-        await pay.disputed(database, me, redemption_id)
-    except StateRefusal as refusal:
-        return await _receipt(request, database, me, redemption_id, refusal)
+    done = await cases.dispute(database, me, redemption_id, NewDispute(), f"page-dispute-{redemption_id}")
+    if done.refusal is not None:
+        return await _receipt(request, database, me, redemption_id, done.refusal)
     return Redirect(f"{RECEIPTS}/{redemption_id}", status_code=303)
 
 
@@ -207,7 +207,7 @@ async def _decided(
     request: StrictRequest, database: AsyncEngine, settings: Settings, redemption_id: UUID, decision: Decision
 ) -> Template | Redirect:
     me = await doors.visitor(request, database, settings)
-    # Each button of a receipt is pressed once, so its key follows from the receipt.
+    # Each button of a receipt is pressed once, so the key of the call follows from the receipt.
     done = await pay.decide(database, me, redemption_id, decision, key=f"page-{decision}-{redemption_id}")
     if done.refusal is not None:
         return await _receipt(request, database, me, redemption_id, done.refusal)

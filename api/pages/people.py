@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth, bodies, problems, staff, volunteers
+from api import auth, bodies, outlets, problems, staff, volunteers
 from api.pages import doors, frame, texts
 from api.requests import StrictRequest
 from api.settings import Settings
@@ -19,7 +19,7 @@ from ledger.access.rights import Grant, Principal, Right, Scope
 from ledger.access.users import GivenRole
 from ledger.days import day_of
 from ledger.earning import organisations
-from ledger.errors import InvalidField, NotAllowed, Refusal, SessionEnded, UnknownRole
+from ledger.errors import InvalidField, NotAllowed, OutletClosed, Refusal, SessionEnded, UnknownOutlet, UnknownRole
 
 USERS = "/staff/users"
 TOKENS = "/staff/tokens"
@@ -218,7 +218,8 @@ async def make_token(
                 now=auth.now(),
                 lifetime=datetime.timedelta(days=days),
             )
-    except InvalidField as refusal:
+            await outlets.keyed(tx, made)
+    except (InvalidField, UnknownOutlet, OutletClosed) as refusal:
         return _token_form(request, form, chosen, refusal)
     return frame.page(request, "new_token.html", path=TOKENS, name=made.name, secret=secret)
 
@@ -238,7 +239,7 @@ async def revoke_token(
 
 
 def _token_form(
-    request: StrictRequest, form: dict[str, str], chosen: list[Scope], refusal: InvalidField | None = None
+    request: StrictRequest, form: dict[str, str], chosen: list[Scope], refusal: Refusal | None = None
 ) -> Template:
     return frame.page(
         request,

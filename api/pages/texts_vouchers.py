@@ -22,6 +22,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "现在没有可以买的券。",
         "There are no vouchers to buy at the moment.",
     ),
+    "voucher_not_for_sale": ("这种券现在买不了。", "This voucher cannot be bought at the moment."),
     "voucher_price": ("{points}，买后 {days} 天内可用", "{points}, good for {days} days"),
     "voucher_places": ("在哪里能用", "Where it is used"),
     "voucher_look": ("买这个", "Buy this"),

@@ -127,20 +127,18 @@ async def quote(
         return lines
     typed, pin, agent = await frame.fields(request, "code", "pin", "agent")
     digits, pin, agent = eighteen.plain(typed), texts.typed(pin), texts.typed(agent)
-    language = frame.view_of(request).language
+    language, paper = frame.view_of(request).language, bool(pin)
     try:
         if not digits:
             raise InvalidField("code", "missing")
         if practice.is_practice(digits):
             return counter.code_page(request, here, lines, wrong=texts.t(language, "till_practice_code"))
-        if pin or await _is_card(database, keys, me, digits):
-            shown = NewQuote([], card=digits, pin=pin, agent=agent or None)
-        else:
-            shown = NewQuote([], code=digits, agent=agent or None)
+        paper = paper or await _is_card(database, keys, me, digits)
         wanted = [Goods(line.item, line.quantity) for line in lines]
-        made = await till.quote(
-            database, settings, me, NewQuote(wanted, shown.code, shown.card, shown.pin, shown.agent)
-        )
+        new = NewQuote(wanted, code=digits, agent=agent or None)
+        if paper:
+            new = NewQuote(wanted, card=digits, pin=pin, agent=agent or None)
+        made = await till.quote(database, settings, me, new)
     except (SessionEnded, NotAllowed):
         raise
     except OF_THE_GOODS as refusal:
@@ -148,7 +146,7 @@ async def quote(
     except OF_THE_CODE as refusal:
         return counter.refused_page(request, here, refusal, lines)
     except Refusal as refusal:
-        return counter.code_page(request, here, lines, agent=agent, refusal=refusal)
+        return counter.code_page(request, here, lines, agent=agent, paper=paper, refusal=refusal)
     return counter.quote_page(
         request,
         here,

@@ -109,7 +109,7 @@ async def home(
         return Redirect("/staff", status_code=303) if is_staff else frame.page(request, "shop.html", login=me.login)
     async with database.connect() as tx:
         book = await directory.find_book(tx, me.book)
-        her = await _volunteer(tx, me)
+        her = await volunteer_of(tx, me)
         accounts = {her.account(passbook.code): passbook for passbook in PASSBOOKS.values()}
         wallet = her.account(volunteers.WALLET)
         held = chart.companion_of(wallet) or ""
@@ -143,7 +143,7 @@ async def home(
         ],
         soon_more=texts.points(language, later) if (later := sum(each.amount for each in soon[SOON:])) else None,
         latest=[
-            (passbook, "in" if each.line.side == "credit" else "out", _row(language, passbook, each))
+            (passbook, "in" if each.line.side == "credit" else "out", row(language, passbook, each))
             for (passbook, _line), each in zip(newest, traced, strict=True)
         ],
     )
@@ -157,7 +157,7 @@ async def passbook(
     me = await doors.visitor(request, database, settings)
     asked, wanted = request.query_params.get("account", "points"), request.query_params.get("year")
     async with database.connect() as tx:
-        her = await _volunteer(tx, me)
+        her = await volunteer_of(tx, me)
         today = day_of(await connect.now(tx))
         chosen = PASSBOOKS.get(asked)
         if chosen is None or (wanted is not None and not _is_year(wanted, today)):
@@ -180,7 +180,7 @@ async def passbook(
         chosen=chosen,
         years=years,
         year=year,
-        rows=[_row(language, chosen, each) for each in lines],
+        rows=[row(language, chosen, each) for each in lines],
         opening=chosen.amount(language, shown.opening),
         total=(
             chosen.amount(language, shown.came),
@@ -190,7 +190,8 @@ async def passbook(
     )
 
 
-async def _volunteer(tx: AsyncConnection, me: Principal) -> Volunteer:
+async def volunteer_of(tx: AsyncConnection, me: Principal) -> Volunteer:
+    """Whose pages these are; NotAllowed."""
     if me.volunteer_no is None:
         raise NotAllowed
     return await volunteers.find(tx, me.book_id, me.volunteer_no)
@@ -216,7 +217,8 @@ def _is_year(text: str, today: datetime.date) -> bool:
     return YEAR.fullmatch(text) is not None and directory.FIRST_DAY.year <= int(text) <= today.year
 
 
-def _row(language: Language, passbook: Passbook, traced: Traced) -> Row:
+def row(language: Language, passbook: Passbook, traced: Traced) -> Row:
+    """A line of a passbook in words."""
     line, of = traced.line, traced.record
     # The books hold no free text of a service: what it was stands in the record.
     served = of.activity_name or of.category if of is not None else ""

@@ -22,7 +22,7 @@ from api.requests import StrictRequest
 from api.settings import Settings
 from api.vouchers import NewVoucher, Told
 from ledger.access.rights import Principal
-from ledger.errors import NotOffered, Refusal, VoucherNotValid
+from ledger.errors import Refusal, UnknownGoods, VoucherNotValid
 from ledger.spending.vouchers import ForSale
 
 HERE: Final = "/me/vouchers"
@@ -72,7 +72,10 @@ async def buy(
     item, key = await frame.fields(request, "item", "key")
     if not requests.is_key(key):
         return await _buying(request, database, me, item)
-    outcome = await vouchers.buy(database, settings, me, NewVoucher(item), key)
+    try:
+        outcome = await vouchers.buy(database, settings, me, NewVoucher(item), key)
+    except UnknownGoods:
+        return await _buying(request, database, me, item)
     if outcome.refusal is not None:
         return await _buying(request, database, me, item, outcome.refusal)
     return Redirect(HERE, status_code=303, query_params={"done": "voucher_bought"})
@@ -128,20 +131,23 @@ def _ended(request: StrictRequest, language: Language, told: Told) -> Template:
 async def _buying(
     request: StrictRequest, database: AsyncEngine, me: Principal, item: str, refusal: Refusal | None = None
 ) -> Template:
-    """The page before she buys. NotOffered where it is not for sale (any more)."""
+    """The page before she buys: what it is, or that it is not for sale, which is all that it says then."""
     language = frame.view_of(request).language
     async with database.connect() as tx:
         found = next((each for each in await vouchers.for_sale(tx, me) if each.item.item == item), None)
         kept = await pay.left(tx, me)
-    if found is None and refusal is None:
-        refusal = NotOffered(item)
+    status, wrong = 200, None
+    if found is None:
+        status, wrong = 404, texts.t(language, "voucher_not_for_sale")
+    elif refusal is not None:
+        status, wrong = problems.REFUSALS[type(refusal)].status, frame.told(request, refusal)
     return frame.page(
         request,
         "voucher_new.html",
-        status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
+        status=status,
         path=NEW,
-        query={"item": item},
-        wrong=None if refusal is None else frame.told(request, refusal),
+        query={"item": item} if found else None,
+        wrong=wrong,
         found=found,
         points=None if found is None else texts.points(language, found.item.points or 0),
         enough=found is not None and kept >= (found.item.points or 0),

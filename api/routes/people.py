@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth, staff, views
+from api import auth, outlets, staff, views
 from api.bodies import After, Body, Limit, Number, day
 from ledger.access import tokens, users
 from ledger.access.rights import Grant, Principal, Right, Role, Scope
@@ -239,7 +239,7 @@ async def list_tokens(
     opt=MANAGE_TOKENS,
     operation_id="makeToken",
     summary="Make a key",
-    responses=views.refusals(400, 413, 415),
+    responses=views.refusals(400, 404, 409, 413, 415),
 )
 async def make_token(
     database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], data: JSONBody[NewToken]
@@ -257,6 +257,7 @@ async def make_token(
             now=auth.now(),
             lifetime=datetime.timedelta(days=data.expires_in_days),
         )
+        await outlets.keyed(tx, made)
     return NewTokenView(_token_view(made), secret)
 
 

@@ -52,7 +52,7 @@ async def issue(
     """A code for one till of an outlet, which will be called `name`. InvalidField."""
     if not one_line(name, least=1, most=NAME_LENGTH):
         raise InvalidField("name", "not_a_name")
-    await tx.execute(delete(bindings).where(bindings.c.expires_at <= now))
+    await tx.execute(delete(bindings).where(bindings.c.book_id == book_id, bindings.c.expires_at <= now))
     while True:
         code = f"{secrets.randbelow(10**8):08d}"
         added = await tx.execute(

@@ -70,6 +70,12 @@ async def passbook(tx: AsyncConnection, book: int, code: str, year: int) -> list
     return await _lines(tx, book, account_id, [entries.c.recorded_at >= start, entries.c.recorded_at < end])
 
 
+async def entries_after(tx: AsyncConnection, book: int, code: str, number: int, *, limit: int) -> list[StatementLine]:
+    """The first `limit` entries after the one of that number, in booking order. UnknownAccount."""
+    account_id = await _account_id(tx, book, code)
+    return await _lines(tx, book, account_id, [entries.c.number > number], limit=limit)
+
+
 async def passbook_years(tx: AsyncConnection, book: int, code: str) -> list[int]:
     """The years (Asia/Shanghai) from the account's first booking to its last, newest first. UnknownAccount."""
     account_id = await _account_id(tx, book, code)

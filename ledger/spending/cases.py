@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import exists, func, insert, literal, or_, select, update
+from sqlalchemy import Uuid, any_, exists, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -95,6 +95,15 @@ async def open_for(tx: AsyncConnection, book: int, redemption_id: UUID) -> bool:
         cases.c.book_id == book, cases.c.redemption_id == redemption_id, cases.c.upheld.is_not(False)
     )
     return bool((await tx.execute(select(found))).scalar_one())
+
+
+async def among(tx: AsyncConnection, book: int, redemption_ids: Collection[UUID]) -> dict[UUID, bool | None]:
+    """Those of these redemptions that have been disputed, each with the decision; None: nobody has decided."""
+    if not redemption_ids:
+        return {}
+    asked = cases.c.redemption_id == any_(literal(sorted(redemption_ids), ARRAY(Uuid)))
+    rows = await tx.execute(select(cases.c.redemption_id, cases.c.upheld).where(cases.c.book_id == book, asked))
+    return {row.redemption_id: row.upheld for row in rows}
 
 
 async def dispute(

@@ -34,11 +34,17 @@ BOOK_CHECKS: Final[Mapping[str, str]] = {
           AND (o.pieces, o.value) IS DISTINCT FROM
               (coalesce(m.pieces, 0) - coalesce(g.pieces, 0), coalesce(m.value, 0) - coalesce(g.value, 0))
         ORDER BY o.outlet, o.item""",
+    # What waits for a volunteer is set aside on the shelf, and posted when she confirms it.
     "stock_differs_from_its_account": """
-        SELECT o.outlet, o.value, coalesce(a.debits - a.credits, 0) AS balance
+        WITH aside AS (
+            SELECT r.outlet, sum(l.value) AS value FROM redemptions r
+            JOIN redemption_lines l ON l.book_id = :book AND l.redemption_id = r.redemption_id
+            WHERE r.book_id = :book AND r.status = 'waiting' GROUP BY r.outlet)
+        SELECT o.outlet, o.value, coalesce(w.value, 0) AS set_aside, coalesce(a.debits - a.credits, 0) AS balance
         FROM (SELECT outlet, sum(value) AS value FROM offers WHERE book_id = :book GROUP BY outlet) o
+        LEFT JOIN aside w ON w.outlet = o.outlet
         LEFT JOIN accounts a ON a.book_id = :book AND a.kind = 'goods_stock' AND a.holder = o.outlet
-        WHERE o.value <> coalesce(a.debits - a.credits, 0) ORDER BY o.outlet""",
+        WHERE o.value + coalesce(w.value, 0) <> coalesce(a.debits - a.credits, 0) ORDER BY o.outlet""",
     # Of a redemption that was held, the hold took the points; the capture is its posting.
     "redemption_differs_from_its_posting": """
         SELECT r.redemption_id AS redemption, r.points, coalesce(e.points, 0) AS posted FROM redemptions r

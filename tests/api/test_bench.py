@@ -51,6 +51,7 @@ def test_each_kind_of_subject_runs_and_has_its_figures(place: embedded.Server) -
         "http-batches",
         "balance-known-at",
         subjects.MEMORY,
+        subjects.FRAME,
     ]
     result = measured(place, only=only)
     found = report.as_json(result)
@@ -58,16 +59,18 @@ def test_each_kind_of_subject_runs_and_has_its_figures(place: embedded.Server) -
     assert found["baseline"]["clients"] in (8, 16, 32)
     rows = found["postings"] + found["reads"]
     beside = {f"{name}-without" for name in ("backdated", "sheet", "release", "expiry", "sign-in")}
-    assert {row["name"] for row in rows} == {*only, *beside} - {subjects.MEMORY}
+    assert {row["name"] for row in rows} == {*only, *beside} - {subjects.MEMORY, subjects.FRAME}
     assert [row["name"] for row in rows if row["skipped"] or not row["ratio"]["least"] > 0] == []
     assert found["memory"]["lines"] == 2000
     assert found["memory"]["megabytes"] > 10
+    assert 0 < found["frames"]["p50"] <= found["frames"]["p95"]
     assert found["machine"]["postgresql"]
     json.dumps(found)
 
     printed = io.StringIO()
     report.show(result, Console(file=printed, width=150))
     assert all(row["title"] in printed.getvalue() for row in rows)
+    assert "in a frame of 480 pixels: p50" in printed.getvalue()
 
 
 def test_a_run_that_leaves_something_wrong_in_the_books_has_no_figures(

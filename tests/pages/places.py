@@ -9,11 +9,13 @@ from uuid import UUID, uuid4
 
 from litestar import Litestar
 from litestar.routes import HTTPRoute
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, staff
+from api import vouchers as hers
 from api.staff import PointsChange
+from ledger import identifiers
 from ledger.access import ciphers, consents, guardians, renewals, sessions, tokens, users
 from ledger.access.guardians import Guardian
 from ledger.access.identities import Identity
@@ -34,10 +36,14 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
-from ledger.spending import outlets, policies
+from ledger.spending import catalogue, households, outlets, policies, stock, vouchers
 from ledger.spending import tills as spending_tills
+from ledger.spending.catalogue import Eligible, Quota
+from ledger.spending.catalogue import Item as Goods
 from ledger.spending.outlets import Details
 from ledger.spending.policy import Policy
+from ledger.spending.stock import Counted
+from ledger.spending.tables import vouchers as vouchers_table
 from tests.earning.rows import a_record
 from tests.pages import people, tills
 from tests.pages.people import NORTH, SOUTH, District, Person
@@ -56,6 +62,13 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resident", "/passbook?year=never"),
         ("chief", "/passbook"),
     ),
+    "/passbook/print": (
+        ("resident", "/passbook/print"),
+        ("resident", "/passbook/print?account=hours&size=small&after=1"),
+        ("resident", "/passbook/print?after=9999"),
+        ("chief", "/passbook/print"),
+    ),
+    "/verify": (("nobody", "/verify?book={book}"), ("resident", "/verify?what=receipt")),
     "/hours": (("resident", "/hours"), ("resident", "/hours?after=never"), ("ward", "/hours"), ("auditor", "/hours")),
     "/hours/{record_id}": (
         *(("resident", f"/hours/{{{state}}}") for state in STATES),
@@ -63,10 +76,35 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resident", "/hours/{minus}"),
         ("ward", "/hours/{in_notice}"),
     ),
+    "/code": (("shopper", "/code"), ("resident", "/code?after=1"), ("auditor", "/code")),
+    "/me/redemptions": (("shopper", "/me/redemptions"), ("resident", "/me/redemptions?after=never")),
+    "/me/redemptions/{redemption_id}": (
+        ("shopper", "/me/redemptions/{sold}"),
+        ("shopper", "/me/redemptions/{brought_back}"),
+        ("shopper", "/me/redemptions/{called_off}"),
+        ("resident", "/me/redemptions/{sold}"),
+    ),
     "/programme/{book}": (
         ("nobody", "/programme/{book}"),
         ("nobody", "/programme/none"),
         ("resident", "/programme/{book}"),
+    ),
+    "/me/vouchers": (
+        ("resident", "/me/vouchers?done=voucher_bought"),
+        ("ward", "/me/vouchers"),
+        ("chief", "/me/vouchers"),
+    ),
+    "/me/vouchers/new": (
+        ("resident", "/me/vouchers/new?item=V1"),
+        ("resident", "/me/vouchers/new?item=V2"),
+        ("ward", "/me/vouchers/new?item=V2"),
+        ("resident", "/me/vouchers/new?item=none"),
+    ),
+    "/me/vouchers/{voucher_id}": (
+        ("resident", "/me/vouchers/{haircut}"),
+        ("resident", "/me/vouchers/{foot_bath}"),
+        ("resident", "/me/vouchers/{over}"),
+        ("ward", "/me/vouchers/{haircut}"),
     ),
     "/sign-in": (("nobody", "/sign-in"), ("nobody", "/sign-in?left=1")),
     "/sign-out": (("resident", "/sign-out"),),
@@ -108,6 +146,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/approvals/{declined}"),
         ("auditor", "/staff/approvals/{mine}"),
     ),
+    "/staff/call-backs": (("chief", "/staff/call-backs"), ("chief", "/staff/call-backs?done=call_back_denied")),
     "/staff/lapsing": (("chief", "/staff/lapsing"), ("clerk", "/staff/lapsing?after=2026-01-01_2100")),
     "/staff/propose": (("chief", "/staff/propose"),),
     "/staff/budget": (
@@ -141,6 +180,14 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/volunteers/N0002"),
         ("chief", "/staff/volunteers/N0003"),
     ),
+    "/staff/volunteers/{number}/tickets": (
+        ("chief", "/staff/volunteers/N0001/tickets"),
+        ("chief", "/staff/volunteers/N0002/tickets?done=tickets_ended"),
+    ),
+    "/staff/volunteers/{number}/passbook": (
+        ("chief", "/staff/volunteers/N0001/passbook"),
+        ("chief", "/staff/volunteers/N0002/passbook?size=small"),
+    ),
     "/staff/volunteers/list": (("chief", "/staff/volunteers/list"),),
     "/staff/volunteers/{number}/place": (
         ("chief", "/staff/volunteers/N0001/place"),
@@ -166,9 +213,32 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("clerk", "/staff/outlets?under=none"),
     ),
     "/staff/outlets/{outlet}": (
-        ("chief", "/staff/outlets/X0001?done=till_revoked"),
+        ("chief", "/staff/outlets/X0001?done=device_revoked"),
         ("auditor", "/staff/outlets/X0001"),
         ("chief", "/staff/outlets/X0002"),
+    ),
+    "/staff/catalogue": (
+        ("chief", "/staff/catalogue"),
+        ("auditor", "/staff/catalogue?after=G2"),
+        ("chief", "/staff/catalogue?after=*"),
+    ),
+    "/staff/catalogue/{item}": (
+        ("chief", "/staff/catalogue/G1"),
+        ("chief", "/staff/catalogue/S1?done=item_changed"),
+        ("auditor", "/staff/catalogue/P1"),
+    ),
+    "/staff/outlets/{outlet}/stock": (
+        ("chief", "/staff/outlets/X0001/stock?done=goods_counted"),
+        ("auditor", "/staff/outlets/X0001/stock"),
+        ("chief", "/staff/outlets/X0002/stock"),
+    ),
+    "/staff/outlets/{outlet}/count": (
+        ("chief", "/staff/outlets/X0001/count"),
+        ("chief", "/staff/outlets/X0002/count"),
+    ),
+    "/staff/volunteers/{number}/household": (
+        ("chief", "/staff/volunteers/N0001/household"),
+        ("auditor", "/staff/volunteers/N0003/household"),
     ),
     "/shops": (
         ("resident", "/shops"),
@@ -239,15 +309,20 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 LEAD_ON: Final = {"/en", "/en/{rest}"}
 """Addresses that lead to pages and are none."""
 
-FILES: Final = {"/account/export"}
-"""Addresses of files that a browser saves."""
+FILES: Final = {"/account/export", "/code/state"}
+"""Addresses of files that a browser saves, and of a word that the script of a page reads."""
 
 FORMS: Final[dict[str, str]] = {
     "/sign-in": "nobody",
     "/sign-out": "resident",
     "/account/book": "resident",
     "/hours/{record_id}/object": "resident",
+    "/code": "resident",
+    "/me/redemptions/{redemption_id}/confirm": "resident",
+    "/me/redemptions/{redemption_id}/decline": "resident",
+    "/me/redemptions/{redemption_id}/dispute": "resident",
     "/account/password": "resident",
+    "/me/vouchers": "resident",
     "/account/consents": "resident",
     "/account/consents/withdraw": "resident",
     "/account/devices/end": "resident",
@@ -314,6 +389,15 @@ FORMS: Final[dict[str, str]] = {
     "/staff/organisations/{code}/members": "chief",
     "/staff/organisations/{code}/members/{number}": "chief",
     "/staff/organisations/{code}/members/{number}/end": "chief",
+    "/staff/catalogue": "chief",
+    "/staff/catalogue/{item}": "chief",
+    "/staff/catalogue/{item}/prices": "chief",
+    "/staff/outlets/{outlet}/receipts": "chief",
+    "/staff/outlets/{outlet}/offers": "chief",
+    "/staff/outlets/{outlet}/offers/{item}/switch": "chief",
+    "/staff/outlets/{outlet}/count": "chief",
+    "/staff/volunteers/{number}/household": "chief",
+    "/staff/volunteers/{number}/household/leave": "chief",
     "/staff/outlets": "chief",
     "/staff/outlets/{outlet}": "chief",
     "/staff/outlets/{outlet}/status": "chief",
@@ -327,6 +411,10 @@ FORMS: Final[dict[str, str]] = {
     "/staff/volunteers/{number}/card": "chief",
     "/staff/volunteers/{number}/card/end": "chief",
     "/staff/volunteers/{number}/erase": "chief",
+    "/staff/volunteers/{number}/tickets": "chief",
+    "/staff/volunteers/{number}/tickets/{sheet_id}/end": "chief",
+    "/staff/call-backs/{redemption_id}": "chief",
+    "/verify": "nobody",
     "/staff/users/new": "chief",
     "/staff/users/roles/{role_id}/end": "chief",
     "/staff/tokens/new": "chief",
@@ -348,12 +436,11 @@ def addresses(app: Litestar, method: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who looks at the pages, and what the addresses name. `till`: what the cookie of a shop's device holds."""
+    """Who looks at the pages, and what the addresses name."""
 
     people: dict[str, Person | Shop | None]
     ids: dict[str, str]
     district: District
-    till: str
 
 
 async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
@@ -375,6 +462,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         "till": shop,
         "nobody": None,
         "resident": resident,
+        "shopper": await people.somebody(database, book, Grant("volunteer", volunteer_no="N0099")),
         "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
         "ward": ward,
         "newcomer": await people.somebody(database, book, Grant("operator"), must_change=True),
@@ -428,31 +516,64 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await _rules(tx, book, me, colleague)
         await _limits(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
+        ids |= await _vouchers(tx, book, resident)
     arrival = await activities_of(database, district, ward)
-    till = await shops_of(database, book, cast["shop"])
-    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district, till)
+    await shops_of(database, book, shop, cast["shop"])
+    await goods_of(database, district)
+    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
 
 
-async def shops_of(database: AsyncEngine, book: Book, clerk: Person | None) -> str:
-    """Three outlets, one of them with tills, one closed; what the cookie of a till holds at which somebody stands."""
-    shop = await tills.a_shop(database, book, organisation=NORTH)
-    other = await tills.a_till(database, book)
-    await tills.revoked(database, other)
-    station = Details(
-        "Care station", "care_station", "37", "1 Lake Road", "0531 000", "9 to 5", 36_675_000, 117_000_000
-    )
+async def shops_of(database: AsyncEngine, book: Book, shop: Shop, clerk: Person | Shop | None) -> None:
+    """Beside the shop a station, and one that is closed; in the shop a clerk, and a till that has ended."""
+    await tills.revoked(database, await tills.a_till(database, book))
+    place = {"latitude": 36_675_000, "longitude": 117_000_000}
+    station = Details("Care station", "care_station", "37", "1 Lake Road", "0531 000", "9 to 5", **place)
+    assert isinstance(clerk, Person)
     async with database.begin() as tx:
         here = await outlets.find(tx, book.book_id, shop.outlet)
-        placed = replace(here.details, latitude=36_679_000, longitude=117_001_000, day_limit=500)
+        placed = replace(here.details, latitude=36_679_000, longitude=117_001_000, day_limit=5_000)
         await outlets.change(tx, book.book_id, shop.outlet, placed)
         await outlets.add(tx, book.book_id, "X0002", station)
         await outlets.add(tx, book.book_id, "X0003", replace(station, name="Old station"))
         await outlets.set_status(tx, book.book_id, "X0003", "closed")
-        assert clerk is not None
         user = await users.with_login(tx, clerk.login)
         assert user is not None
         await spending_tills.stand(tx, book.book_id, shop.till, f"user:{user.user_id}")
-    return shop.secret
+
+
+async def goods_of(database: AsyncEngine, district: District) -> None:
+    """A service with quotas and conditions, a perk that has gone, a price to come, a count that differed; a household.
+
+    The soap, the towels and the rice of the shop are there already.
+    """
+    book = district.book.book_id
+    async with database.begin() as tx:
+        now = await connect.now(tx)
+        today = day_of(now)
+        service = Goods(
+            "S1",
+            "Cut <b> & fit",
+            "service",
+            30,
+            today,
+            None,
+            (Quota("person", 2, "month"), Quota("household", 3, "quarter")),
+            Eligible(2, "Rider", 18, 80),
+            90,
+            True,
+        )
+        gone = Goods("P1", "Ferry", "perk", 0, today - timedelta(days=9), today - timedelta(days=1))
+        for each in (service, gone):
+            await catalogue.add(tx, book, each, by="user:1", now=now)
+            await catalogue.offer(tx, book, "X0001", each.item, "merchant")
+        await catalogue.switch(tx, book, "X0001", "P1", False)
+        await catalogue.set_price(tx, book, "G1", today + timedelta(days=9), 6, by="user:1", now=now)
+        asked = {"call": "count", "by": "user:1", "now": now}
+        await stock.receive(tx, book, "X0001", "G1", 5, "bought", fen=2_550, note="Receipt 17 of the mill", **asked)
+        await stock.count(tx, book, "X0001", [Counted("G2", 9)], "One was torn & thrown away", **asked)
+        for number in ("N0001", "N0003"):
+            hers = await volunteers.find(tx, book, number)
+            await households.join(tx, book, hers.holder, "F-0017")
 
 
 async def activities_of(database: AsyncEngine, district: District, ward: Person) -> str:
@@ -505,6 +626,38 @@ async def _rules(tx: AsyncConnection, book: Book, me: Principal, colleague: Prin
         if made.version == 1:
             await rule_sets.approve(tx, book.book_id, 1, by=me.name, now=now)
     await rule_sets.decline(tx, book.book_id, 4, by=me.name, now=now)
+
+
+async def _vouchers(tx: AsyncConnection, book: Book, resident: Person) -> dict[str, str]:
+    """Haircuts and foot baths at the village shop; vouchers of hers, one of which is over."""
+    now = await connect.now(tx)
+    assert resident.volunteer is not None
+    for code, name, giftable in (("V1", "Haircut", False), ("V2", "Foot bath with herbs", True)):
+        item = catalogue.Item(
+            code, name, "service", 2, day_of(now) - timedelta(days=60), voucher_days=30, giftable=giftable
+        )
+        await catalogue.add(tx, book.book_id, item, by="user:0", now=now)
+        await catalogue.offer(tx, book.book_id, "X0001", code, "merchant")
+    ids = {}
+    for name, code in (("haircut", "V1"), ("foot_bath", "V2"), ("over", "V1")):
+        voucher_id = next(identifiers.rising(now))
+        digits = hers.number_of(people.PRINT_KEYS[0], voucher_id)
+        bought = await vouchers.buy(
+            tx,
+            book.book_id,
+            resident.volunteer.holder,
+            code,
+            voucher_id=voucher_id,
+            digest=ciphers.digest(tills.KEYS, "spending", digits),
+            by="user:0",
+            age=None,
+            now=now,
+            policy=Policy(),
+        )
+        ids[name] = str(bought.voucher_id)
+    of_her = (vouchers_table.c.book_id == book.book_id, vouchers_table.c.voucher_id == UUID(ids["over"]))
+    await tx.execute(update(vouchers_table).where(*of_her).values(expires_on=day_of(now) - timedelta(days=1)))
+    return ids
 
 
 async def _limits(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:

@@ -26,23 +26,11 @@ PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staf
 ODD = "<script>alert(1)</script>"
 RECORDS = ("records", "notices", "overdue")
 BOOKS = ("approvals", "lapsing")
-EVERYBODY = ("activities", "volunteers", "organisations", "outlets")
+RULES = ("rules", "day", "limits")
+EVERYBODY = ("activities", "volunteers", "organisations", "outlets", "catalogue")
 ALL_TILES = (
-    *(
-        *EVERYBODY,
-        "reviews",
-        "objections",
-        "sheets",
-        *RECORDS,
-        "propose",
-        *BOOKS,
-        "renewals",
-        "budget",
-        "rules",
-        "limits",
-        "day",
-    ),
-    *("users", "tokens", "access-log"),
+    *(*EVERYBODY, "reviews", "objections", "call-backs", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget"),
+    *(*RULES, "users", "tokens", "access-log"),
 )
 
 
@@ -74,14 +62,14 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
 @pytest.mark.parametrize(
     ("role", "tiles"),
     [
-        ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", "rules", "limits", "day"]),
+        ("recorder", [*EVERYBODY, "sheets", *RECORDS, "renewals", *RULES]),
         (
             "reviewer",
-            [*EVERYBODY, "reviews", "objections", *RECORDS, *BOOKS, "renewals", "budget", "rules", "limits", "day"],
+            [*EVERYBODY, "reviews", "objections", "call-backs", *RECORDS, *BOOKS, "renewals", "budget", *RULES],
         ),
-        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", "rules", "limits", "day"]),
-        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "limits", "day", "access-log"]),
-        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", "rules", "limits", "day", "users", "tokens", "access-log"]),
+        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", *RULES]),
+        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "access-log"]),
+        ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "users", "tokens", "access-log"]),
     ],
 )
 async def test_staff_find_what_their_rights_are_for_and_nothing_else(
@@ -91,9 +79,10 @@ async def test_staff_find_what_their_rights_are_for_and_nothing_else(
     client = await staff(enters, database, book, Grant(role, until=until))  # type: ignore[arg-type]
     assert (await client.get("/")).headers["location"] == "/staff"
     page = (await client.get("/staff")).text
-    assert re.findall(r'href="/staff/([\w-]+)"', page) == tiles
+    assert re.findall(r'href="/(?:staff|outlet)/([\w-]+)"', page) == tiles
     for tile in ALL_TILES:
-        assert (await client.get(f"/staff/{tile}")).status_code == (200 if tile in tiles else 403), tile
+        address = "/outlet/day" if tile == "day" else f"/staff/{tile}"
+        assert (await client.get(address)).status_code == (200 if tile in tiles else 403), tile
 
 
 async def test_the_keys_of_the_book_are_not_for_the_owner_of_one_organisation(

@@ -41,7 +41,7 @@ from tests.pages.people import IDENTITY_KEYS, INDEX_KEYS, ITEMS, Person
 
 NAME = "Lake shop"
 GOODS = (("G1", "Soap", 5), ("G2", "Towel", 12), ("G3", "Rice", 48))
-FULL_NAME, MASKED = "张建国", "张*国"
+FULL_NAME, MASKED = "张建国", "张**"
 BALANCE = 10_783
 """What she has: a figure that is nowhere else on a page."""
 

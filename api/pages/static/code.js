@@ -25,8 +25,9 @@ const look = async () => {
   }
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const newer = page.getElementById('code');
-  for (const open of part.querySelectorAll('details[open]')) {
-    newer.querySelector('details').open = open.open;
+  const opened = part.querySelector('details[open]') !== null;
+  for (const digits of newer.querySelectorAll('details')) {
+    digits.open = opened;
   }
   part.replaceWith(newer);
   part = newer;
