@@ -30,6 +30,7 @@ from api import (
     cli_hours,
     cli_organisation,
     cli_outlet,
+    cli_paper,
     cli_rules,
     journal_files,
     keys,
@@ -663,6 +664,7 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
 cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
 cli.add_command(cli_rules.rules)
+cli.add_command(cli_paper.check_code)
 
 
 def _fail(code: str, sentence: str, facts: dict[str, Any]) -> None:

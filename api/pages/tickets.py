@@ -69,7 +69,7 @@ async def _sheets(
         "ticket_sheets.html",
         status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
         path=f"/staff/volunteers/{her.volunteer_no}/tickets",
-        notice=frame.notice(request, "sheet_ended", "sheet_none_left"),
+        notice=frame.notice(request, "tickets_ended", "tickets_none_left"),
         wrong=None if refusal is None else frame.told(request, refusal),
         number=her.volunteer_no,
         person=name,
@@ -146,7 +146,7 @@ async def end(
     me = await doors.colleague(request, database, settings, Right.RENEW_PIN)
     async with database.begin() as tx:
         _, ended = await paper.end_sheet(tx, me, number, sheet_id)
-    done = "sheet_ended" if ended else "sheet_none_left"
+    done = "tickets_ended" if ended else "tickets_none_left"
     return Redirect(f"/staff/volunteers/{number}/tickets", status_code=303, query_params={"done": done})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import replace
 from datetime import date
@@ -12,6 +13,7 @@ from api import check_codes
 from api.check_codes import ALPHABET, Line, Receipt
 from ledger.errors import InvalidField
 from tests.api.conftest import SETTINGS
+from tests.api.processes import meide
 
 NUMBER = check_codes.passbook_number(SETTINGS, "LAKE-1", "2100.0123456789012345")
 LINE = Line("LAKE-1", NUMBER, 37, date(2026, 11, 21), "out", 25, 130)
@@ -145,3 +147,15 @@ def test_a_passbooks_number_is_its_own_and_does_not_tell_the_account() -> None:
     assert set("".join(numbers)) <= set(ALPHABET)
     elsewhere = replace(SETTINGS, print_keys=(secrets.token_urlsafe(32),))
     assert check_codes.passbook_number(elsewhere, "LAKE-1", "2100.0123456789012345") != NUMBER
+
+
+def test_an_auditor_checks_a_line_on_the_command_line() -> None:
+    key = {"MEIDE_PRINT_KEYS": SETTINGS.print_keys[0]}
+    line = ["--book", "LAKE-1", "--passbook", NUMBER, "--line", "37", "--day", "2026-11-21", "--balance", "130"]
+    code = check_codes.grouped(check_codes.of_line(SETTINGS, LINE))
+    right = meide("check-code", code, *line, "--out", "25", **key)
+    assert (right.returncode, right.stdout) == (0, "It matches: it was printed here just so.\n")
+    wrong = meide("check-code", code, *line, "--out", "26", "--json", **key)
+    assert (wrong.returncode, json.loads(wrong.stdout)) == (1, {"matches": False})
+    unreadable = meide("check-code", code, *line, "--out", "x", **key)
+    assert (unreadable.returncode, unreadable.stdout) == (1, "")

@@ -182,7 +182,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "/staff/volunteers/{number}/tickets": (
         ("chief", "/staff/volunteers/N0001/tickets"),
-        ("chief", "/staff/volunteers/N0002/tickets?done=sheet_ended"),
+        ("chief", "/staff/volunteers/N0002/tickets?done=tickets_ended"),
     ),
     "/staff/volunteers/{number}/passbook": (
         ("chief", "/staff/volunteers/N0001/passbook"),
