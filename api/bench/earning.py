@@ -207,7 +207,7 @@ async def sign_ins(ground: Ground) -> Run:
     """One connection, a sign-in a request: each volunteer by her own phone, to one activity after another."""
     service = await ground.stack.enter_async_context(over_http.serving(ground))
     programme = await _programme(ground, "activity")
-    people = [await _with_a_phone(ground.database, programme.book, f"S{number}") for number in range(SOME)]
+    people = [await with_a_phone(ground.database, programme.book, f"S{number}") for number in range(SOME)]
 
     async def run(seconds: int) -> Measured:
         latencies: list[float] = []
@@ -218,7 +218,7 @@ async def sign_ins(ground: Ground) -> Run:
             code = attendances.code_at(programme.book.book_id, activity, datetime.now(UTC))
             body = json.dumps({"activity": activity.activity, "code": code})
             asked = [("/api/v1/me/attendances", {"Authorization": f"Bearer {token}"}, body) for token in tokens]
-            latencies += await asyncio.to_thread(_one_by_one, service, asked, 200)
+            latencies += await asyncio.to_thread(one_by_one, service, asked, 200)
             async with ground.database.begin() as tx:
                 for her, _ in people:
                     await attendances.sign_out(
@@ -247,13 +247,13 @@ async def single_postings(ground: Ground) -> Run:
         latencies: list[float] = []
         end = perf_counter() + seconds
         while perf_counter() < end:
-            latencies += await asyncio.to_thread(_one_by_one, service, [asked() for _ in range(SOME)], 201)
+            latencies += await asyncio.to_thread(one_by_one, service, [asked() for _ in range(SOME)], 201)
         return Measured(len(latencies) / sum(latencies), latencies)
 
     return run
 
 
-def _one_by_one(service: Service, asked: Sequence[tuple[str, dict[str, str], str]], expected: int) -> list[float]:
+def one_by_one(service: Service, asked: Sequence[tuple[str, dict[str, str], str]], expected: int) -> list[float]:
     """Asks one thing after another on one connection; answers how long each took."""
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
     latencies = []
@@ -272,7 +272,7 @@ def _one_by_one(service: Service, asked: Sequence[tuple[str, dict[str, str], str
     return latencies
 
 
-async def _with_a_phone(database: AsyncEngine, book: Book, number: str) -> tuple[Volunteer, Principal]:
+async def with_a_phone(database: AsyncEngine, book: Book, number: str) -> tuple[Volunteer, Principal]:
     """A volunteer who is signed in to the service."""
     async with database.begin() as tx:
         her = await volunteers.register(tx, book.book_id, number, TEAM)

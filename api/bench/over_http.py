@@ -23,7 +23,7 @@ from api import keys
 from api.bench.ground import Ground
 from api.bench.load import Task
 from api.bench.measure import Measured, Run, Skipped, output_of, surroundings
-from ledger.access import tokens
+from ledger.access import ciphers, tokens
 from ledger.access.rights import ANY
 
 CONNECTIONS: Final = 64
@@ -63,6 +63,8 @@ class Service:
     token: str
     session_keys: tuple[str, ...]
     """What it signs sessions with."""
+    personal: ciphers.Keys
+    """Under what it looks up the digits of codes."""
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
         """One request: the status and body of the answer, however long it takes the service to start."""
@@ -108,7 +110,8 @@ async def serving(ground: Ground) -> AsyncIterator[Service]:
                 raise RuntimeError(f"the service did not start: {said.decode(errors='replace')}")
             said += more
         reading = asyncio.create_task(_read_on(process.stderr))
-        service = Service(int(found[1]), token, (made["session"],))
+        personal = ciphers.Keys.of([made["identity"]], [made["index"]])
+        service = Service(int(found[1]), token, (made["session"],), personal)
         # The port is held before the address is said, so this waits in the queue until the service is ready.
         if (await asyncio.to_thread(service.ask, "GET", "/readyz"))[0] != 200:
             raise RuntimeError("the service is not ready")

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api import VERSION
-from api.bench import scanning
+from api.bench import scanning, spending
 from api.bench.reads import SMALLER
 from api.bench.rounds import MOST_MEMORY, Result, Row
 
@@ -36,6 +36,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "reads": [dataclasses.asdict(row) for row in result.reads],
         "memory": result.memory and dataclasses.asdict(result.memory),
         "frames": result.frames and dataclasses.asdict(result.frames),
+        "tills": result.tills and dataclasses.asdict(result.tills),
     }
 
 
@@ -91,6 +92,16 @@ def show(result: Result, console: Console) -> None:
         console.print(
             f"Most memory of an import of {result.memory.lines:,} lines: {result.memory.megabytes:,.0f} MB"
             f" (at most {MOST_MEMORY} MB for a million), {result.memory.per_second:,.0f} transactions a second",
+            highlight=False,
+        )
+    if result.tills is not None:
+        loop = result.tills
+        times = f"{loop.p99 / loop.p50:.1f}"
+        console.print(
+            f"{loop.redemptions:,} redemptions at {spending.RATE} a second over {spending.OUTLETS} tills:"
+            f" p50 {loop.p50 * 1e3:.1f} ms, p99 {loop.p99 * 1e3:.1f} ms,"
+            f" {times if loop.p99 <= spending.MOST_SPREAD * loop.p50 else f'[red]{times}[/]'} times that"
+            f" (at most {spending.MOST_SPREAD:.0f})",
             highlight=False,
         )
     if result.frames is not None:

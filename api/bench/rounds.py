@@ -22,12 +22,12 @@ from typing import Final
 import uvloop
 from sqlalchemy import make_url
 
-from api.bench import baseline, imports, reads, scanning
+from api.bench import baseline, imports, reads, scanning, spending
 from api.bench import ground as grounds
 from api.bench.baseline import Baseline
 from api.bench.ground import Ground, History
 from api.bench.measure import Measured, Progress, Run, Skipped, Spread, percentile, spread
-from api.bench.subjects import FRAME, MEMORY, SUBJECTS, Subject
+from api.bench.subjects import FRAME, MEMORY, SUBJECTS, TILLS, Subject
 from ledger.books import directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, embedded, schema
@@ -87,6 +87,7 @@ class Result:
     reads: list[Row] = field(default_factory=list)
     memory: imports.Memory | None = None
     frames: scanning.Frames | None = None
+    tills: spending.OpenLoop | None = None
     findings: list[tuple[str, Finding]] = field(default_factory=list)
 
 
@@ -135,6 +136,9 @@ async def _measured(plan: Plan, progress: Progress, server: Server, folder: Path
             if plan.takes(MEMORY) and plan.preload:
                 progress("Importing, for its memory", 0, 1)
                 result.memory = await imports.memory(ground, plan.preload // 2)
+            if plan.takes(TILLS):
+                progress("Redeeming at fifty tills", 0, 1)
+                result.tills = await spending.open_loop(ground, plan.seconds * plan.rounds)
             if plan.takes(FRAME):
                 progress("Looking for codes in frames", 0, 1)
                 result.frames = scanning.look()

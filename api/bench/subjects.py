@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from api.bench import earning, imports, over_http, postings, reads
+from api.bench import earning, imports, over_http, postings, reads, spending
 from api.bench.postings import CALLERS, Prepare, callers
 
 
@@ -61,9 +61,26 @@ SUBJECTS: Final = (
         most=1.5,
         beside="time ÷ a posting's (p50)",
     ),
+    Subject(
+        "redeem",
+        "HTTP, redemption, 32 connections",
+        spending.redemptions,
+        0.5,
+        without=spending.trivial,
+        beside="÷ six trivial statements and a commit",
+    ),
+    Subject(
+        "pay-code",
+        "HTTP, a pay code, 1 connection",
+        spending.codes,
+        without=earning.single_postings,
+        most=1.5,
+        beside="time ÷ a posting's (p50)",
+    ),
     Subject("http", "HTTP, one by one, 64 connections", over_http.one_by_one, 0.3, 0.6),
     Subject("http-batches", "HTTP, batches of 500, 4 connections", over_http.in_batches, 0.8, 1.5),
 )
 MEMORY: Final = "import-memory"
 FRAME: Final = "frame"
-NAMES: Final = (*(subject.name for subject in SUBJECTS), *reads.READS, MEMORY, FRAME)
+TILLS: Final = "tills"
+NAMES: Final = (*(subject.name for subject in SUBJECTS), *reads.READS, MEMORY, FRAME, TILLS)

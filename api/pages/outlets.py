@@ -377,7 +377,7 @@ def _away(language: Language, metres: int | None) -> str | None:
         return None
     if metres < 100:
         return texts.t(language, "near_under")
-    if metres < 950:
+    if metres < 975:
         return texts.t(language, "near_metres", metres=math.floor(metres / 50 + 0.5) * 50)
     kilometres = metres / 1000
     return texts.t(

@@ -17,7 +17,7 @@ from ledger.errors import InvalidField, UnknownOutlet, UnreadableSheet
 from ledger.spending import catalogue, outlets, stock
 from ledger.spending.catalogue import Quota
 from ledger.spending.outlets import Details
-from tests.books.ledgers import balances_of, move
+from tests.books.ledgers import balances_of, move, opened
 
 HEADER = "code,name,kind,points,stock,quota_per_person\n"
 LIST = (
@@ -145,7 +145,8 @@ async def test_the_sample_district_has_pieces_for_all_that_stands_in_its_books(
         for code in ("370102", "370301", "3702", "370101"):
             await organisations.add(tx, book.book_id, code, code)
         await demo_shops.demo_outlets(tx, book.book_id)
-    await move(database, book, "1200.X0001 6000", "3200 6000", effective_at=None)  # as the older platform left it
+    await opened(database, book, "3200")
+    await move(database, book, "1200.X0001 6000", "3200 6000")  # as the older platform left it
     for _ in range(2):
         async with database.begin() as tx:
             await demo_shops.demo_goods(tx, book.book_id, await connect.now(tx))
