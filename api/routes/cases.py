@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, cases, claimed, requests, views, watch
 from api.bodies import Limit, day
+from api.calls import Nothing
 from api.cases import CaseStory, CaseView, DisputeView, NewAnswer, NewDecision, NewDispute, NewProposal
 from api.requests import StrictRequest
 from api.watch import AlarmView, SignalView
@@ -50,7 +51,7 @@ class SignalPage(msgspec.Struct, frozen=True):
 
 
 @post(
-    "/me/redemptions/{redemption:uuid}/dispute",
+    "/me/redemptions/{redemption_id:uuid}/dispute",
     opt=OWN,
     operation_id="disputeRedemption",
     operation_class=requests.Keyed,
@@ -61,12 +62,12 @@ async def dispute(
     request: StrictRequest,
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
-    redemption: FromPath[UUID],
+    redemption_id: FromPath[UUID],
     data: JSONBody[NewDispute],
 ) -> ASGIResponse:
     """Says that she has not redeemed this: its points are kept from the shop until two people have decided."""
     key = requests.key_of(request)
-    return claimed.answered(request, await cases.dispute(database, me, redemption, data, key))
+    return claimed.answered(request, await cases.dispute(database, me, redemption_id, data, key))
 
 
 @get(
@@ -90,22 +91,22 @@ async def list_cases(
 
 
 @get(
-    "/books/{book:str}/cases/{case:uuid}",
+    "/books/{book:str}/cases/{case_id:uuid}",
     opt=READ,
     operation_id="getCase",
     summary="A disputed redemption",
     responses=views.refusals(404),
 )
 async def get_case(
-    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], case: FromPath[UUID]
+    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], case_id: FromPath[UUID]
 ) -> CaseStory:
     """One case with its redemption: shop, goods, what both sides say, and how far the decision is."""
     async with database.connect() as tx:
-        return cases.story_view(await cases.story(tx, me, case))
+        return cases.story_view(await cases.story(tx, me, case_id))
 
 
 @post(
-    "/books/{book:str}/cases/{case:uuid}/answer",
+    "/books/{book:str}/cases/{case_id:uuid}/answer",
     status_code=200,
     opt=DECIDE,
     operation_id="answerCase",
@@ -115,17 +116,17 @@ async def get_case(
 async def answer_case(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
-    case: FromPath[UUID],
+    case_id: FromPath[UUID],
     data: JSONBody[NewAnswer],
 ) -> CaseStory:
     """Notes what the shop says about it; a later answer replaces it."""
     async with database.begin() as tx:
-        await cases.answer(tx, me, case, data)
-        return await _told(tx, me, case)
+        await cases.answer(tx, me, case_id, data)
+        return await _told(tx, me, case_id)
 
 
 @post(
-    "/books/{book:str}/cases/{case:uuid}/proposal",
+    "/books/{book:str}/cases/{case_id:uuid}/proposal",
     status_code=200,
     opt=DECIDE,
     operation_id="proposeDecision",
@@ -135,17 +136,17 @@ async def answer_case(
 async def propose_decision(
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
-    case: FromPath[UUID],
+    case_id: FromPath[UUID],
     data: JSONBody[NewProposal],
 ) -> CaseStory:
     """The first of two people says how to decide it, and why. Nobody decides her own, or her own shop's."""
     async with database.begin() as tx:
-        await cases.propose(tx, me, case, data)
-        return await _told(tx, me, case)
+        await cases.propose(tx, me, case_id, data)
+        return await _told(tx, me, case_id)
 
 
 @post(
-    "/books/{book:str}/cases/{case:uuid}/decision",
+    "/books/{book:str}/cases/{case_id:uuid}/decision",
     status_code=200,
     opt=DECIDE,
     operation_id="decideCase",
@@ -157,12 +158,12 @@ async def decide_case(
     request: StrictRequest,
     database: NamedDependency[AsyncEngine],
     me: NamedDependency[Principal],
-    case: FromPath[UUID],
+    case_id: FromPath[UUID],
     data: JSONBody[NewDecision],
 ) -> ASGIResponse:
     """The second person agrees, and her points or the shop's are posted; or disagrees, and the proposal is gone."""
     key = requests.key_of(request)
-    return claimed.answered(request, await cases.decide(database, me, case, data, key), 200)
+    return claimed.answered(request, await cases.decide(database, me, case_id, data, key), 200)
 
 
 @get(
@@ -186,19 +187,22 @@ async def list_alarms(
 
 
 @post(
-    "/books/{book:str}/alarms/{alarm:uuid}/seen",
+    "/books/{book:str}/alarms/{alarm_id:uuid}/seen",
     status_code=200,
     opt=SEE,
     operation_id="seeAlarm",
     summary="Mark an alarm as seen",
-    responses=views.refusals(404),
+    responses=views.refusals(400, 404, 413, 415),
 )
 async def see_alarm(
-    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], alarm: FromPath[UUID]
+    database: NamedDependency[AsyncEngine],
+    me: NamedDependency[Principal],
+    alarm_id: FromPath[UUID],
+    data: JSONBody[Nothing | None] = None,
 ) -> AlarmView:
-    """Somebody has looked at it; who did first stays."""
+    """Somebody has looked at it; who did first stays. No body needed."""
     async with database.begin() as tx:
-        return await watch.see(tx, me, alarm)
+        return await watch.see(tx, me, alarm_id)
 
 
 @get(
@@ -219,8 +223,8 @@ async def list_signals(
         return SignalPage(await watch.of_month(tx, me, asked), None)
 
 
-async def _told(tx: AsyncConnection, me: Principal, case: UUID) -> CaseStory:
-    return cases.story_view(await cases.story(tx, me, case))
+async def _told(tx: AsyncConnection, me: Principal, case_id: UUID) -> CaseStory:
+    return cases.story_view(await cases.story(tx, me, case_id))
 
 
 router = Router(
@@ -238,5 +242,5 @@ router = Router(
     ],
     before_request=auth.admitted,
     security=[{"bearer": []}],
-    tags=["cases"],
+    tags=["shops"],
 )

@@ -544,6 +544,7 @@ async def test_the_description_says_what_each_call_of_the_books_takes_and_answer
         "/books/{book}/holds/{hold_id}/void",
         "/books/{book}/outlets/{outlet}/receipts",
         "/books/{book}/outlets/{outlet}/counts",
+        "/books/{book}/cases/{case_id}/decision",
     }
     batch = next(view for name, view in views.items() if name.endswith("Batch"))
     assert batch["properties"]["transactions"]["maxItems"] == 10_000

@@ -21,7 +21,7 @@ import itertools
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -29,7 +29,8 @@ import httpx
 import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, keys
 from ledger.access import guardians, persons, renewals, tokens, users
@@ -39,6 +40,7 @@ from ledger.access.rights import SCOPES, STAFF, Grant, Role
 from ledger.books import integrity
 from ledger.books.directory import Book
 from ledger.database import connect
+from ledger.days import day_of
 from ledger.earning import (
     activities,
     members,
@@ -50,10 +52,11 @@ from ledger.earning import (
     volunteers,
 )
 from ledger.earning.activities import Plan
-from ledger.spending import catalogue, outlets, tickets, tills
+from ledger.spending import alarms, cases, catalogue, outlets, tickets, tills
 from ledger.spending.catalogue import Item
 from ledger.spending.outlets import Details
 from ledger.spending.policy import Policy
+from ledger.spending.tables import redemptions
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
 
@@ -291,6 +294,21 @@ ROWS: Final = [
     Row("decideRules", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.rules}),
     Row("withdrawRules", "operator", path=lambda w: {"version": 999}, works=False),
     Row("tryRules", RECORD_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
+    # disputed redemptions, alarms and signals
+    Row("disputeRedemption", "volunteer**", lambda w, n: {}, lambda w: {"redemption_id": w.nothing}, works=False),
+    Row("listCases", STAFF_READERS),
+    Row("getCase", MASKED, path=lambda w: {"case_id": w.cases[0]}),
+    Row("answerCase", "reviewer+", lambda w, n: {"answer": "当面刷的码"}, lambda w: {"case_id": w.cases[0]}),
+    Row(
+        "proposeDecision",
+        "reviewer+",
+        lambda w, n: {"upheld": True, "reason": "已经核实"},
+        lambda w: {"case_id": w.cases[0]},
+    ),
+    Row("decideCase", "reviewer+", lambda w, n: {"agree": True}, lambda w: {"case_id": w.cases[1]}, works=False),
+    Row("listAlarms", STAFF_READERS),
+    Row("seeAlarm", "reviewer+ operator+", path=lambda w: {"alarm_id": w.alarm}),
+    Row("listSignals", STAFF_READERS),
     # outlets and tills
     Row("listOutlets", STAFF_READERS),
     Row("addOutlet", "operator+", lambda w, n: an_outlet("street") | {"code": n}),
@@ -463,6 +481,8 @@ class World:
     rules: int = 0
     limits: int = 0
     sheet: str = ""
+    cases: list[str] = field(default_factory=list)
+    alarm: str = ""
     nothing: str = "00000000-0000-4000-8000-000000000000"
 
     def reward(self) -> dict[str, Any]:
@@ -511,6 +531,31 @@ class World:
         self.old_till = self.old_till or made.token_id  # the first one, which no caller has: see `furnish`
         return Caller(self.http, book.code, secret)
 
+    async def _disputed(self, tx: AsyncConnection, holder: str, now: datetime) -> None:
+        """Two redemptions that the volunteer says were not hers, and the alarms about them."""
+        book = self.book.book_id
+        await tills.bound(tx, book, 999_999, "shop", "收银")
+        for _ in range(2):
+            redemption_id = uuid4()
+            await tx.execute(
+                insert(redemptions).values(
+                    book_id=book,
+                    redemption_id=redemption_id,
+                    outlet="shop",
+                    till=999_999,
+                    holder=holder,
+                    means="card",
+                    status="done",
+                    points=0,
+                    word="山水",
+                    day=day_of(now),
+                    made_at=now,
+                )
+            )
+            made = await cases.dispute(tx, book, holder, redemption_id, by="user:0", now=now, policy=Policy())
+            self.cases.append(str(made.case_id))
+        self.alarm = str((await alarms.listed(tx, book))[0].alarm_id)
+
     async def furnish(self) -> None:
         """Puts there what the calls are about."""
         database, book = self.database, self.book
@@ -549,6 +594,7 @@ class World:
                 tx, book.book_id, her.holder, [secrets.token_bytes(32)], by="room:test", now=now, policy=Policy()
             )
             self.sheet = str(at_once.sheet_id)
+            await self._disputed(tx, her.holder, now)
             member = await volunteers.find(tx, book.book_id, "V-6")
             await members.join(tx, book.book_id, "street", member.holder, "member", passed)
             for number_of_hers in ("V-1", "V-3", "V-4"):

@@ -58,6 +58,8 @@ NAMED: Final = (
     "renewal_id",
     "record_id",
     "objection_id",
+    "alarm_id",
+    "case_id",
     "sheet_id",
     "redemption_id",
     "voucher_id",
