@@ -78,7 +78,7 @@ async def test_one_drafts_a_colleague_approves_and_it_is_in_force(
     assert "From 1.5, 10, 20 hours of service on" in page
     form = (await clerk.get(NEW)).text
     assert 'name="free_points" value="15"' in form
-    assert 'name="star_minutes" value="1.5 10 20"' in form
+    assert "\n1.5 10 20</textarea>" in form
 
 
 async def test_a_form_as_it_comes_changes_nothing(
