@@ -25,6 +25,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "undoing": ("cancel_margin_minutes", "refund_days", "dispute_days"),
     "paper": ("paper_day_points", "ticket_points", "ticket_days", "agent_sample"),
     "vouchers": ("voucher_grace_days", "voucher_back_days"),
+    "signals": ("burst_seconds", "share_percent", "share_least", "fresh_hours", "night_from", "night_until"),
     "stars": ("star_minutes",),
 }
 """The limits in the order in which they are told."""
@@ -100,6 +101,27 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "voucher_back_days": (
         "用过的券退回时，如果已经到期，还可以再用 {n} 天。",
         "A used voucher that comes back after its last day can be used for {n} more days.",
+    ),
+    "burst_seconds": (
+        "同一台收银设备 {n} 秒内连着兑换，列入提示。",
+        "Two redemptions at one till within {n} seconds stand in the list of signals.",
+    ),
+    "share_percent": (
+        "一个人占一个网点当月兑换积分的 {n}% 以上，列入提示。",
+        "Who has more than {n} percent of what an outlet redeems in a month stands in the list of signals.",
+    ),
+    "share_least": (
+        "网点当月兑换满 {n} 次，才看一个人占多少。",
+        "The share of one person is looked at where an outlet redeems {n} times a month or more.",
+    ),
+    "fresh_hours": (
+        "积分到账后 {n} 小时内就用掉，列入提示。",
+        "Points that are spent within {n} hours after they came stand in the list of signals.",
+    ),
+    "night_from": ("夜里 {n} 点以后的兑换，列入提示。", "What is redeemed after {n} o'clock at night is a signal."),
+    "night_until": (
+        "早上 {n} 点以前的兑换，列入提示。",
+        "What is redeemed before {n} o'clock in the morning is a signal.",
     ),
     "star_minutes": (
         "服务时长满 {n} 小时，依次是一星、二星……",

@@ -18,6 +18,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "limits_undoing": ("撤销、退回和申诉", "Cancelled, returned, disputed"),
     "limits_paper": ("卡、兑换票和代办", "Cards, tickets, and acting for another"),
     "limits_vouchers": ("免单券", "Vouchers"),
+    "limits_signals": ("哪些兑换提示工作人员看一看", "What the staff are to look at"),
     "limits_stars": ("星级", "Stars"),
     "limits_versions": ("各版限额", "The versions"),
     "limits_none": ("还没有起草过限额，用的是系统原有的。", "No limits have been drafted: those of the service hold."),
