@@ -465,7 +465,6 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         "till": shop,
         "nobody": None,
         "resident": resident,
-        "shopper": await the_shopper(database, book),
         "shopper": shopper,
         "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
         "ward": ward,
@@ -525,15 +524,6 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     await shops_of(database, book, shop, cast["shop"])
     await goods_of(database, district)
     return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
-
-
-async def the_shopper(database: AsyncEngine, book: Book) -> Person:
-    """Whose redemptions `tills.a_day` made."""
-    async with database.connect() as tx:
-        [found] = await users.find_volunteer(tx, "N0099", book.book_id)
-        assert found.user is not None
-        assert found.user.login is not None
-        return Person(book, found.user.login, await volunteers.find(tx, book.book_id, "N0099"))
 
 
 async def shops_of(database: AsyncEngine, book: Book, shop: Shop, clerk: Person | Shop | None) -> None:
