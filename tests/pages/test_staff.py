@@ -97,7 +97,7 @@ async def test_volunteers_and_shops_are_told_kindly_that_it_is_not_for_them(
     enters: Enters, database: AsyncEngine, her: Person
 ) -> None:
     shop = await people.somebody(database, her.book, Grant("merchant", outlet="X1"))
-    assert "收银的网页还在准备" in (await (await enters(shop)).get("/")).text
+    assert "看今天的兑换" in (await (await enters(shop)).get("/")).text
     for person in (her, shop):
         client = await enters(person)
         for path in ("/staff", PROPOSE, APPROVALS, "/staff/renewals", USERS, TOKENS, f"{USERS}/new", f"{TOKENS}/new"):
