@@ -131,7 +131,7 @@ async def _offered(database: AsyncEngine, book: int, outlet: str, new: Item, pie
         now = await connect.now(tx)
         key = f"catalogue:{outlet}:{new.item}"
         try:
-            if await claims.claim(tx, book, CLIENT, key, call, now) is not None:
+            if isinstance(await claims.claim(tx, book, CLIENT, key, call), claims.Answer):
                 return False
         except IdempotencyConflict:
             raise InvalidField("stock", "another_number") from None

@@ -45,10 +45,9 @@ async def once(
     """Does the call, or answers what it was answered before. IdempotencyConflict, and refusals that are not stored."""
     try:
         async with database.begin() as tx:
-            now = await connect.now(tx)
-            earlier = await claims.claim(tx, me.book_id, me.name, key, call, now)
-            if earlier is None:
-                answer, redemption_id = await work(tx, now)
+            earlier = await claims.claim(tx, me.book_id, me.name, key, call)
+            if isinstance(earlier, datetime):
+                answer, redemption_id = await work(tx, earlier)
                 body: dict[str, Any] = msgspec.to_builtins(answer)
                 await claims.answered(tx, me.book_id, me.name, key, body, redemption_id)
                 return Outcome(body, None, redemption_id, False)

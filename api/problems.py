@@ -408,8 +408,8 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     errors.VoucherNotValid: Row(
         409,
         "voucher_not_valid",
-        "这张券不能用了（{state}）。",
-        "This voucher cannot be used ({state}).",
+        "这张券已经用过，或者过了最后一天，不能再用。",
+        "This voucher was used before, or is past its last day: it cannot be used any more.",
     ),
     errors.UnknownOutlet: Row(
         404,

@@ -36,8 +36,9 @@ from ledger.errors import (
     StateRefusal,
     UnknownRedemption,
 )
-from ledger.spending import agents, claims, policies, presented, quotes, redemption, refunds, tills
+from ledger.spending import agents, claims, presented, quotes, redemption, refunds, tills
 from ledger.spending.baskets import MOST_LINES, MOST_PIECES, Age, Priced, Wanted
+from ledger.spending.policy import Policy
 from ledger.spending.presented import Presented
 from ledger.spending.redemption import Redemption
 from ledger.spending.refunds import Returned
@@ -172,7 +173,7 @@ async def quote(database: AsyncEngine, settings: Settings, me: Principal, new: N
     try:
         async with database.begin() as tx:
             now = await connect.now(tx)
-            till, policy = await _till(tx, me), await policies.in_force(tx, me.book_id, day_of(now))
+            till, policy = await _at_work(tx, me, now)
             shown = await _presented(tx, personal, me, till, new, holder, now)
             wanted = [Wanted(each.item, each.quantity) for each in new.lines]
             age = _age(tx, personal, me, now)
@@ -208,7 +209,7 @@ async def redeem(database: AsyncEngine, settings: Settings, me: Principal, new: 
     holder = await _of_card(database, settings, me, new)
 
     async def work(tx: AsyncConnection, now: datetime.datetime) -> tuple[Redeemed, UUID]:
-        till, policy = await _till(tx, me), await policies.in_force(tx, me.book_id, day_of(now))
+        till, policy = await _at_work(tx, me, now)
         word = None
         if new.quote is not None:
             shown, wanted, word = await quotes.take_up(tx, me.book_id, till, new.quote, now=now)
@@ -270,7 +271,7 @@ async def cancel(database: AsyncEngine, me: Principal, redemption_id: UUID, key:
     """Cancels a redemption of the till's own outlet on its day. UnknownRedemption."""
 
     async def work(tx: AsyncConnection, now: datetime.datetime) -> tuple[RedemptionView, UUID]:
-        till, policy = await _till(tx, me), await policies.in_force(tx, me.book_id, day_of(now))
+        till, policy = await _at_work(tx, me, now)
         await refunds.cancel(tx, me.book_id, redemption_id, outlet=till.outlet, by=me.name, now=now, policy=policy)
         return view(await redemption.find(tx, me.book_id, redemption_id)), redemption_id
 
@@ -282,7 +283,7 @@ async def refund(database: AsyncEngine, me: Principal, redemption_id: UUID, new:
     """Takes pieces back, at the till's own outlet. UnknownRedemption, InvalidField."""
 
     async def work(tx: AsyncConnection, now: datetime.datetime) -> tuple[Refunded, UUID]:
-        till, policy = await _till(tx, me), await policies.in_force(tx, me.book_id, day_of(now))
+        till, policy = await _at_work(tx, me, now)
         returned = [Returned(each.line, each.quantity) for each in new.lines]
         made = await refunds.refund(
             tx, me.book_id, redemption_id, returned, outlet=till.outlet, by=me.name, now=now, policy=policy
@@ -313,15 +314,15 @@ def view(found: Redemption) -> RedemptionView:
 # --- who stands there ------------------------------------------------------------------------------------------------
 
 
-async def _till(tx: AsyncConnection, me: Principal) -> Till:
+async def _at_work(tx: AsyncConnection, me: Principal, now: datetime.datetime) -> tuple[Till, Policy]:
     if me.kind != "till":
         raise NotAllowed
-    return await tills.find(tx, me.book_id, me.number)
+    return await tills.at_work(tx, me.book_id, me.number, day_of(now))
 
 
 async def _missed(tx: AsyncConnection, me: Principal, now: datetime.datetime) -> None:
-    policy = await policies.in_force(tx, me.book_id, day_of(now))
-    await presented.missed(tx, me.book_id, await _till(tx, me), now=now, policy=policy)
+    till, policy = await _at_work(tx, me, now)
+    await presented.missed(tx, me.book_id, till, now=now, policy=policy)
 
 
 async def _of_card(

@@ -30,7 +30,7 @@ SHOWN: Final = 24
 
 ICONS: Final = {
     "done": "✓",
-    "waiting": "⏳",
+    "waiting": "…",
     "used": "!",
     "expired": "✕",
     "refused": "✕",
@@ -361,7 +361,7 @@ def receipt_page(request: StrictRequest, counter: Counter, receipt: Receipt) -> 
         "till_receipt.html",
         path=receipt.here.partition("?")[0],
         query={name: value for name, value in request.query_params.items() if name in ("now", "of")},
-        notice=frame.notice(request, "till_was_cancelled", "till_was_refunded"),
+        notice=frame.notice(request, "till_was_refunded"),  # what is cancelled says so anyway
         face=face,
         icon=ICONS[face],
         heading=heading,

@@ -16,10 +16,11 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import bodies, cases, pay, problems, qr, staff
+from api import bodies, cases, pay, problems, qr, staff, vouchers
 from api.cases import NewDispute
 from api.pages import doors, frame, texts
 from api.pay import Decision
+from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
 from ledger.access.ciphers import Keys
@@ -35,6 +36,7 @@ QUOTED_AGAIN: Final = 5
 """Seconds after which it looks whether a quote has been redeemed."""
 
 RECEIPTS: Final = "/me/redemptions"
+VOUCHERS: Final = "/me/vouchers"
 
 
 # --- the code ---------------------------------------------------------------------------------------------------------
@@ -49,7 +51,8 @@ async def code(
 ) -> Template | Redirect:
     """A new code, or what a till asks for with the one of before. What waits for her comes first.
 
-    `after`: the page itself asks what has become of the code that it showed, and is led to the receipt.
+    `after`: the page itself asks what has become of the code that it showed, and is led to the receipt; or back to the
+    voucher, where the code would have paid with one.
     """
     me = await doors.visitor(request, database, settings)
     async with database.connect() as tx:
@@ -68,9 +71,11 @@ async def code(
                 seconds=_seconds(shown.quoted.expires_at, await connect.now(tx)),
                 quoted=shown.quoted,
                 goods=[(each.name, each.quantity) for each in goods],
-                points=texts.points(language, shown.quoted.points),
+                points=_costs(language, shown.quoted.points, shown.voucher_id),
                 balance=texts.points(language, await pay.left(tx, me)),
             )
+    if shown.voucher_id is not None and shown.state != "used" and "after" in request.query_params:
+        return Redirect(f"{VOUCHERS}/{shown.voucher_id}", status_code=303)
     return await _new(request, database, keys, me)
 
 
@@ -80,9 +85,15 @@ async def another_code(
     database: NamedDependency[AsyncEngine],
     settings: NamedDependency[Settings],
     keys: NamedDependency[Keys],
-) -> Template:
-    """A new code at once; the one before is dead, also where a till has quoted it."""
+) -> Template | Redirect:
+    """A new code at once; the one before is dead, also where a till has quoted it. What was to be paid with a voucher
+    still is."""
     me = await doors.visitor(request, database, settings)
+    async with database.begin() as tx:
+        shown = await pay.shown(tx, me)
+        if shown.quoted is not None and shown.voucher_id is not None:
+            await vouchers.show(tx, settings, me, shown.voucher_id)
+            return Redirect(f"{VOUCHERS}/{shown.voucher_id}", status_code=303)
     return await _new(request, database, keys, me)
 
 
@@ -117,6 +128,11 @@ async def _new(request: StrictRequest, database: AsyncEngine, keys: Keys, me: Pr
     )
 
 
+def _costs(language: Language, points: int, voucher_id: UUID | None) -> str:
+    """What it costs her now: where a voucher pays, nothing."""
+    return texts.points(language, points) if voucher_id is None else texts.t(language, "by_voucher")
+
+
 def _seconds(until: datetime.datetime, now: datetime.datetime) -> int:
     return max(0, int((until - now).total_seconds()))
 
@@ -144,7 +160,7 @@ async def list_redemptions(
                     texts.t(language, "redemption_line", name=line.name, quantity=line.quantity)
                     for line in each.redemption.lines
                 ],
-                texts.points(language, each.redemption.points),
+                _costs(language, each.redemption.points, each.redemption.voucher_id),
                 texts.moment(language, each.redemption.made_at),
                 each.status,
             )
@@ -234,7 +250,7 @@ async def _receipt(
         redemption=each,
         state=told.status,
         until=until,
-        points=texts.points(language, each.points),
+        points=_costs(language, each.points, each.voucher_id),
         balance=texts.points(language, kept),
         made=texts.moment(language, each.made_at),
         clerk=clerk,

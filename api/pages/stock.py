@@ -212,7 +212,7 @@ async def _count(
         path=f"/staff/outlets/{outlet}/count",
         wrong=None if refusal is None else frame.told(request, refusal),
         outlet=this,
-        shelves=[(each, typed.get(f"found_{each.item}", "")) for each in found.shelves],
+        shelves=[(each, typed.get(f"found_{each.item}", "")) for each in found.shelves if each.kind != "service"],
         form={"reason": typed.get("reason", ""), "key": _key_or_new(typed.get("key", ""))},
     )
 

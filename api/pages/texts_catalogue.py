@@ -94,7 +94,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "stock_none": ("这里还没有商品。请先收货或上架。", "There is nothing here yet. Receive or offer something first."),
     "stock_pieces": ("{pieces} 件", "{pieces} pieces"),
     "stock_uncounted": ("不计数", "not counted"),
-    "stock_value": ("账上 {points}", "in the books at {points}"),
+    "stock_value": ("库存，账上 {points}", "from stock, in the books at {points}"),
     "stock_is_off": ("已停兑", "Off the list"),
     "supply_stock": ("库存", "From stock"),
     "supply_merchant": ("商家自有", "The merchant's own"),

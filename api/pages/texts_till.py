@@ -121,6 +121,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "till_cancel_do": ("确定撤销", "Yes, cancel it"),
     "till_keep": ("不撤销", "No, keep it"),
+    "till_keep_all": ("不退了", "No, go back"),
     "till_refund": ("退货", "Return goods"),
     "till_refund_of": ("退货：小票 {number}", "Return goods of receipt {number}"),
     "till_refund_about": (
@@ -131,7 +132,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "till_refund_none": ("没有可以退的商品。", "There is nothing left to return."),
     "till_refund_choose": ("请写退几件。", "Please write how many come back."),
     "till_refund_do": ("确定退货", "Yes, take them back"),
-    "till_was_cancelled": ("已撤销，积分已退回。", "It is cancelled; the points are back."),
     "till_was_refunded": ("已退货，积分已退回。", "The goods are returned; the points are back."),
     # --- the day
     "till_day_sum": (
@@ -174,7 +174,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "till_practice_towel": ("毛巾", "Towel"),
     "till_practice_haircut": ("理发一次", "A haircut"),
     "till_practice_name": ("练*者", "P*"),
-    "till_practice_word": ("练习", "practice"),
+    "till_practice_word": ("练习", "AB"),
     # --- the outlet's day
     "outlet_day": ("网点日清单", "The day of an outlet"),
     "outlet_day_of": ("{outlet}：{day}", "{outlet}: {day}"),

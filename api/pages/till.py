@@ -351,7 +351,7 @@ async def cancel(
     outcome = await till.cancel(database, me, redemption_id, key)
     if outcome.refusal is not None:
         return await _cancel(request, database, redemption_id, outcome.refusal)
-    return _undone(redemption_id, "till_was_cancelled")
+    return Redirect(f"{REDEMPTIONS}/{redemption_id}", status_code=303)
 
 
 async def _cancel(
@@ -408,7 +408,7 @@ async def refund(
         return await _refund(request, database, redemption_id, typed=typed, refusal=refusal)
     if outcome.refusal is not None:
         return await _refund(request, database, redemption_id, typed=typed, refusal=outcome.refusal)
-    return _undone(redemption_id, "till_was_refunded")
+    return Redirect(f"{REDEMPTIONS}/{redemption_id}", status_code=303, query_params={"done": "till_was_refunded"})
 
 
 async def _refund(
@@ -441,10 +441,6 @@ async def _refund(
         key=f"refund-{uuid4()}",
         lines=left,
     )
-
-
-def _undone(redemption_id: UUID, done: str) -> Redirect:
-    return Redirect(f"{REDEMPTIONS}/{redemption_id}", status_code=303, query_params={"done": done})
 
 
 def _lines(language: Language, of: Redemption) -> list[Chosen]:

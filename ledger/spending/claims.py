@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books import keys
+from ledger.database import connect
 from ledger.errors import IdempotencyConflict, StateRefusal, UnknownRedemption
 from ledger.spending.tables import claims
 
@@ -31,15 +32,16 @@ class Answer:
     redemption_id: UUID | None
 
 
-async def claim(tx: AsyncConnection, book: int, client: str, key: str, call: str, now: datetime) -> Answer | None:
-    """The first answer under this key, or None: the key is the caller's, who goes on. IdempotencyConflict."""
+async def claim(tx: AsyncConnection, book: int, client: str, key: str, call: str) -> Answer | datetime:
+    """The first answer under this key; or the time, and the key is the caller's, who goes on. IdempotencyConflict."""
     added = await tx.execute(
         insert(claims)
-        .values(book_id=book, client=client, key=key, call=call, claimed_at=now)
+        .values(book_id=book, client=client, key=key, call=call, claimed_at=func.clock_timestamp())
         .on_conflict_do_nothing()
-        .returning(claims.c.book_id)
+        .returning(claims.c.claimed_at)
     )
-    return None if added.first() is not None else await _earlier(tx, book, client, key, call)
+    time = added.scalar_one_or_none()
+    return connect.in_force(tx, time) if time is not None else await _earlier(tx, book, client, key, call)
 
 
 async def answered(

@@ -63,12 +63,13 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What her phone shows. `redemption_id`: what has been made by the code."""
+    """What her phone shows. `redemption_id`: what has been made by the code; `voucher_id`: what it pays with."""
 
     state: State
     expires_at: datetime | None = None
     quoted: Quoted | None = None
     redemption_id: UUID | None = None
+    voucher_id: UUID | None = None
 
 
 _SHOPPER = select(
@@ -158,11 +159,11 @@ async def look(tx: AsyncConnection, book: int, holder: str, now: datetime) -> Sh
         made = select(redemptions.c.redemption_id).where(
             redemptions.c.book_id == book, redemptions.c.holder == holder, redemptions.c.code_id == row.code_id
         )
-        return Shown("used", row.expires_at, redemption_id=(await tx.execute(made)).scalar_one_or_none())
+        return Shown("used", row.expires_at, None, (await tx.execute(made)).scalar_one_or_none(), row.voucher_id)
     if row.bound_until is not None and row.bound_until > now:
         quoted = await _quoted(tx, book, holder, row.code_id)
-        return Shown("quoted", row.bound_until, quoted)
-    return Shown("live" if row.expires_at > now else "expired", row.expires_at)
+        return Shown("quoted", row.bound_until, quoted, None, row.voucher_id)
+    return Shown("live" if row.expires_at > now else "expired", row.expires_at, None, None, row.voucher_id)
 
 
 async def _quoted(tx: AsyncConnection, book: int, holder: str, code_id: UUID) -> Quoted | None:

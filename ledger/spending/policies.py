@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Text, cast, func, select, update
+from sqlalchemy import ColumnElement, Text, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -157,15 +157,26 @@ async def decline(tx: AsyncConnection, book: int, version: int, *, by: str, now:
 
 
 async def in_force(tx: AsyncConnection, book: int, day: date) -> Policy:
-    """The limits of a day: the newest approved version that has begun, or the defaults. Asked at every redemption."""
-    found = await tx.execute(
-        select(policies.c.version, cast(policies.c.body, Text))
+    """The limits of a day: the newest approved version that has begun, or the defaults."""
+    body, version = (await tx.execute(select(*of_day(book, day)))).one()
+    return policy_of(body, version)
+
+
+def of_day(book: int, day: date) -> tuple[ColumnElement[str | None], ColumnElement[int | None]]:
+    """What `policy_of` reads, as columns of a statement that asks for something else as well."""
+    newest = (
+        select(policies.c.version, cast(policies.c.body, Text).label("body"))
         .where(policies.c.book_id == book, policies.c.approved.is_(True), policies.c.effective_from <= day)
         .order_by(policies.c.effective_from.desc(), policies.c.version.desc())
         .limit(1)
+        .subquery()
     )
-    row = found.one_or_none()
-    return DEFAULT if row is None else replace(_read(row[1]), version=row[0])
+    return select(newest.c.body).scalar_subquery(), select(newest.c.version).scalar_subquery()
+
+
+def policy_of(body: str | None, version: int | None) -> Policy:
+    """The limits as they are stored; none stored: the defaults."""
+    return DEFAULT if body is None or version is None else replace(_read(body), version=version)
 
 
 async def find(tx: AsyncConnection, book: int, version: int) -> Version:

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, any_, func, insert, literal, select, update
+from sqlalchemy import Boolean, Date, DateTime, Integer, Select, any_, bindparam, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -181,53 +181,71 @@ async def redeem(
                 keep_refusal=False,
             ),
         )
-    if presented.means == "code":
-        await pay_codes.use(tx, book, holder, now)
-    elif presented.means == "ticket" and presented.code_id is not None:
+    if presented.means == "ticket" and presented.code_id is not None:
         await tickets.use(tx, book, presented.code_id, now)
     if presented.voucher_id is not None and posted is not None:
         await vouchers.use(tx, book, presented.voucher_id, posted, now)
     await tx.execute(
-        insert(redemptions).values(
-            book_id=book,
-            redemption_id=redemption_id,
-            outlet=till.outlet,
-            till=till.till,
-            clerk=till.clerk,
-            holder=holder,
-            means=presented.means,
-            code_id=presented.code_id,
-            voucher_id=presented.voucher_id,
-            agent=presented.agent,
-            status=made.status,
-            points=points,
-            word=made.word,
-            day=day,
-            made_at=now,
-            confirm_until=made.confirm_until,
-            hold_id=posted if waits else None,
-            transaction_id=None if waits else posted,
-            call_back="due" if presented.agent and agents.drawn(redemption_id, policy.agent_sample) else None,
-        )
-    )
-    await tx.execute(
-        insert(redemption_lines),
-        [
-            {
-                "book_id": book,
-                "redemption_id": redemption_id,
-                "line": line.line,
-                "item": line.item,
-                "quantity": line.quantity,
-                "points": line.points,
-                "supply": line.supply,
-                "value": line.value,
-                "counted": line.counted,
-            }
-            for line in lines
-        ],
+        _KEEP,
+        {
+            "book": book,
+            "redemption": redemption_id,
+            "by_code": presented.means == "code",
+            "outlet": till.outlet,
+            "till": till.till,
+            "clerk": till.clerk,
+            "holder": holder,
+            "means": presented.means,
+            "code": presented.code_id,
+            "voucher": presented.voucher_id,
+            "agent": presented.agent,
+            "status": made.status,
+            "points": points,
+            "word": made.word,
+            "day": day,
+            "now": now,
+            "confirm_until": made.confirm_until,
+            "hold": posted if waits else None,
+            "transaction": None if waits else posted,
+            "call_back": "due" if presented.agent and agents.drawn(redemption_id, policy.agent_sample) else None,
+            "items": [line.item for line in lines],
+            "quantities": [line.quantity for line in lines],
+            "prices": [line.points for line in lines],
+            "supplies": [line.supply for line in lines],
+            "values": [line.value for line in lines],
+            "counted": [line.counted for line in lines],
+        },
     )
     return made
+
+
+# The code used up, the redemption and its lines, in one statement.
+_KEEP: Final = text(
+    """
+    WITH code_used AS (
+        UPDATE shoppers SET used_at = :now WHERE book_id = :book AND holder = :holder AND :by_code),
+    made AS (
+        INSERT INTO redemptions (book_id, redemption_id, outlet, till, clerk, holder, means, code_id, voucher_id, agent,
+            status, points, refunded, word, day, made_at, confirm_until, hold_id, transaction_id, call_back)
+        VALUES (:book, :redemption, :outlet, :till, :clerk, :holder, :means, :code, :voucher, :agent,
+            :status, :points, 0, :word, :day, :now, :confirm_until, :hold, :transaction, :call_back))
+    INSERT INTO redemption_lines (book_id, redemption_id, line, item, quantity, points, supply, value, counted)
+    SELECT :book, :redemption, line - 1, item, quantity, points, supply, value, counted
+    FROM unnest(CAST(:items AS text[]), CAST(:quantities AS bigint[]), CAST(:prices AS bigint[]),
+                CAST(:supplies AS text[]), CAST(:values AS bigint[]), CAST(:counted AS boolean[]))
+         WITH ORDINALITY AS lines (item, quantity, points, supply, value, counted, line)"""
+).bindparams(
+    bindparam("book", type_=Integer),
+    bindparam("redemption", type_=Uuid),
+    bindparam("now", type_=DateTime(timezone=True)),
+    bindparam("by_code", type_=Boolean),
+    bindparam("code", type_=Uuid),
+    bindparam("voucher", type_=Uuid),
+    bindparam("hold", type_=Uuid),
+    bindparam("transaction", type_=Uuid),
+    bindparam("confirm_until", type_=DateTime(timezone=True)),
+    bindparam("day", type_=Date),
+)
 
 
 async def confirm(tx: AsyncConnection, book: int, holder: str, redemption_id: UUID, *, by: str, now: datetime) -> None:
@@ -402,34 +420,35 @@ async def _must_wait(
         return False
     today = midnight(day_of(now))
     week = today - timedelta(days=day_of(now).weekday())
-    counts = redemptions.c.status.in_(("waiting", "done"))
-    paid = redemptions.c.voucher_id.is_(None) & (redemptions.c.points > 0)
-    free = redemptions.c.confirm_until.is_(None) & paid
+    lately = now - timedelta(minutes=policy.apart_minutes)
+    counts = redemptions.c.status.in_(("waiting", "done")) & redemptions.c.voucher_id.is_(None)
+    free = counts & redemptions.c.confirm_until.is_(None) & (redemptions.c.points > 0) & (redemptions.c.made_at >= week)
+    elsewhere = (redemptions.c.made_at > lately) & (redemptions.c.outlet != till.outlet)
     on_paper = redemptions.c.means.in_(("card", "ticket"))
+    spent = func.sum(redemptions.c.points).filter(redemptions.c.made_at >= today, counts, on_paper)
     row = (
         await tx.execute(
             select(
                 func.count().filter(redemptions.c.made_at >= today, free, ~on_paper).label("times"),
                 func.count().filter(redemptions.c.outlet == till.outlet, free).label("pair"),
-                func.coalesce(func.sum(redemptions.c.points).filter(redemptions.c.made_at >= today, on_paper), 0).label(
-                    "paper"
-                ),
+                func.coalesce(spent, 0).label("paper"),
+                func.bool_or(elsewhere).label("elsewhere"),
             ).where(
                 redemptions.c.book_id == book,
                 redemptions.c.holder == presented.holder,
-                redemptions.c.made_at >= week,
-                counts,
+                redemptions.c.made_at >= min(week, lately),
             )
         )
     ).one()
-    apart = await alarms.far_apart(tx, book, presented.holder, till.outlet, now=now, policy=policy)
     if presented.means != "code":
         if row.paper + points > policy.paper_day_points:
             raise OverLimit("paper_day")
         if row.pair >= policy.pair_week_times:
             raise OverLimit("pair_week")
         return False
-    return points > policy.free_points or row.times >= policy.free_times or row.pair >= policy.pair_week_times or apart
+    if points > policy.free_points or row.times >= policy.free_times or row.pair >= policy.pair_week_times:
+        return True
+    return row.elsewhere and await alarms.far_apart(tx, book, presented.holder, till.outlet, now=now, policy=policy)
 
 
 async def _add_to_day(tx: AsyncConnection, book: int, outlet: str, day: date, points: int, policy: Policy) -> None:

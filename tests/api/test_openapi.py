@@ -62,6 +62,7 @@ NAMED: Final = (
     "case_id",
     "sheet_id",
     "redemption_id",
+    "voucher_id",
 )
 """What addresses name by UUIDs."""
 

@@ -36,7 +36,7 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
-from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, vouchers
+from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
 from ledger.spending import tills as spending_tills
 from ledger.spending.catalogue import Eligible, Quota
 from ledger.spending.catalogue import Item as Goods
@@ -474,12 +474,15 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     clerk = await people.somebody(database, book, Grant("operator", NORTH))
     both = await people.somebody(database, book, Grant("operator"), Grant("volunteer", volunteer_no="N0002"))
     shop = await tills.a_shop(database, book)
-    ids = await tills.a_day(database, shop)
+    shopper = await tills.a_shopper(database, book, "N0099", name=None)
+    ids = await tills.a_day(database, shop, shopper)
+    await tills.sells(database, shop, shopper, {"G2": 1}, agent=ward)
+    await _tickets(database, book, resident=district.northern)
     cast: dict[str, Person | Shop | None] = {
         "till": shop,
         "nobody": None,
         "resident": resident,
-        "shopper": await people.somebody(database, book, Grant("volunteer", volunteer_no="N0099")),
+        "shopper": shopper,
         "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
         "ward": ward,
         "newcomer": await people.somebody(database, book, Grant("operator"), must_change=True),
@@ -636,6 +639,20 @@ async def goods_of(database: AsyncEngine, district: District) -> None:
         for number in ("N0001", "N0003"):
             hers = await volunteers.find(tx, book, number)
             await households.join(tx, book, hers.holder, "F-0017")
+
+
+async def _tickets(database: AsyncEngine, book: Book, resident: Person) -> None:
+    """A sheet of tickets of which one is used, and one that was lost."""
+    assert resident.volunteer is not None
+    holder = resident.volunteer.holder
+    async with database.begin() as tx:
+        now = await connect.now(tx)
+        for lost in (False, True):
+            digests = [uuid4().bytes for _ in range(3)]
+            sheet = await tickets.issue(tx, book.book_id, holder, digests, by="user:0", now=now, policy=Policy())
+            await tickets.use(tx, book.book_id, sheet.tickets[0].ticket_id, now)
+            if lost:
+                await tickets.end_sheet(tx, book.book_id, sheet.sheet_id, now)
 
 
 async def activities_of(database: AsyncEngine, district: District, ward: Person) -> str:

@@ -95,7 +95,7 @@ def visit(browser: Browser, address: str) -> Visit:
         assert foreign == []
         # That a page is itself an error (a wrong password, an unknown address) is not a fault of the page, nor that a
         # test has cut it off.
-        expected = r"status of (400|401|403|404|409)|net::ERR_INTERNET_DISCONNECTED"
+        expected = r"status of (400|401|403|404|409)|net::ERR_"
         assert [said for said in complaints if not re.search(expected, said)] == []
 
     return visiting

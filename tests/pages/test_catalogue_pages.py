@@ -149,7 +149,7 @@ async def test_donated_goods_are_received_once_however_often_the_button_is_press
         done = await send(operator, STOCK, "/staff/outlets/X1/receipts", **form)
         assert done.headers["location"] == f"{STOCK}?done=goods_received"
     page = (await operator.get(STOCK)).text
-    assert "100 件 库存 账上 1,200 分" in words_of(page)
+    assert "100 件 库存，账上 1,200 分" in words_of(page)
     assert ODD not in page
     assert (await balances_of(database, district.book, "1200.X1"))["1200.X1"] == 1_200
     other = await send(operator, STOCK, "/staff/outlets/X1/receipts", **form | {"pieces": "5"})
@@ -215,7 +215,7 @@ async def test_a_count_records_what_was_found_and_a_sale_meanwhile_asks_for_anot
     done = await send(operator, COUNT, COUNT, reason="受潮两条", **form | {"key": key_of(late.text)})
     assert done.headers["location"] == f"{STOCK}?done=goods_counted"
     said = words_of((await operator.get(STOCK)).text)
-    assert "8 件 库存 账上 96 分" in said
+    assert "8 件 库存，账上 96 分" in said
     assert "盘点 香皂 -2" in said
     nothing = await send(operator, COUNT, COUNT, reason="", key=form["key"])
     assert (nothing.status_code, "请填写“实有几件”" in nothing.text) == (400, True)

@@ -15,7 +15,7 @@ from ledger.access import ciphers
 from ledger.access.rights import Grant
 from ledger.books.directory import Book
 from ledger.database import connect
-from ledger.spending import baskets, catalogue, policies, presented, redemption, tills, vouchers
+from ledger.spending import baskets, catalogue, policies, presented, redemption, refunds, tills, vouchers
 from ledger.spending.catalogue import Item
 from ledger.spending.redemption import Made
 from tests.pages import people
@@ -145,7 +145,45 @@ async def test_what_a_till_has_quoted_is_not_ended_by_looking_at_the_voucher(
     await counter.quote(digits_on((await phone.get(address)).text), {"S01": 1})
     led = await phone.get(address)
     assert (led.status_code, led.headers["location"]) == (303, "/code?after=1")
-    assert "店员扫到了" in (await phone.get("/code?after=1")).text
+    page = (await phone.get("/code?after=1")).text
+    assert "店员扫到了" in page
+    assert "用券，不扣积分" in page
+    wrong = await phone.post("/code", data={"_csrf_token": token_of(page)})
+    assert (wrong.status_code, wrong.headers["location"]) == (303, address)
+    made = await use(counter, digits_on((await phone.get(address)).text))
+    assert made.points == 30
+    receipt = words_of((await phone.get(f"/me/redemptions/{made.redemption_id}")).text)
+    assert "多少积分 用券，不扣积分" in receipt
+    assert "凭什么 免单券" in receipt
+    assert "用券，不扣积分" in (await phone.get("/me/redemptions")).text
+
+
+async def test_when_the_code_of_a_voucher_is_over_the_page_comes_back_to_the_voucher(phone: httpx.AsyncClient) -> None:
+    await buy(phone)
+    address = await shown(phone)
+    await phone.get(address)
+    led = await phone.get("/code?after=1")
+    assert (led.status_code, led.headers["location"]) == (303, address)
+    assert "请店员扫这个码" in (await phone.get("/code")).text  # she asked for her points
+
+
+async def test_a_cancelled_use_gives_the_voucher_back(phone: httpx.AsyncClient, counter: Counter, book: Book) -> None:
+    await buy(phone)
+    address = await shown(phone)
+    made = await use(counter, digits_on((await phone.get(address)).text))
+    async with counter.database.begin() as tx:
+        now = await connect.now(tx)
+        await refunds.cancel(
+            tx,
+            book.book_id,
+            made.redemption_id,
+            outlet=counter.shop.OUTLET,
+            by="till:1",
+            now=now,
+            policy=policies.DEFAULT,
+        )
+    assert "已经撤销，券退给您了" in (await phone.get(f"/me/redemptions/{made.redemption_id}")).text
+    assert 'role="img"' in (await phone.get(address)).text
 
 
 async def test_one_to_give_away_shows_the_same_digits_each_time_and_can_be_printed(
@@ -169,7 +207,7 @@ async def test_who_has_too_few_points_finds_no_button(phone: httpx.AsyncClient, 
         await buy(phone)
     page = await phone.get(f"{NEW}?item=S01")
     assert "您的积分还不够" in page.text
-    assert "用 30 分买下" not in page.text
+    assert 'name="key"' not in page.text
     refused = await buy(phone, key="a-key-of-hers")
     assert refused.status_code == 409
     assert "积分不够" in refused.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -138,14 +138,18 @@ async def a_card(database: AsyncEngine, her: Person, pin: str) -> str:
         return await cards.issue(tx, KEYS, her.book.book_id, her.volunteer.volunteer_no, auth.now())
 
 
-async def sells(database: AsyncEngine, shop: Shop, her: Person, wanted: dict[str, int]) -> UUID:
-    """She shows her code and the till redeems, without its pages."""
+async def sells(
+    database: AsyncEngine, shop: Shop, her: Person, wanted: dict[str, int], agent: Person | None = None
+) -> UUID:
+    """She shows her code and the till redeems, without its pages. What an `agent` does for her is drawn for a call."""
     digests = ciphers.digests(KEYS, "spending", await a_code(database, her))
     async with database.begin() as tx:
         now = await connect.now(tx)
         policy = await policies.in_force(tx, shop.book.book_id, day_of(now))
         at = await tills.find(tx, shop.book.book_id, shop.till)
         shown = await presented.by_number(tx, shop.book.book_id, at, eighteen.PAY_CODE, digests, now=now)
+        if agent is not None and agent.volunteer is not None:
+            shown, policy = replace(shown, agent=agent.volunteer.holder), replace(policy, agent_sample=100)
         goods = [Wanted(item, quantity) for item, quantity in wanted.items()]
         made = await redemption.redeem(tx, shop.book.book_id, at, shown, goods, age=_no_age, now=now, policy=policy)
     return made.redemption_id
@@ -155,9 +159,9 @@ async def _no_age(holder: str) -> int | None:
     return None
 
 
-async def a_day(database: AsyncEngine, shop: Shop) -> dict[str, str]:
+async def a_day(database: AsyncEngine, shop: Shop, her: Person | None = None) -> dict[str, str]:
     """A redemption that stands, one of which something came back, and one that was cancelled."""
-    her = await a_shopper(database, shop.book, "N0099", name=None)
+    her = her or await a_shopper(database, shop.book, "N0088", name=None)
     ids = {name: await sells(database, shop, her, {"G1": 2}) for name in ("sold", "brought_back", "called_off")}
     async with database.begin() as tx:
         now = await connect.now(tx)

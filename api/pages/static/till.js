@@ -114,6 +114,7 @@ function show(answer) {
     button.addEventListener('click', () => window.print());
   }
   window.scrollTo(0, 0);
+  guard();
   wait();
 }
 
@@ -129,22 +130,22 @@ async function wait() {
   }
 }
 
-const redeem = document.getElementById('redeem');
-if (redeem) {
+// A quote is redeemed here, so that an answer that is lost can be asked for by its key.
+function guard() {
+  const redeem = document.getElementById('redeem');
+  if (!redeem) {
+    return;
+  }
   const screen = (id) => document.importNode(document.getElementById(id).content, true);
   const screens = { asking: screen('asking'), never: screen('never') };
   const again = document.getElementById('again').content.textContent;
-  const body = () => new URLSearchParams(new FormData(redeem));
+  const button = redeem.querySelector('button');
 
   const known = (answer) => {
     if (answer.address !== redeem.action && answer.page.getElementById('result')) {
       history.replaceState(null, '', answer.address);
     }
     show(answer);
-  };
-  const send = async () => {
-    const answer = await ask(redeem.action, { method: 'POST', body: body() });
-    return answer ? known(answer) : find();
   };
   const find = async () => {
     put(screens.asking.cloneNode(true));
@@ -157,33 +158,69 @@ if (redeem) {
       }
       if (answer) {
         put(screens.never.cloneNode(true));
-        redeem.querySelector('button').textContent = again;
+        button.textContent = again;
+        button.disabled = false;
         document.querySelector('main').append(redeem);
-        redeem.querySelector('button').disabled = false;
         return;
       }
     }
   };
-  redeem.addEventListener('submit', (event) => {
+  redeem.addEventListener('submit', async (event) => {
     event.preventDefault();
     event.stopPropagation();
-    const button = redeem.querySelector('button');
     if (!button.disabled) {
       button.disabled = true;
       wake();
-      send();
-    }
-  });
-  window.addEventListener('pageshow', (event) => {
-    if (event.persisted) {
-      location.reload();
+      const answer = await ask(redeem.action, filled(redeem));
+      if (answer) {
+        known(answer);
+      } else {
+        find();
+      }
     }
   });
 }
 
+const filled = (form) => ({ method: 'POST', body: new URLSearchParams(new FormData(form)) });
+
+// A code is asked about without leaving the page, which may sound as long as it stays. A PIN is tried only once.
+const scan = document.getElementById('scan');
+if (scan) {
+  window.addEventListener('submit', async (event) => {
+    if (event.target !== scan || event.defaultPrevented || scan.elements.pin.value) {
+      return;
+    }
+    event.preventDefault();
+    wake();
+    const answer = await ask(scan.action, filled(scan));
+    if (answer && !answer.page.getElementById('result') && !answer.page.getElementById('redeem')) {
+      scan.submit(); // nothing has happened yet, and the page that says what to mend is a whole one
+      return;
+    }
+    window.dispatchEvent(new Event('pagehide')); // the camera rests
+    if (answer) {
+      show(answer);
+    } else {
+      const said = document.getElementById('scan-said');
+      said.textContent = said.dataset.offline;
+    }
+    window.dispatchEvent(new Event('pageshow')); // and forms may be sent again
+  });
+}
+
+// Whoever comes back to a quote sees what has become of it.
+window.addEventListener('pageshow', (event) => {
+  if (event.persisted && document.getElementById('redeem')) {
+    location.reload();
+  }
+});
+
+guard();
 const first = document.getElementById('result');
 if (first) {
-  wake();
+  if (navigator.userActivation && navigator.userActivation.hasBeenActive) {
+    wake();
+  }
   sound(first);
   wait();
 }
