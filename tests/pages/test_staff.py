@@ -26,7 +26,7 @@ PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staf
 ODD = "<script>alert(1)</script>"
 RECORDS = ("records", "notices", "overdue")
 BOOKS = ("approvals", "lapsing")
-RULES = ("rules", "day", "limits")
+RULES = ("rules", "day", "cases", "alarms", "limits")
 EVERYBODY = ("activities", "volunteers", "organisations", "outlets", "catalogue")
 ALL_TILES = (
     *(*EVERYBODY, "reviews", "objections", "call-backs", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget"),
@@ -136,7 +136,7 @@ def concrete(path: str) -> str:
     return re.sub(
         r"\{(role|token)_id\}",
         "1",
-        re.sub(r"\{(draft|device|renewal|record|objection|redemption)_id\}", str(uuid.uuid4()), path),
+        re.sub(r"\{(draft|device|renewal|record|objection|redemption|case|alarm|sheet)_id\}", str(uuid.uuid4()), path),
     )
 
 
