@@ -42,7 +42,8 @@ class Limits:
 
 
 FRAME: Final = Limits(64 * 1024, 2_500_000, 2_500_000)
-PHOTO: Final = Limits(300 * 1024, 25_000_000, 10_000_000)
+PHOTO: Final = Limits(8 * 1024 * 1024, 50_000_000, 10_000_000)
+"""As phones take them: without JavaScript nobody makes them smaller."""
 MOST_SCANS: Final = 32
 """Passes over one JPEG, each of which costs a look at all of it: encoders make about ten."""
 LONG_SIDE: Final = 1600

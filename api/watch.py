@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api import auth, desk
+from api.bodies import day
 from api.problems import Language
 from ledger.access.rights import Principal, Right
 from ledger.database import connect
@@ -125,14 +126,20 @@ async def see(tx: AsyncConnection, me: Principal, alarm_id: UUID) -> AlarmView:
     return told
 
 
-async def of_month(tx: AsyncConnection, me: Principal, month: datetime.date | None = None) -> list[SignalView]:
-    """Signals within reach, of a month (any day of it; None: this one). InvalidField."""
-    if month is not None and not FIRST_YEAR <= month.year <= LAST_YEAR:
+def month(text: str) -> datetime.date:
+    """The first day of a month (YYYY-MM); InvalidField."""
+    found = day(f"{text}-01", "month")
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
         raise InvalidField("month", "out_of_range")
+    return found
+
+
+async def of_month(tx: AsyncConnection, me: Principal, of: datetime.date | None = None) -> list[SignalView]:
+    """Signals within reach, of a month (any day of it; None: this one)."""
     within = desk.reach(me, Right.READ_SHOPS)
     today = auth.today()
     policy = await policies.in_force(tx, me.book_id, today)
-    found = await signals.of_month(tx, me.book_id, month or today, policy, within)
+    found = await signals.of_month(tx, me.book_id, of or today, policy, within)
     numbers = await volunteers.numbers_of(tx, me.book_id, {each.holder for each in found if each.holder is not None})
     return [_signal(each, numbers) for each in found]
 

@@ -86,7 +86,9 @@ async def sent(task: Task) -> dict[str, object]:
             if task.every is not None:
                 due = begun + task.every * (number + place / len(task.requests))
                 if due > now:
-                    await asyncio.sleep(due - now)
+                    its_time = loop.create_future()
+                    loop.call_later(due - now, its_time.set_result, None)
+                    await its_time
             if due >= end:
                 break
             answer = await connection.ask(requests[number % len(requests)])

@@ -40,6 +40,8 @@ TILES: Final = (
     ("budget", "/staff/budget", Right.READ_BOOKS, False),
     ("rules", "/staff/rules", Right.READ_RECORDS, False),
     ("outlet_day", "/outlet/day", Right.READ_SHOPS, False),
+    ("cases", "/staff/cases", Right.READ_SHOPS, False),
+    ("alarms", "/staff/alarms", Right.READ_SHOPS, False),
     ("limits", "/staff/limits", Right.READ_SHOPS, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),

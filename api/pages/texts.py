@@ -10,6 +10,7 @@ from typing import Final
 
 from api.pages import (
     texts_activities,
+    texts_cases,
     texts_catalogue,
     texts_desk,
     texts_hours,
@@ -618,6 +619,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
     # --- what has a file of its own
+    **texts_cases.TEXTS,
     **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
     **texts_hours.TEXTS,
@@ -724,6 +726,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "phone": ("手机号", "Mobile phone"),
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
+    **texts_cases.FIELDS,
     **texts_organisations.FIELDS,
     **texts_outlets.FIELDS,
     **texts_paper.FIELDS,

@@ -61,7 +61,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "try_moves_nothing": ("只是练习，积分没有动。", "This was practice: no points were moved."),
     "photo_too_large": ("照片太大了", "This photo is too large"),
     "photo_too_large_do": (
-        "没有收下。请把相机的照片调小（300 KB 以内）再拍，或者输入数字。",
+        "没有收下。请把相机的照片调小（8 MB 以内）再拍，或者输入数字。",
         "It was not taken. Please set the camera to smaller photos (300 kB at most), or type the digits.",
     ),
 }

@@ -13,7 +13,7 @@ from litestar.response.base import ASGIResponse
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, cases, claimed, requests, views, watch
-from api.bodies import Limit, day
+from api.bodies import Limit
 from api.calls import Nothing
 from api.cases import CaseStory, CaseView, DisputeView, NewAnswer, NewDecision, NewDispute, NewProposal
 from api.requests import StrictRequest
@@ -218,7 +218,7 @@ async def list_signals(
     month: FromQuery[Annotated[str | None, Parameter(description="`2026-11`; left out: this month.")]] = None,
 ) -> SignalPage:
     """What in a shop's month looks odd, by rules that say what they go by. They are no proof of anything."""
-    asked = None if month is None else day(f"{month}-01", "month")
+    asked = None if month is None else watch.month(month)
     async with database.connect() as tx:
         return SignalPage(await watch.of_month(tx, me, asked), None)
 

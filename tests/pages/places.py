@@ -36,13 +36,14 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
-from ledger.spending import catalogue, households, outlets, policies, stock, tickets, vouchers
+from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
 from ledger.spending import tills as spending_tills
 from ledger.spending.catalogue import Eligible, Quota
 from ledger.spending.catalogue import Item as Goods
 from ledger.spending.outlets import Details
 from ledger.spending.policy import Policy
 from ledger.spending.stock import Counted
+from ledger.spending.tables import redemption_lines, redemptions
 from ledger.spending.tables import vouchers as vouchers_table
 from tests.earning.rows import a_record
 from tests.pages import people, tills
@@ -297,6 +298,18 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("auditor", "/outlet/day?outlet=X0001"),
         ("auditor", "/outlet/day?outlet=X0002&on=never"),
     ),
+    "/staff/cases": (("chief", "/staff/cases"), ("auditor", "/staff/cases?state=decided"), ("clerk", "/staff/cases")),
+    "/staff/cases/{case_id}": (
+        ("chief", "/staff/cases/{case_open}"),
+        ("chief", "/staff/cases/{case_mine}?done=case_proposed_done"),
+        ("chief", "/staff/cases/{case_theirs}"),
+        ("auditor", "/staff/cases/{case_decided}"),
+    ),
+    "/staff/alarms": (
+        ("chief", "/staff/alarms"),
+        ("auditor", "/staff/alarms?seen=1&month=1999-01"),
+        ("clerk", "/staff/alarms?month=never"),
+    ),
     "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
     "/staff/users/new": (("chief", "/staff/users/new"),),
@@ -372,6 +385,10 @@ FORMS: Final[dict[str, str]] = {
     "/till/practice/photo": "till",
     "/till/practice/quote": "till",
     "/till/practice/redeem": "till",
+    "/staff/cases/{case_id}/answer": "chief",
+    "/staff/cases/{case_id}/proposal": "chief",
+    "/staff/cases/{case_id}/decision": "chief",
+    "/staff/alarms/{alarm_id}/seen": "chief",
     "/staff/access-log": "chief",
     "/staff/volunteers": "chief",
     "/staff/volunteers/new": "chief",
@@ -465,7 +482,6 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         "till": shop,
         "nobody": None,
         "resident": resident,
-        "shopper": await the_shopper(database, book),
         "shopper": shopper,
         "shop": await people.somebody(database, book, Grant("merchant", outlet="X0001")),
         "ward": ward,
@@ -521,19 +537,55 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await _limits(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
         ids |= await _vouchers(tx, book, resident)
+        ids |= await _cases(tx, shop, resident, me, colleague)
     arrival = await activities_of(database, district, ward)
     await shops_of(database, book, shop, cast["shop"])
     await goods_of(database, district)
     return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
 
 
-async def the_shopper(database: AsyncEngine, book: Book) -> Person:
-    """Whose redemptions `tills.a_day` made."""
-    async with database.connect() as tx:
-        [found] = await users.find_volunteer(tx, "N0099", book.book_id)
-        assert found.user is not None
-        assert found.user.login is not None
-        return Person(book, found.user.login, await volunteers.find(tx, book.book_id, "N0099"))
+async def _cases(
+    tx: AsyncConnection, shop: Shop, resident: Person, me: Principal, colleague: Principal
+) -> dict[str, str]:
+    """What the resident says was not redeemed by her: open, proposed by one or the other, and decided."""
+    assert resident.volunteer is not None
+    book, holder, now, ids = shop.book.book_id, resident.volunteer.holder, await connect.now(tx), {}
+    for name in ("case_open", "case_mine", "case_theirs", "case_decided"):
+        redemption_id = uuid4()
+        await tx.execute(
+            insert(redemptions).values(
+                book_id=book,
+                redemption_id=redemption_id,
+                outlet=shop.outlet,
+                till=shop.till,
+                holder=holder,
+                means="card",
+                status="done",
+                points=0,
+                word="山水",
+                day=day_of(now),
+                made_at=now,
+            )
+        )
+        line = {"line": 0, "item": "G1", "quantity": 2, "points": 0, "supply": "merchant", "value": 0, "counted": False}
+        await tx.execute(insert(redemption_lines).values(book_id=book, redemption_id=redemption_id, **line))
+        words = "" if name == "case_mine" else "I was in hospital <b>all day</b> & saw no shop"
+        case_id = (
+            await cases.dispute(tx, book, holder, redemption_id, by="user:0", now=now, policy=Policy(), words=words)
+        ).case_id
+        ids[name] = str(case_id)
+        if name != "case_open":
+            await cases.answer(tx, book, case_id, "A man showed her card", by=me.name, now=now)
+            by = me.name if name == "case_mine" else colleague.name
+            reason = "Seen on the shop's camera"
+            await cases.propose(tx, book, case_id, True, reason, by=by, holder=None, now=now)
+        if name == "case_decided":
+            await cases.decide(tx, book, case_id, True, by=me.name, holder=None, now=now)
+    await alarms.raise_(tx, book, "unknown_codes", shop.outlet, till=shop.till, facts={"codes": 5}, now=now)
+    [newest] = await alarms.listed(tx, book, limit=1)
+    await alarms.see(tx, book, newest.alarm_id, by=me.name, now=now)
+    await alarms.raise_(tx, book, "unknown_codes", shop.outlet, till=shop.till, facts={"codes": 5}, now=now)
+    return ids
 
 
 async def shops_of(database: AsyncEngine, book: Book, shop: Shop, clerk: Person | Shop | None) -> None:

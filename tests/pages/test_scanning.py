@@ -430,7 +430,7 @@ async def test_of_a_photo_without_a_code_it_is_said(camera: Browser, opens: Open
 
 
 async def test_a_photo_that_is_too_large_or_none_is_refused_politely(camera: Browser, opens: Opens) -> None:
-    for content, said in ((bytes(400 * 1024), "300 KB"), (b"<html>" * 100, "重拍一张")):
+    for content, said in ((bytes(9 * 1024 * 1024), "8 MB"), (b"<html>" * 100, "重拍一张")):
         async with opens(camera, java_script_enabled=False) as page:
             await page.locator("#photo").set_input_files(a_file(content))
             async with page.expect_navigation():

@@ -26,7 +26,7 @@ PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staf
 ODD = "<script>alert(1)</script>"
 RECORDS = ("records", "notices", "overdue")
 BOOKS = ("approvals", "lapsing")
-RULES = ("rules", "day", "limits")
+RULES = ("rules", "day", "cases", "alarms", "limits")
 EVERYBODY = ("activities", "volunteers", "organisations", "outlets", "catalogue")
 ALL_TILES = (
     *(*EVERYBODY, "reviews", "objections", "call-backs", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget"),
@@ -97,7 +97,7 @@ async def test_volunteers_and_shops_are_told_kindly_that_it_is_not_for_them(
     enters: Enters, database: AsyncEngine, her: Person
 ) -> None:
     shop = await people.somebody(database, her.book, Grant("merchant", outlet="X1"))
-    assert "收银的网页还在准备" in (await (await enters(shop)).get("/")).text
+    assert "看今天的兑换" in (await (await enters(shop)).get("/")).text
     for person in (her, shop):
         client = await enters(person)
         for path in ("/staff", PROPOSE, APPROVALS, "/staff/renewals", USERS, TOKENS, f"{USERS}/new", f"{TOKENS}/new"):
@@ -136,7 +136,7 @@ def concrete(path: str) -> str:
     return re.sub(
         r"\{(role|token)_id\}",
         "1",
-        re.sub(r"\{(draft|device|renewal|record|objection|redemption)_id\}", str(uuid.uuid4()), path),
+        re.sub(r"\{(draft|device|renewal|record|objection|redemption|case|alarm|sheet)_id\}", str(uuid.uuid4()), path),
     )
 
 

@@ -264,8 +264,10 @@ async def test_every_step_of_a_sale_is_large_light_and_hinders_nobody(
         for case in range(2):
             await chosen(page, "soap", base="/till/practice")
             await page.locator("#goods .first").click()
+            await expect(page.locator("#code")).to_be_visible()
             await look(page, language, "code")
             await page.locator("form button[name=code]").nth(case * 2).click()
+            await expect(page.locator(".who")).to_be_visible()
             await look(page, language, "quote")
         await page.goto("/till/practice/receipt?n.soap=1&now=1")
         await look(page, language, "done")

@@ -161,7 +161,7 @@ async def _no_age(holder: str) -> int | None:
 
 async def a_day(database: AsyncEngine, shop: Shop, her: Person | None = None) -> dict[str, str]:
     """A redemption that stands, one of which something came back, and one that was cancelled."""
-    her = her or await a_shopper(database, shop.book, "N0099", name=None)
+    her = her or await a_shopper(database, shop.book, "N0088", name=None)
     ids = {name: await sells(database, shop, her, {"G1": 2}) for name in ("sold", "brought_back", "called_off")}
     async with database.begin() as tx:
         now = await connect.now(tx)
