@@ -36,7 +36,7 @@ from ledger.errors import (
     StateRefusal,
     UnknownRedemption,
 )
-from ledger.spending import agents, claims, presented, quotes, redemption, refunds, tills
+from ledger.spending import agents, alarms, claims, presented, quotes, redemption, refunds, tills
 from ledger.spending.baskets import MOST_LINES, MOST_PIECES, Age, Priced, Wanted
 from ledger.spending.policy import Policy
 from ledger.spending.presented import Presented
@@ -224,6 +224,8 @@ async def redeem(database: AsyncEngine, settings: Settings, me: Principal, new: 
     async def on_refusal(tx: AsyncConnection, now: datetime.datetime, refusal: StateRefusal) -> None:
         if isinstance(refusal, CodeNotValid):
             await _missed(tx, me, now)
+        if isinstance(refusal, OverLimit) and refusal.limit == "shop_day" and me.outlet is not None:
+            await alarms.raise_(tx, me.book_id, "over_shop_day", me.outlet, now=now)
 
     try:
         return await claimed.once(database, me, key, call, _with_what_lapsed(database, me, work), on_refusal)

@@ -130,7 +130,7 @@ async def redeem(
     """
     day = day_of(now)
     basket = await baskets.fill(tx, book, till.outlet, presented, wanted, age=age, day=day, policy=policy)
-    waits = await _must_wait(tx, book, till, presented, basket, now, policy)
+    waits, odd = await _caution(tx, book, till, presented, basket, now, policy)
     made = Made(
         next(identifiers.rising(now)),
         "waiting" if waits else "done",
@@ -216,6 +216,9 @@ async def redeem(
             "counted": [line.counted for line in lines],
         },
     )
+    if odd is not None:
+        of_it = redemption_id if odd == "far_apart" else None
+        await alarms.raise_(tx, book, odd, till.outlet, till=till.till, holder=holder, redemption_id=of_it, now=now)
     return made
 
 
@@ -411,13 +414,13 @@ def _is_counted(line: Priced) -> bool:
     return line.offered.pieces is not None
 
 
-async def _must_wait(
+async def _caution(
     tx: AsyncConnection, book: int, till: Till, presented: Presented, basket: Basket, now: datetime, policy: Policy
-) -> bool:
-    """Whether she has to confirm it on her phone. On paper nobody can: OverLimit."""
+) -> tuple[bool, alarms.Rule | None]:
+    """Whether she has to confirm it on her phone, and what the staff should hear of. On paper nobody can: OverLimit."""
     points = basket.points
     if points == 0 or presented.voucher_id is not None:
-        return False
+        return False, None
     today = midnight(day_of(now))
     week = today - timedelta(days=day_of(now).weekday())
     lately = now - timedelta(minutes=policy.apart_minutes)
@@ -440,15 +443,16 @@ async def _must_wait(
             )
         )
     ).one()
-    if presented.means != "code":
-        if row.paper + points > policy.paper_day_points:
-            raise OverLimit("paper_day")
-        if row.pair >= policy.pair_week_times:
-            raise OverLimit("pair_week")
-        return False
-    if points > policy.free_points or row.times >= policy.free_times or row.pair >= policy.pair_week_times:
-        return True
-    return row.elsewhere and await alarms.far_apart(tx, book, presented.holder, till.outlet, now=now, policy=policy)
+    often = row.pair >= policy.pair_week_times
+    apart = row.elsewhere and await alarms.far_apart(tx, book, presented.holder, till.outlet, now=now, policy=policy)
+    odd: alarms.Rule | None = "far_apart" if apart else "over_pair" if often else None
+    if presented.means == "code":
+        return points > policy.free_points or row.times >= policy.free_times or odd is not None, odd
+    if row.paper + points > policy.paper_day_points:
+        raise OverLimit("paper_day")
+    if often:
+        raise OverLimit("pair_week")
+    return False, odd
 
 
 async def _add_to_day(tx: AsyncConnection, book: int, outlet: str, day: date, points: int, policy: Policy) -> None:
