@@ -70,7 +70,9 @@ async def in_english(request: StrictRequest) -> Redirect:
     if not IN_ENGLISH.fullmatch(address):
         raise NotFoundException
     query = {name: value for name, value in request.query_params.items() if name != "lang"}
-    return Redirect(address or "/", status_code=303, query_params={**query, "lang": "en"})
+    answer = Redirect(address or "/", status_code=303, query_params={**query, "lang": "en"})
+    frame.keep(request, answer, frame.LANGUAGE_COOKIE, "en")  # the page may lead on to another
+    return answer
 
 
 @get("/sign-in")

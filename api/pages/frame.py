@@ -107,8 +107,14 @@ def page(
     for cookie, name, known in ((LANGUAGE_COOKIE, "lang", texts.LANGUAGES), (SIZE_COOKIE, "size", SIZES)):
         asked = request.query_params.get(name)
         if asked in known:
-            answer.set_cookie(Cookie(cookie, value=asked, max_age=A_YEAR, httponly=True, secure=settings.https))
+            keep(request, answer, cookie, asked)
     return answer
+
+
+def keep(request: Request[Any, Any, Any], answer: Response[Any], cookie: str, value: str) -> None:
+    """Keeps what somebody has chosen for a year."""
+    settings: Settings = request.app.state.settings
+    answer.set_cookie(Cookie(cookie, value=value, max_age=A_YEAR, httponly=True, secure=settings.https))
 
 
 # --- templates and files ----------------------------------------------------------------------------------------------

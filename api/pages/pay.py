@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import bodies, cases, pay, problems, qr, staff, vouchers
 from api.cases import NewDispute
-from api.pages import doors, frame, texts
+from api.pages import doors, frame, receipts, texts
 from api.pay import Decision
 from api.problems import Language
 from api.requests import StrictRequest
@@ -248,6 +248,7 @@ async def _receipt(
         path=f"{RECEIPTS}/{redemption_id}",
         wrong=None if refusal is None else frame.told(request, refusal),
         redemption=each,
+        number=receipts.number(each),
         state=told.status,
         until=until,
         points=_costs(language, each.points, each.voucher_id),

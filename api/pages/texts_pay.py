@@ -65,7 +65,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "redemption_when": ("什么时候", "When"),
     "redemption_clerk": ("经办人", "Clerk"),
     "redemption_means": ("凭什么", "By"),
-    "redemption_number": ("凭证编号", "Number"),
+    "redemption_number": ("小票号", "Receipt number"),
     "redemption_line": ("{name} × {quantity}", "{name} × {quantity}"),
     "redemption_returned": ("其中退了 {pieces} 件", "{pieces} of them came back"),
     "redemption_back": ("退回", "Given back"),

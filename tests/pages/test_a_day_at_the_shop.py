@@ -80,8 +80,7 @@ async def test_a_day_at_the_shop(
 
     async def at_home(page: Page, name: str) -> None:
         """Each begins in her language."""
-        if english:
-            await page.goto("/en/")
+        await page.goto("/en/" if english else "/")
         await seen(page, f"day-{language}-{name}")
 
     # The clerk makes a one-time code; the shop's device becomes a till by it.

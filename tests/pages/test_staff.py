@@ -512,6 +512,8 @@ async def test_english_addresses_lead_to_the_english_page_and_keep_the_choice(en
         ("/en/account/password", "/account/password?lang=en"),
     ):
         assert (await client.get(path)).headers["location"] == leads
+        assert client.cookies["meide_language"] == "en"  # where the page leads on to another
+        client.cookies.delete("meide_language")
     await client.get("/passbook?lang=en")
     assert '<html lang="en"' in (await client.get("/account")).text
     for odd in ("/en//evil.test", "/en/%2F/evil.test", "/en/..//evil.test", "/en/\\evil.test", "/en/a%0d%0ab"):
