@@ -118,10 +118,10 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "积分到账后 {n} 小时内就用掉，列入提示。",
         "Points that are spent within {n} hours after they came stand in the list of signals.",
     ),
-    "night_from": ("夜里 {n} 点以后的兑换，列入提示。", "What is redeemed after {n} o'clock at night is a signal."),
+    "night_from": ("夜里 {n} 点以后的兑换，列入提示。", "What is redeemed after {n} at night is a signal."),
     "night_until": (
         "早上 {n} 点以前的兑换，列入提示。",
-        "What is redeemed before {n} o'clock in the morning is a signal.",
+        "What is redeemed before {n} in the morning is a signal.",
     ),
     "star_minutes": (
         "服务时长满 {n} 小时，依次是一星、二星……",
