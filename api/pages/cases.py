@@ -205,7 +205,7 @@ async def _case(
         },
         mine=case.proposed_by == me.name and case.upheld is None,
         not_hers=story.decides and story.involved and case.upheld is None,
-        answer=answer or case.answer or "",
+        answer=answer,
         reason=reason,
         key=secrets.token_urlsafe(16),
     )

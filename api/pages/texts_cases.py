@@ -20,6 +20,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         " people agree.",
     ),
     "cases_none": ("没有这样的兑换。", "There are none."),
+    "cases_which": ("看哪些", "Which to show"),
     "cases_open": ("待处理", "Open"),
     "cases_decided": ("已处理", "Decided"),
     "cases_all": ("全部", "All"),
