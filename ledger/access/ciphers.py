@@ -37,8 +37,8 @@ _NONCE: Final = 12
 class Keys:
     """The service's keys for personal data.
 
-    `identity`: the first seals, all open. `index`: the first writes, all are looked up. `printed`: likewise, for numbers
-    that stand on paper and nowhere else (`spending`): they cannot be written anew, so these keys are never dropped.
+    `identity`: the first seals, all open. `index`: the first writes, all are looked up. `printed`: likewise, for
+    numbers that stand on paper and nowhere else (`spending`): they cannot be written anew, so these are never dropped.
     """
 
     identity: tuple[bytes, ...] = field(repr=False)
