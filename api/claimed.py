@@ -63,9 +63,9 @@ async def once(
 
 
 def answered(request: StrictRequest, outcome: Outcome, status: int = 201) -> ASGIResponse:
-    """The answer to a keyed call over HTTP."""
+    """The answer to a keyed call over HTTP, byte by byte the same each time: the database keeps no order of members."""
     if outcome.refusal is not None:
         problem = answers.refused(request, outcome.refusal, replayed=outcome.replayed)
         return problem.to_asgi_response(app=None, request=request)
     replayed = [views.REPLAYED] if outcome.replayed else []
-    return answers.Encoded(msgspec.json.encode(outcome.body), status, *replayed)
+    return answers.Encoded(msgspec.json.encode(outcome.body, order="sorted"), status, *replayed)

@@ -23,7 +23,7 @@ BOOK_CHECKS: Final[Mapping[str, str]] = {
             SELECT r.outlet, l.item, sum(l.quantity - l.returned) AS pieces, sum(l.value - l.value_returned) AS value
             FROM redemption_lines l
             JOIN redemptions r ON r.book_id = :book AND r.redemption_id = l.redemption_id
-            WHERE l.book_id = :book AND l.counted AND r.status IN ('waiting', 'done', 'cancelled')
+            WHERE l.book_id = :book AND l.counted AND r.status IN ('waiting', 'done')
             GROUP BY r.outlet, l.item)
         SELECT o.outlet, o.item, o.pieces, coalesce(m.pieces, 0) - coalesce(g.pieces, 0) AS pieces_again,
                o.value, coalesce(m.value, 0) - coalesce(g.value, 0) AS value_again

@@ -307,7 +307,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "/staff/alarms": (
         ("chief", "/staff/alarms"),
-        ("auditor", "/staff/alarms?seen=1&month=1999-01"),
+        ("auditor", "/staff/alarms?seen=1&month=2001-01"),
         ("clerk", "/staff/alarms?month=never"),
     ),
     "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
