@@ -48,7 +48,7 @@ def of(settings: Settings) -> Keys:
 
 def personal(settings: Settings) -> ciphers.Keys:
     """The keys of personal data. SettingInvalid."""
-    return _derived(of_kind(settings, "identity"), of_kind(settings, "index"))
+    return _derived(of_kind(settings, "identity"), of_kind(settings, "index"), of_kind(settings, "print"))
 
 
 _derived = functools.lru_cache(ciphers.Keys.of)

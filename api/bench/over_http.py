@@ -110,7 +110,7 @@ async def serving(ground: Ground) -> AsyncIterator[Service]:
                 raise RuntimeError(f"the service did not start: {said.decode(errors='replace')}")
             said += more
         reading = asyncio.create_task(_read_on(process.stderr))
-        personal = ciphers.Keys.of([made["identity"]], [made["index"]])
+        personal = ciphers.Keys.of([made["identity"]], [made["index"]], [made["print"]])
         service = Service(int(found[1]), token, (made["session"],), personal)
         # The port is held before the address is said, so this waits in the queue until the service is ready.
         if (await asyncio.to_thread(service.ask, "GET", "/readyz"))[0] != 200:

@@ -106,7 +106,7 @@ def page(
     )
     for cookie, name, known in ((LANGUAGE_COOKIE, "lang", texts.LANGUAGES), (SIZE_COOKIE, "size", SIZES)):
         asked = request.query_params.get(name)
-        if asked in known:
+        if asked is not None and asked in known:
             keep(request, answer, cookie, asked)
     return answer
 

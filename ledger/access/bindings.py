@@ -111,5 +111,5 @@ async def end(tx: AsyncConnection, book_id: int, outlet: str) -> None:
 
 
 def _digests(keys: Keys, code: str) -> list[bytes]:
-    """Under the key of now, then those of before. Apart from the digests of what is spent, which have other lengths."""
-    return ciphers.digests(keys, "spending", f"till {code}")
+    """Under the key of now, then those of before."""
+    return ciphers.digests(keys, "binding", code)

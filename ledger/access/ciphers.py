@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ledger.errors import CannotDecrypt
 
-Purpose = Literal["phone", "id_number", "card", "spending"]
+Purpose = Literal["phone", "id_number", "card", "binding", "spending"]
 """What may be looked up. A name may not: there are too few of them, and too many bearers of each."""
 
 _KEY: Final = 32
@@ -37,21 +37,28 @@ _NONCE: Final = 12
 class Keys:
     """The service's keys for personal data.
 
-    `identity`: the first seals, all open. `index`: the first writes, all are looked up.
+    `identity`: the first seals, all open. `index`: the first writes, all are looked up. `printed`: likewise, for
+    numbers that stand on paper and nowhere else (`spending`): they cannot be written anew, so these are never dropped.
     """
 
     identity: tuple[bytes, ...] = field(repr=False)
     index: tuple[bytes, ...] = field(repr=False)
+    printed: tuple[bytes, ...] = field(repr=False, default=())
 
     @classmethod
-    def of(cls, identity: Sequence[str], index: Sequence[str]) -> Keys:
+    def of(cls, identity: Sequence[str], index: Sequence[str], printed: Sequence[str] = ()) -> Keys:
         """The keys that the settings' texts stand for; they must be as hard to guess as a random key."""
         assert identity, "the settings name an identity key"
         assert index, "the settings name an index key"
         return cls(
             tuple(_derived(text, b"meide identity key") for text in identity),
             tuple(_derived(text, b"meide index key") for text in index),
+            tuple(_derived(text, b"meide print key") for text in printed),
         )
+
+    def of_purpose(self, purpose: Purpose) -> tuple[bytes, ...]:
+        """Those under which something is looked up."""
+        return self.printed if purpose == "spending" else self.index
 
 
 def _derived(text: str, use: bytes) -> bytes:
@@ -106,12 +113,12 @@ def _bound(place: Iterable[object]) -> bytes:
 
 def digest(keys: Keys, purpose: Purpose, value: str) -> bytes:
     """The blind index under which a normalised value is written."""
-    return _digest(keys.index[0], purpose, value)
+    return _digest(keys.of_purpose(purpose)[0], purpose, value)
 
 
 def digests(keys: Keys, purpose: Purpose, value: str) -> list[bytes]:
-    """All under which it may have been written while index keys rotate."""
-    return [_digest(key, purpose, value) for key in keys.index]
+    """All under which it may have been written while keys rotate."""
+    return [_digest(key, purpose, value) for key in keys.of_purpose(purpose)]
 
 
 def _digest(key: bytes, purpose: Purpose, value: str) -> bytes:

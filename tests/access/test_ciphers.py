@@ -134,3 +134,11 @@ def test_blind_indexes_of_different_values_and_purposes_differ() -> None:
     }
     assert len(found) == 9
     assert {len(digest) for digest in found} == {32}
+
+
+def test_what_stands_on_paper_is_looked_up_under_keys_of_its_own() -> None:
+    before = Keys.of(TEXTS[:1], TEXTS[:1], TEXTS[:1])
+    after = Keys.of(TEXTS[1:2], TEXTS[1:2], [TEXTS[1], TEXTS[0]])
+    assert ciphers.digest(before, "spending", "79") in ciphers.digests(after, "spending", "79")
+    assert ciphers.digest(before, "card", "79") not in ciphers.digests(after, "card", "79")
+    assert ciphers.digest(before, "spending", "79") != ciphers.digest(before, "card", "79")

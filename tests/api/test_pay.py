@@ -24,7 +24,7 @@ from tests.api.test_qr import read
 from tests.earning.programmes import later
 from tests.spending.shops import Shop, opened_shop
 
-KEYS = ciphers.Keys.of(SETTINGS.identity_keys, SETTINGS.index_keys)
+KEYS = ciphers.Keys.of(SETTINGS.identity_keys, SETTINGS.index_keys, SETTINGS.print_keys)
 REPLAYED = "idempotency-replayed"
 
 

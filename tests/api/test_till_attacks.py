@@ -26,7 +26,7 @@ from tests.api.conftest import SETTINGS
 from tests.api.counters import Counter, Device, a_counter, lines, new_key, nobodys, told
 from tests.conftest import new_book
 
-KEYS = ciphers.Keys.of(SETTINGS.identity_keys, SETTINGS.index_keys)
+KEYS = ciphers.Keys.of(SETTINGS.identity_keys, SETTINGS.index_keys, SETTINGS.print_keys)
 
 
 @pytest.fixture

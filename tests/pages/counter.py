@@ -23,7 +23,7 @@ from tests.pages import people
 from tests.pages.people import Person
 from tests.spending.shops import Shop, no_age, opened_shop
 
-KEYS = ciphers.Keys.of(people.IDENTITY_KEYS, people.INDEX_KEYS)
+KEYS = ciphers.Keys.of(people.IDENTITY_KEYS, people.INDEX_KEYS, people.PRINT_KEYS)
 
 
 @dataclass

@@ -37,7 +37,7 @@ from ledger.spending.outlets import Details
 from ledger.spending.refunds import Returned
 from ledger.spending.tables import redemptions
 from tests.pages import people
-from tests.pages.people import IDENTITY_KEYS, INDEX_KEYS, ITEMS, Person
+from tests.pages.people import IDENTITY_KEYS, INDEX_KEYS, ITEMS, PRINT_KEYS, Person
 
 NAME = "Lake shop"
 GOODS = (("G1", "Soap", 5), ("G2", "Towel", 12), ("G3", "Rice", 48))
@@ -45,7 +45,7 @@ FULL_NAME, MASKED = "张建国", "张**"
 BALANCE = 10_783
 """What she has: a figure that is nowhere else on a page."""
 
-KEYS = ciphers.Keys.of(IDENTITY_KEYS, INDEX_KEYS)
+KEYS = ciphers.Keys.of(IDENTITY_KEYS, INDEX_KEYS, PRINT_KEYS)
 
 
 @dataclass(frozen=True)
