@@ -62,13 +62,13 @@ class ItemBody(Body, frozen=True):
     on_from: str | None = None
     on_until: str | None = None
     quotas: Annotated[tuple[QuotaBody, ...], msgspec.Meta(max_length=MOST_QUOTAS)] = ()
-    eligible: EligibleBody = EligibleBody()
+    eligible: EligibleBody | None = None
     voucher_days: int | None = None
     giftable: bool = False
 
     def described(self, code: str, kind: Kind, points: int | None, on_from: datetime.date) -> Item:
         """The same as the domain has it; `on_from` where the body says nothing. InvalidField."""
-        asked = self.eligible
+        asked = self.eligible or EligibleBody()
         return Item(
             code,
             self.name,

@@ -81,6 +81,7 @@ WORDS: Final = {
     "outlet": "shop",
     "till": "1",
     "item": "G-1",
+    "key": "never",
 }
 """What addresses name by words and numbers."""
 
@@ -191,7 +192,10 @@ async def test_bodies_of_another_type_or_too_large_are_refused_as_described(
         if "requestBody" not in call.definition.raw:
             continue
         tried_calls += 1
-        other = {"pushRecords": "machine", "readFrame": "till"}
+        of_tills = dict.fromkeys(
+            ("readFrame", "clerkOn", "quote", "redeem", "refundRedemption", "cancelRedemption"), "till"
+        )
+        other = {"pushRecords": "machine", **of_tills}
         caller = served.callers[other.get(call.definition.raw["operationId"], "staff")]
         headers = {"Authorization": f"Bearer {caller.token}", "Idempotency-Key": "k"}
         path = an_address(call, caller)
@@ -215,4 +219,5 @@ async def test_another_method_is_refused_on_every_address(application: Litestar,
 async def test_whatever_looks_at_passwords_or_pictures_says_that_it_may_make_one_wait(application: Litestar) -> None:
     described = [call.definition.raw for call in calls_of(application)]
     waits = {each["operationId"] for each in described if "429" in each["responses"]}
-    assert waits == {"signIn", "changePassword", "readFrame"}
+    at_the_till = {"bindTill", "clerkOn", "readFrame", "quote", "redeem"}
+    assert waits == {"signIn", "changePassword", "checkPassbookLine", "checkReceipt", *at_the_till}
