@@ -98,17 +98,19 @@ class Model:
     used: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     days: Counter[tuple[str, date]] = field(default_factory=Counter)
     sales: list[Sale] = field(default_factory=list)
+    waits: list[Sale] = field(default_factory=list)
     live: dict[UUID, tuple[str, str, int]] = field(default_factory=dict)
     """Vouchers: holder, item, points."""
     of_holder: defaultdict[str, list[Sale]] = field(default_factory=lambda: defaultdict(list))
 
     def time_is(self, now: datetime) -> None:
         """Holds that have run out are the volunteer's again, though the shop's pieces are still set aside."""
-        for sale in self.sales:
+        for sale in self.waits:
             if sale.status == "waiting" and sale.confirm_until <= now:
                 sale.status = "over"
                 self.held[sale.holder] -= sale.points
                 self.wallets[sale.holder] += sale.points
+        self.waits = [sale for sale in self.waits if sale.status == "waiting"]
 
     def period(self, item: str, day: date) -> str:
         per = self.quotas[item][1]
@@ -168,6 +170,7 @@ class Model:
         sale = Sale(UUID(int=0), outlet, holder, now, points, lines, "waiting" if waits else "done", not waits)
         if waits:
             self.held[holder] += points
+            self.waits.append(sale)
         else:
             self._sold(sale, 1)
         self.sales.append(sale)
@@ -246,6 +249,13 @@ class Model:
         sale.refunded += amount
         return "ok"
 
+    def receive(self, outlet: str, item: str, pieces: int) -> None:
+        value = pieces * self.prices[item]
+        self.pieces[outlet, item] += pieces
+        self.values[outlet, item] += value
+        self.shelves[outlet] += value
+        self.donated += value
+
     def buy(self, holder: str, item: str, day: date) -> str:
         if self.over_quota(item, holder, 1, day):
             return "OverQuota"
@@ -302,9 +312,19 @@ class Trade:
 
     async def step(self) -> None:
         """Something that happens in a shop."""
-        self.now += timedelta(seconds=self.chance.randint(1, 4))
+        self.now += timedelta(seconds=self.chance.randint(1, 3))
         self.model.time_is(self.now)
-        kinds = {"redeem": 70, "cancel": 5, "refund": 6, "buy": 4, "use": 4, "dispute": 2, "decide": 2, "lapse": 2}
+        kinds = {
+            "redeem": 70,
+            "cancel": 5,
+            "refund": 6,
+            "buy": 4,
+            "use": 4,
+            "dispute": 2,
+            "decide": 2,
+            "lapse": 2,
+            "receive": 4,
+        }
         [kind] = self.chance.choices(list(kinds), list(kinds.values()))
         self.steps[kind] += 1
         await getattr(self, kind)()
@@ -314,6 +334,8 @@ class Trade:
         holder = self.chance.choice(self.holders)
         among = sorted(self.model.goods if outlet in self.supermarkets else self.model.prices.keys() - self.model.goods)
         items = self.chance.sample(among, self.chance.choice((1, 1, 2, 3)))
+        if outlet in self.supermarkets and self.chance.random() < 0.5:
+            items = [self.chance.choice(("G01", "G04"))]  # what has no quota
         wanted = {item: self.chance.choice((1, 1, 1, 2, 3)) for item in items}
         expected, sale = self.model.redeem(outlet, holder, wanted, self.now)
         said, made = await self.tried(lambda tx: self._redeem(tx, holder, outlet, wanted))
@@ -377,6 +399,18 @@ class Trade:
             )
         )
         assert said == expected, (said, expected, sale)
+
+    async def receive(self) -> None:
+        """More of what is always wanted, at today's price."""
+        outlet, item = self.chance.choice(self.supermarkets), self.chance.choice(("G01", "G04"))
+        pieces = self.chance.randint(20, 60)
+        self.model.receive(outlet, item, pieces)
+        said, _ = await self.tried(
+            lambda tx: stock.receive(
+                *(tx, self.book.book_id, outlet, item, pieces, "donated"), call="test", by="user:1", now=self.now
+            )
+        )
+        assert said == "ok", said
 
     async def buy(self) -> None:
         holder, item = self.chance.choice(self.holders), self.chance.choice(("S01", "S02", "S03"))
