@@ -37,7 +37,7 @@ from ledger.errors import (
     UnknownOrganisation,
     UnknownVolunteer,
 )
-from ledger.spending import tickets
+from ledger.spending import pay_codes, tickets
 
 PAGE = 200
 """Organisations that are read at a time."""
@@ -178,6 +178,7 @@ async def erase(tx: AsyncConnection, me: Principal, volunteer_no: str) -> None:
         await sessions.forget(tx, user, me.book_id)
         await users.forget(tx, user)
     await persons.erase(tx, me.book_id, volunteer_no, her.holder, me.name, auth.now())
+    await pay_codes.forget(tx, me.book_id, her.holder)
     await tickets.forget(tx, me.book_id, her.holder)
     await volunteers.forget(tx, me.book_id, volunteer_no)
 

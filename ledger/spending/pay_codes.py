@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import any_, literal, select, update
+from sqlalchemy import any_, delete, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -148,6 +148,12 @@ async def use(tx: AsyncConnection, book: int, holder: str, now: datetime) -> Non
     await tx.execute(
         update(shoppers).where(shoppers.c.book_id == book, shoppers.c.holder == holder).values(used_at=now)
     )
+
+
+async def forget(tx: AsyncConnection, book: int, holder: str) -> None:
+    """Removes the code, the household and the quotes of somebody who is erased: nothing is spent for her any more."""
+    await tx.execute(delete(quotes).where(quotes.c.book_id == book, quotes.c.holder == holder))
+    await tx.execute(delete(shoppers).where(shoppers.c.book_id == book, shoppers.c.holder == holder))
 
 
 async def look(tx: AsyncConnection, book: int, holder: str, now: datetime) -> Shown:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books.directory import Book
 from ledger.database import connect
+from ledger.days import day_of
 from ledger.errors import (
     CodeNotValid,
     CodeUsed,
@@ -19,7 +20,7 @@ from ledger.errors import (
     Refusal,
     SoldOut,
 )
-from ledger.spending import redemption, refunds
+from ledger.spending import catalogue, pay_codes, redemption, refunds
 from ledger.spending.refunds import Returned
 from tests.earning.programmes import later
 from tests.spending.shops import Shop, opened_shop, policy_of
@@ -172,9 +173,6 @@ async def test_pieces_come_back_one_by_one_and_never_more_than_there_were(shop: 
 
 
 async def test_after_a_new_price_goods_leave_at_what_they_were_received_at(shop: Shop) -> None:
-    from ledger.days import day_of
-    from ledger.spending import catalogue
-
     async with shop.database.begin() as tx:
         now = await connect.now(tx)
         await catalogue.set_price(tx, shop.book.book_id, "G01", day_of(now), 7, by="user:1", now=now)
@@ -184,3 +182,11 @@ async def test_after_a_new_price_goods_leave_at_what_they_were_received_at(shop:
     assert await shop.balance("5300") == -4
     await cancel(shop, made)
     assert (await shop.wallet(), await shop.balance("5300")) == (100, 0)
+
+
+async def test_who_is_erased_has_no_code_and_no_quotes_any_more(shop: Shop) -> None:
+    code = await shop.code()
+    async with shop.database.begin() as tx:
+        await pay_codes.forget(tx, shop.book.book_id, shop.holder)
+    with pytest.raises(CodeNotValid):
+        await shop.redeem(code, {"G01": 1})
