@@ -11,12 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final, Literal, cast, get_args
 
+from psycopg.types.numeric import Int4
 from sqlalchemy import Select, any_, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books.chart import CODE
 from ledger.books.proposals import MOST
+from ledger.database import connect, pipeline
+from ledger.database.arrays import Texts
+from ledger.database.pipeline import Statement
 from ledger.days import day_of
 from ledger.errors import GoodsExist, InvalidField, NotOffered, OfferExists, UnknownGoods
 from ledger.spending import outlets
@@ -120,9 +124,22 @@ async def offered(tx: AsyncConnection, book: int, outlet: str, day: date) -> lis
 
 async def priced(tx: AsyncConnection, book: int, outlet: str, wanted: Collection[str], day: date) -> dict[str, Offered]:
     """Those of the wanted items that the outlet has on that day, in one statement; the others are left out."""
-    possible = literal([item for item in wanted if CODE.fullmatch(item)], ARRAY(TEXT))
-    rows = await tx.execute(_offered(book, outlet, day).where(offers.c.item == any_(possible)))
-    return {each.item: each for each in _offers(rows)}
+    possible = Texts([item for item in wanted if CODE.fullmatch(item)])
+    rows = await pipeline.run(await connect.driver(tx), (_PRICED, (Int4(book), outlet, possible, day)))
+    return {each.item: each for each in _offers(row.values() for row in rows)}
+
+
+# The same as `_offered`, prepared: every redemption asks for it.
+_PRICED: Final = Statement(
+    b"meide_priced",
+    b"""SELECT i.item, i.name, i.kind,
+               (SELECT p.points FROM prices p WHERE p.book_id = $1 AND p.item = i.item AND p.effective_from <= $4
+                ORDER BY p.effective_from DESC LIMIT 1) AS points,
+               o.supply, o.pieces, i.quotas, i.eligible, i.voucher_days, i.giftable
+        FROM offers o JOIN items i ON i.book_id = $1 AND i.item = o.item
+        WHERE o.book_id = $1 AND o.outlet = $2 AND o.item = ANY ($3) AND o.offered
+          AND i.on_from <= $4 AND (i.on_until IS NULL OR i.on_until >= $4)""",
+)
 
 
 async def offer(tx: AsyncConnection, book: int, outlet: str, item: str, supply: str, *, switch_on: bool = True) -> None:

@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from psycopg.types.json import Jsonb
+from psycopg.types.numeric import Int4
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books import keys
-from ledger.database import connect
+from ledger.database import connect, pipeline
+from ledger.database.pipeline import Statement
 from ledger.errors import IdempotencyConflict, StateRefusal, UnknownRedemption
 from ledger.spending.tables import claims
 
@@ -34,25 +37,30 @@ class Answer:
 
 async def claim(tx: AsyncConnection, book: int, client: str, key: str, call: str) -> Answer | datetime:
     """The first answer under this key; or the time, and the key is the caller's, who goes on. IdempotencyConflict."""
-    added = await tx.execute(
-        insert(claims)
-        .values(book_id=book, client=client, key=key, call=call, claimed_at=func.clock_timestamp())
-        .on_conflict_do_nothing()
-        .returning(claims.c.claimed_at)
-    )
-    time = added.scalar_one_or_none()
-    return connect.in_force(tx, time) if time is not None else await _earlier(tx, book, client, key, call)
+    rows = await pipeline.run(await connect.driver(tx), (_CLAIM, (Int4(book), client, key, call)))
+    if rows:
+        return connect.in_force(tx, rows[0]["claimed_at"])
+    return await _earlier(tx, book, client, key, call)
+
+
+# Prepared, as the next one: every keyed call of the room begins and ends with them.
+_CLAIM: Final = Statement(
+    b"meide_claim",
+    b"""INSERT INTO claims (book_id, client, key, call, claimed_at) VALUES ($1, $2, $3, $4, clock_timestamp())
+        ON CONFLICT DO NOTHING RETURNING claimed_at""",
+)
+_ANSWERED: Final = Statement(
+    b"meide_answered",
+    b"""UPDATE claims SET answer = $4, redemption_id = $5 WHERE book_id = $1 AND client = $2 AND key = $3""",
+)
 
 
 async def answered(
     tx: AsyncConnection, book: int, client: str, key: str, answer: dict[str, Any], redemption_id: UUID | None = None
 ) -> None:
     """Keeps the answer of a call, in its own transaction."""
-    await tx.execute(
-        update(claims)
-        .where(claims.c.book_id == book, claims.c.client == client, claims.c.key == key)
-        .values(answer={"body": answer}, redemption_id=redemption_id)
-    )
+    kept = (Int4(book), client, key, Jsonb({"body": answer}), redemption_id)
+    await pipeline.run(await connect.driver(tx), (_ANSWERED, kept))
 
 
 async def refused(

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import any_, delete, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
+from psycopg.types.numeric import Int4
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import identifiers
+from ledger.database import connect, pipeline
+from ledger.database.pipeline import Statement
 from ledger.spending.policy import Policy
 from ledger.spending.tables import outlets, quotes, redemptions, shoppers
 
@@ -128,10 +131,20 @@ async def lock(tx: AsyncConnection, book: int, holder: str) -> Shopper:
 
 async def lock_by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes]) -> Shopper | None:
     """Whose newest code this is, locked; None: nobody's."""
-    known = shoppers.c.digest == any_(literal(list(digests), ARRAY(BYTEA)))
-    found = await tx.execute(_SHOPPER.where(shoppers.c.book_id == book, known).with_for_update(key_share=True))
-    row = found.one_or_none()
-    return None if row is None else Shopper(*row)
+    # A digest at a time: there is more than one only while keys rotate.
+    for digest in digests:
+        rows = await pipeline.run(await connect.driver(tx), (_LOCK, (Int4(book), digest)))
+        if rows:
+            return Shopper(**rows[0])
+    return None
+
+
+# Prepared: every redemption asks for it.
+_LOCK: Final = Statement(
+    b"meide_shopper",
+    b"""SELECT holder, household, code_id, voucher_id, expires_at, used_at, quotes, bound_to, bound_until FROM shoppers
+        WHERE book_id = $1 AND digest = $2 FOR NO KEY UPDATE""",
+)
 
 
 async def bind(tx: AsyncConnection, book: int, holder: str, till: int, until: datetime) -> None:

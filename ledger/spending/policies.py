@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Text, cast, func, select, update
+from sqlalchemy import Text, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -158,20 +158,14 @@ async def decline(tx: AsyncConnection, book: int, version: int, *, by: str, now:
 
 async def in_force(tx: AsyncConnection, book: int, day: date) -> Policy:
     """The limits of a day: the newest approved version that has begun, or the defaults."""
-    body, version = (await tx.execute(select(*of_day(book, day)))).one()
-    return policy_of(body, version)
-
-
-def of_day(book: int, day: date) -> tuple[ColumnElement[str | None], ColumnElement[int | None]]:
-    """What `policy_of` reads, as columns of a statement that asks for something else as well."""
     newest = (
-        select(policies.c.version, cast(policies.c.body, Text).label("body"))
+        select(cast(policies.c.body, Text), policies.c.version)
         .where(policies.c.book_id == book, policies.c.approved.is_(True), policies.c.effective_from <= day)
         .order_by(policies.c.effective_from.desc(), policies.c.version.desc())
         .limit(1)
-        .subquery()
     )
-    return select(newest.c.body).scalar_subquery(), select(newest.c.version).scalar_subquery()
+    row = (await tx.execute(newest)).one_or_none()
+    return DEFAULT if row is None else policy_of(*row)
 
 
 def policy_of(body: str | None, version: int | None) -> Policy:

@@ -14,9 +14,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Boolean, Date, DateTime, Integer, Select, any_, bindparam, func, literal, select, text, update
+from psycopg.types.numeric import Int4, Int8
+from sqlalchemy import Select, any_, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Uuid
 
@@ -25,7 +25,9 @@ from ledger.books import chart, journal
 from ledger.books.chart import NewAccount
 from ledger.books.evaluate import Refused
 from ledger.books.proposals import Line, Proposal, Side
-from ledger.database import connect
+from ledger.database import connect, pipeline
+from ledger.database.arrays import Bigints, Texts
+from ledger.database.pipeline import Statement
 from ledger.days import day_of, midnight
 from ledger.errors import (
     AccountClosed,
@@ -185,37 +187,20 @@ async def redeem(
         await tickets.use(tx, book, presented.code_id, now)
     if presented.voucher_id is not None and posted is not None:
         await vouchers.use(tx, book, presented.voucher_id, posted, now)
-    await tx.execute(
-        _KEEP,
-        {
-            "book": book,
-            "redemption": redemption_id,
-            "by_code": presented.means == "code",
-            "outlet": till.outlet,
-            "till": till.till,
-            "clerk": till.clerk,
-            "holder": holder,
-            "means": presented.means,
-            "code": presented.code_id,
-            "voucher": presented.voucher_id,
-            "agent": presented.agent,
-            "status": made.status,
-            "points": points,
-            "word": made.word,
-            "day": day,
-            "now": now,
-            "confirm_until": made.confirm_until,
-            "hold": posted if waits else None,
-            "transaction": None if waits else posted,
-            "call_back": "due" if presented.agent and agents.drawn(redemption_id, policy.agent_sample) else None,
-            "items": [line.item for line in lines],
-            "quantities": [line.quantity for line in lines],
-            "prices": [line.points for line in lines],
-            "supplies": [line.supply for line in lines],
-            "values": [line.value for line in lines],
-            "counted": [line.counted for line in lines],
-        },
+    kept = (
+        *(Int4(book), redemption_id, till.outlet, Int4(till.till), till.clerk, holder, presented.means),
+        *(presented.code_id, presented.voucher_id, presented.agent, made.status, Int8(points), made.word, day, now),
+        *(made.confirm_until, posted if waits else None, None if waits else posted),
+        "due" if presented.agent and agents.drawn(redemption_id, policy.agent_sample) else None,
+        presented.means == "code",
+        Texts([line.item for line in lines]),
+        Bigints([line.quantity for line in lines]),
+        Bigints([line.points for line in lines]),
+        Texts([line.supply for line in lines]),
+        Bigints([line.value for line in lines]),
+        [line.counted for line in lines],
     )
+    await pipeline.run(await connect.driver(tx), (_KEEP, kept))
     if odd is not None:
         of_it = redemption_id if odd == "far_apart" else None
         await alarms.raise_(tx, book, odd, till.outlet, till=till.till, holder=holder, redemption_id=of_it, now=now)
@@ -223,31 +208,17 @@ async def redeem(
 
 
 # The code used up, the redemption and its lines, in one statement.
-_KEEP: Final = text(
-    """
-    WITH code_used AS (
-        UPDATE shoppers SET used_at = :now WHERE book_id = :book AND holder = :holder AND :by_code),
+_KEEP: Final = Statement(
+    b"meide_keep",
+    b"""WITH code_used AS (UPDATE shoppers SET used_at = $15 WHERE book_id = $1 AND holder = $6 AND $20),
     made AS (
         INSERT INTO redemptions (book_id, redemption_id, outlet, till, clerk, holder, means, code_id, voucher_id, agent,
-            status, points, refunded, word, day, made_at, confirm_until, hold_id, transaction_id, call_back)
-        VALUES (:book, :redemption, :outlet, :till, :clerk, :holder, :means, :code, :voucher, :agent,
-            :status, :points, 0, :word, :day, :now, :confirm_until, :hold, :transaction, :call_back))
+            status, points, word, day, made_at, confirm_until, hold_id, transaction_id, call_back)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19))
     INSERT INTO redemption_lines (book_id, redemption_id, line, item, quantity, points, supply, value, counted)
-    SELECT :book, :redemption, line - 1, item, quantity, points, supply, value, counted
-    FROM unnest(CAST(:items AS text[]), CAST(:quantities AS bigint[]), CAST(:prices AS bigint[]),
-                CAST(:supplies AS text[]), CAST(:values AS bigint[]), CAST(:counted AS boolean[]))
-         WITH ORDINALITY AS lines (item, quantity, points, supply, value, counted, line)"""
-).bindparams(
-    bindparam("book", type_=Integer),
-    bindparam("redemption", type_=Uuid),
-    bindparam("now", type_=DateTime(timezone=True)),
-    bindparam("by_code", type_=Boolean),
-    bindparam("code", type_=Uuid),
-    bindparam("voucher", type_=Uuid),
-    bindparam("hold", type_=Uuid),
-    bindparam("transaction", type_=Uuid),
-    bindparam("confirm_until", type_=DateTime(timezone=True)),
-    bindparam("day", type_=Date),
+    SELECT $1, $2, line - 1, item, quantity, points, supply, value, counted
+    FROM unnest($21::text[], $22::bigint[], $23::bigint[], $24::text[], $25::bigint[], $26::boolean[])
+         WITH ORDINALITY AS lines (item, quantity, points, supply, value, counted, line)""",
 )
 
 
@@ -424,31 +395,14 @@ async def _caution(
     today = midnight(day_of(now))
     week = today - timedelta(days=day_of(now).weekday())
     lately = now - timedelta(minutes=policy.apart_minutes)
-    counts = redemptions.c.status.in_(("waiting", "done")) & redemptions.c.voucher_id.is_(None)
-    free = counts & redemptions.c.confirm_until.is_(None) & (redemptions.c.points > 0) & (redemptions.c.made_at >= week)
-    elsewhere = (redemptions.c.made_at > lately) & (redemptions.c.outlet != till.outlet)
-    on_paper = redemptions.c.means.in_(("card", "ticket"))
-    spent = func.sum(redemptions.c.points).filter(redemptions.c.made_at >= today, counts, on_paper)
-    row = (
-        await tx.execute(
-            select(
-                func.count().filter(redemptions.c.made_at >= today, free, ~on_paper).label("times"),
-                func.count().filter(redemptions.c.outlet == till.outlet, free).label("pair"),
-                func.coalesce(spent, 0).label("paper"),
-                func.bool_or(elsewhere).label("elsewhere"),
-            ).where(
-                redemptions.c.book_id == book,
-                redemptions.c.holder == presented.holder,
-                redemptions.c.made_at >= min(week, lately),
-            )
-        )
-    ).one()
-    often = row.pair >= policy.pair_week_times
-    apart = row.elsewhere and await alarms.far_apart(tx, book, presented.holder, till.outlet, now=now, policy=policy)
+    asked = (Int4(book), presented.holder, till.outlet, today, week, lately)
+    [row] = await pipeline.run(await connect.driver(tx), (_LATELY, asked))
+    often = row["pair"] >= policy.pair_week_times
+    apart = row["elsewhere"] and await alarms.far_apart(tx, book, presented.holder, till.outlet, now=now, policy=policy)
     odd: alarms.Rule | None = "far_apart" if apart else "over_pair" if often else None
     if presented.means == "code":
-        return points > policy.free_points or row.times >= policy.free_times or odd is not None, odd
-    if row.paper + points > policy.paper_day_points:
+        return points > policy.free_points or row["times"] >= policy.free_times or odd is not None, odd
+    if row["paper"] + points > policy.paper_day_points:
         raise OverLimit("paper_day")
     if often:
         raise OverLimit("pair_week")
@@ -459,20 +413,31 @@ async def _add_to_day(tx: AsyncConnection, book: int, outlet: str, day: date, po
     """OverLimit where the outlet would redeem more than it may on one day."""
     if points == 0:
         return
-    limit = func.coalesce(
-        select(outlets_table.c.day_limit)
-        .where(outlets_table.c.book_id == book, outlets_table.c.outlet == outlet)
-        .scalar_subquery(),
-        policy.shop_day_points,
-    )
-    added = upsert(outlet_days).values(book_id=book, outlet=outlet, day=day, points=points)
-    changed = added.on_conflict_do_update(
-        index_elements=[outlet_days.c.book_id, outlet_days.c.outlet, outlet_days.c.day],
-        set_={"points": outlet_days.c.points + added.excluded.points},
-    ).returning(outlet_days.c.points, limit)
-    row = (await tx.execute(changed)).one()
-    if row[0] > row[1]:
+    added = (Int4(book), outlet, day, Int8(points), Int8(policy.shop_day_points))
+    [row] = await pipeline.run(await connect.driver(tx), (_ADD_TO_DAY, added))
+    if row["points"] > row["most"]:
         raise OverLimit("shop_day")
+
+
+# Prepared, since every redemption asks for them. What somebody has redeemed this week, and how.
+_LATELY: Final = Statement(
+    b"meide_lately",
+    b"""SELECT count(*) FILTER (WHERE free AND made_at >= $4 AND NOT paper) AS times,
+               count(*) FILTER (WHERE free AND outlet = $3) AS pair,
+               coalesce(sum(points) FILTER (WHERE counts AND paper AND made_at >= $4), 0)::bigint AS paper,
+               bool_or(made_at > $6 AND outlet <> $3) AS elsewhere
+        FROM (SELECT made_at, outlet, points, counts, means IN ('card', 'ticket') AS paper,
+                     counts AND confirm_until IS NULL AND points > 0 AND made_at >= $5 AS free
+              FROM (SELECT *, status IN ('waiting', 'done') AND voucher_id IS NULL AS counts FROM redemptions
+                    WHERE book_id = $1 AND holder = $2 AND made_at >= least($5, $6)) AS of_hers) AS each""",
+)
+_ADD_TO_DAY: Final = Statement(
+    b"meide_add_to_day",
+    b"""INSERT INTO outlet_days AS d (book_id, outlet, day, points) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (book_id, outlet, day) DO UPDATE SET points = d.points + excluded.points
+        RETURNING d.points, coalesce((SELECT o.day_limit FROM outlets o WHERE o.book_id = $1 AND o.outlet = $2), $5)
+                            AS most""",
+)
 
 
 def _to_outlet(outlet: str, lines: Iterable[RedeemedLine]) -> list[Line]:

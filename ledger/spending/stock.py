@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final, Literal, cast, get_args
 from uuid import UUID
 
+from psycopg.types.numeric import Int4
 from sqlalchemy import any_, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,6 +23,9 @@ from ledger.books import chart, journal
 from ledger.books.chart import CODE, NewAccount
 from ledger.books.evaluate import Refused
 from ledger.books.proposals import MOST, Line, Proposal
+from ledger.database import connect, pipeline
+from ledger.database.arrays import Bigints, Texts
+from ledger.database.pipeline import Statement
 from ledger.days import day_of
 from ledger.errors import InvalidField, NotOffered, SoldOut, StockChanged
 from ledger.spending import catalogue, outlets
@@ -212,13 +216,15 @@ async def count(
 
 # Locks the rows in their order and then changes them: an UPDATE alone locks in whatever order it finds them. What is
 # read of a row is what it has become while we waited for it. Uncounted goods are neither waited for nor changed.
-_TAKE: Final = text(
-    """WITH there AS (
+# Prepared: every redemption of goods asks for it.
+_TAKE: Final = Statement(
+    b"meide_take",
+    b"""WITH there AS (
          SELECT offers.item, offers.pieces, offers.value, wanted.quantity
            FROM offers
-           JOIN unnest(CAST(:items AS text[]), CAST(:quantities AS bigint[])) AS wanted (item, quantity)
+           JOIN unnest($3::text[], $4::bigint[]) AS wanted (item, quantity)
              ON offers.item = wanted.item
-          WHERE offers.book_id = :book AND offers.outlet = :outlet AND offers.pieces IS NOT NULL
+          WHERE offers.book_id = $1 AND offers.outlet = $2 AND offers.pieces IS NOT NULL
           ORDER BY offers.item
             FOR NO KEY UPDATE OF offers),
        taken AS (
@@ -228,9 +234,9 @@ _TAKE: Final = text(
        changed AS (
          UPDATE offers SET pieces = offers.pieces - taken.quantity, value = offers.value - taken.value
            FROM taken
-          WHERE offers.book_id = :book AND offers.outlet = :outlet AND offers.item = taken.item
+          WHERE offers.book_id = $1 AND offers.outlet = $2 AND offers.item = taken.item
             AND NOT EXISTS (SELECT FROM taken AS short WHERE short.pieces < short.quantity))
-       SELECT item, quantity, pieces, value FROM taken ORDER BY item"""
+       SELECT item, quantity, pieces, value FROM taken ORDER BY item""",
 )
 
 _PUT_BACK: Final = text(
@@ -255,14 +261,11 @@ async def take(tx: AsyncConnection, book: int, outlet: str, wanted: Mapping[str,
     SoldOut: then none of them is taken. What is not counted is never sold out.
     """
     found = dict.fromkeys(wanted, 0)
-    rows = await tx.execute(
-        _TAKE,
-        {"book": book, "outlet": outlet, "items": list(wanted), "quantities": list(wanted.values())},
-    )
-    for item, quantity, pieces, value in rows:
-        if pieces < quantity:
-            raise SoldOut(item)
-        found[item] = value
+    asked = (Int4(book), outlet, Texts(list(wanted)), Bigints(list(wanted.values())))
+    for row in await pipeline.run(await connect.driver(tx), (_TAKE, asked)):
+        if row["pieces"] < row["quantity"]:
+            raise SoldOut(row["item"])
+        found[row["item"]] = row["value"]
     return found
 
 

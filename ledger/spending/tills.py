@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from psycopg.types.numeric import Int4
 from sqlalchemy import any_, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books.chart import CODE
+from ledger.database import connect, pipeline
+from ledger.database.pipeline import Statement
 from ledger.errors import InvalidField, UnknownTill
 from ledger.spending import policies
 from ledger.spending.policy import Policy
@@ -63,12 +66,22 @@ async def find(tx: AsyncConnection, book: int, till: int) -> Till:
 
 async def at_work(tx: AsyncConnection, book: int, till: int, day: date) -> tuple[Till, Policy]:
     """The till, and the limits of that day, in one statement: every redemption asks for them. UnknownTill."""
-    asked = select(*_TILL.selected_columns, *policies.of_day(book, day))
-    row = (await tx.execute(asked.where(tills.c.book_id == book, tills.c.till == till))).one_or_none()
-    if row is None:
+    rows = await pipeline.run(await connect.driver(tx), (_AT_WORK, (Int4(book), Int4(till), day)))
+    if not rows:
         raise UnknownTill(till)
-    *found, body, version = row
+    *found, body, version = rows[0].values()
     return Till(*found), policies.policy_of(body, version)
+
+
+# Prepared: every redemption asks for it.
+_AT_WORK: Final = Statement(
+    b"meide_at_work",
+    b"""SELECT t.till, t.outlet, t.name, t.clerk, t.locked_until, p.body::text, p.version
+        FROM tills t LEFT JOIN LATERAL (
+            SELECT version, body FROM policies WHERE book_id = $1 AND approved AND effective_from <= $3
+            ORDER BY effective_from DESC, version DESC LIMIT 1) p ON true
+        WHERE t.book_id = $1 AND t.till = $2""",
+)
 
 
 async def of_outlet(tx: AsyncConnection, book: int, outlet: str) -> list[Till]:
