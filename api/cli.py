@@ -590,7 +590,7 @@ def run_rekey(as_json: bool) -> None:
     First put the new key in front of the old one, separated by a comma, and start the service anew; when this has run,
     the old key can be taken out. It can be interrupted and run again at any time. Exit 1 if somebody is left.
     """
-    personal = keys.personal(settings.read(os.environ))
+    personal = keys.rewritable(settings.read(os.environ))
     bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
     bar.disable = as_json or not sys.stderr.isatty()
     task = bar.add_task("Persons and cards", total=None)

@@ -51,6 +51,11 @@ def personal(settings: Settings) -> ciphers.Keys:
     return _derived(of_kind(settings, "identity"), of_kind(settings, "index"), of_kind(settings, "print"))
 
 
+def rewritable(settings: Settings) -> ciphers.Keys:
+    """Those under which personal data can be written anew; what is printed cannot. SettingInvalid."""
+    return _derived(of_kind(settings, "identity"), of_kind(settings, "index"))
+
+
 _derived = functools.lru_cache(ciphers.Keys.of)
 
 

@@ -99,7 +99,7 @@ ROWS: Final = [
     Row("figures", "public"),
     Row("readProgramme", "public"),
     Row("checkPassbookLine", "public", query="?book=B&passbook=x&line=1&day=2026-01-02&deposit=1&balance=1&code=x"),
-    Row("checkReceipt", "public", query="?book=B&receipt=x&day=2026-01-02&outlet=x&points=1&code=x"),
+    Row("checkReceipt", "public", query="?book=B&receipt=x&day=2026-01-02&outlet=x&points=1&code=x", works=False),
     # the budget
     Row("listBudgets", ALL_READERS),
     Row("grantBudget", "owner", lambda w, n: {"year": 2026, "points": 1000, "fen": 100_000}),
