@@ -248,8 +248,8 @@ async def test_after_twenty_seconds_without_a_code_it_says_what_else_helps(
         await page.evaluate(
             "const since = performance.now.bind(performance); window.later = 0; performance.now = () => since() + later"
         )
-        await scan(page).click()
-        await expect(page.locator("#scan-video")).to_be_visible()
+        async with page.expect_request(lambda request: "/frames" in request.url):  # by then its time is running
+            await scan(page).click()
         await page.evaluate("window.later = 19000")
         await expect(page.locator("#scan-video")).to_be_hidden()
         await expect(page.locator("#scan-said")).to_contain_text("没有看到码")
