@@ -130,7 +130,7 @@ async def read_voucher(
     opt=OWN,
     operation_id="showVoucher",
     summary="Show a voucher",
-    responses=views.refusals(404, 409, 413, 415),
+    responses=views.refusals(400, 404, 409, 413, 415),
 )
 async def show_voucher(
     request: StrictRequest,

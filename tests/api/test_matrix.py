@@ -67,8 +67,8 @@ Body = Callable[["World", str], Any]
 class Row:
     """One call: who may, and what is sent. `path` fills the address in; `fresh`: with callers of its own.
 
-    `works`: it succeeds for the first who may; else what is sent is wrong on purpose, and only who may hears that. None:
-    whoever asks too often waits, and all here ask from one address.
+    `works`: it succeeds for the first who may; else what is sent is wrong on purpose, and only who may hears that.
+    None: whoever asks too often waits, and all here ask from one address.
     """
 
     operation: str
