@@ -40,7 +40,6 @@ def upgrade() -> None:
         sa.Column("answer", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("redemption_id", sa.Uuid(), nullable=True),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["book_id"], ["books.book_id"], name=op.f("claims_book_id_fkey")),
         sa.PrimaryKeyConstraint("book_id", "client", "key", name=op.f("claims_pkey")),
     )
     op.create_table(
@@ -361,9 +360,6 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("points >= 0", name=op.f("redemptions_points_check")),
         sa.CheckConstraint("refunded BETWEEN 0 AND points", name=op.f("redemptions_refunded_check")),
-        sa.ForeignKeyConstraint(
-            ["book_id", "outlet"], ["outlets.book_id", "outlets.outlet"], name=op.f("redemptions_book_id_outlet_fkey")
-        ),
         sa.ForeignKeyConstraint(
             ["book_id", "till"], ["tills.book_id", "tills.till"], name=op.f("redemptions_book_id_till_fkey")
         ),
