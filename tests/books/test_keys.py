@@ -15,12 +15,32 @@ from ledger.errors import (
     AlreadyRefunded,
     AlreadyReversed,
     AmountOutOfRange,
+    CodeElsewhere,
+    CodeNotValid,
+    CodeUsed,
     HoldEnded,
     HoldExpired,
     InsufficientBalance,
+    NotCancellable,
+    NotDisputable,
+    NotEligible,
+    NotEnoughPoints,
+    NotOffered,
+    NotRefundable,
+    NotWaiting,
+    OverLimit,
+    OverQuota,
     PeriodClosed,
+    QuoteOver,
+    RedemptionDisputed,
     RefundTooLarge,
+    SoldOut,
     StateRefusal,
+    StockChanged,
+    TillLocked,
+    TooLateToDispute,
+    TooManyQuotes,
+    VoucherNotValid,
 )
 
 pytestmark = pytest.mark.books
@@ -51,6 +71,32 @@ STORED: Final[dict[str, StateRefusal]] = {
     ' "expires_at": "2025-03-05 04:00:00.000001+00:00"}': HoldExpired(
         UUID("01950000-0000-7000-8000-000000000001"), datetime(2025, 3, 5, 4, 0, 0, 1, tzinfo=UTC)
     ),
+    '{"refusal": "CodeNotValid"}': CodeNotValid(),
+    '{"refusal": "CodeUsed", "used_at": "2025-03-05 04:00:00.000001+00:00"}': CodeUsed(
+        datetime(2025, 3, 5, 4, 0, 0, 1, tzinfo=UTC)
+    ),
+    '{"refusal": "CodeElsewhere"}': CodeElsewhere(),
+    '{"refusal": "TooManyQuotes"}': TooManyQuotes(),
+    '{"refusal": "TillLocked", "until": "2025-03-05 04:00:00.000001+00:00"}': TillLocked(
+        datetime(2025, 3, 5, 4, 0, 0, 1, tzinfo=UTC)
+    ),
+    '{"refusal": "NotEnoughPoints"}': NotEnoughPoints(),
+    '{"refusal": "NotOffered", "item": "G01"}': NotOffered("G01"),
+    '{"refusal": "SoldOut", "item": "G01"}': SoldOut("G01"),
+    '{"refusal": "OverQuota", "item": "G01", "by": "person", "times": 2, "per": "month"}': OverQuota(
+        "G01", "person", 2, "month"
+    ),
+    '{"refusal": "NotEligible", "item": "G01"}': NotEligible("G01"),
+    '{"refusal": "OverLimit", "limit": "shop_day"}': OverLimit("shop_day"),
+    '{"refusal": "QuoteOver"}': QuoteOver(),
+    '{"refusal": "NotWaiting", "status": "lapsed"}': NotWaiting("lapsed"),
+    '{"refusal": "NotCancellable", "why": "too_late"}': NotCancellable("too_late"),
+    '{"refusal": "NotRefundable", "why": "too_many"}': NotRefundable("too_many"),
+    '{"refusal": "RedemptionDisputed"}': RedemptionDisputed(),
+    '{"refusal": "TooLateToDispute", "days": 30}': TooLateToDispute(30),
+    '{"refusal": "NotDisputable", "why": "refunded"}': NotDisputable("refunded"),
+    '{"refusal": "VoucherNotValid", "state": "used"}': VoucherNotValid("used"),
+    '{"refusal": "StockChanged", "item": "G01", "pieces": 7}': StockChanged("G01", 7),
 }
 """Rows as they are stored. One may be added; none may be changed, since such rows exist."""
 

@@ -6,6 +6,7 @@ A table's left side is debited, its right side credited. Holds, corrections and 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -35,6 +36,15 @@ from tests.books.ledgers import (
 from tests.conftest import new_book
 
 pytestmark = pytest.mark.books
+
+
+@pytest.fixture
+async def book(database: AsyncEngine) -> AsyncIterator[Book]:
+    """A book that is posted to by hand, so nothing stands in the rooms beside it: only its own figures are derived."""
+    made = await new_book(database)
+    yield made
+    assert await integrity.check(database, made.book_id) == []
+
 
 Leg = tuple[str, str]
 """What is debited, and what credited."""
