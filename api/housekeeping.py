@@ -1,7 +1,7 @@
 """What is done by itself while the service runs.
 
 Thrown away are attempts that no longer count and devices that ended long ago. In the books, public notices end, what
-waited for the budget goes on, holds that ran out are given back, and points and
+waited for the budget goes on, holds that ran out and redemptions that nobody confirmed are given back, and points and
 vouchers that have lapsed go to breakage.
 """
 
@@ -25,7 +25,7 @@ from ledger.books import directory, holds
 from ledger.database import connect
 from ledger.earning import crediting, expiry
 from ledger.errors import Refusal, TooBusy
-from ledger.spending import vouchers
+from ledger.spending import redemption, vouchers
 
 EVERY: Final = timedelta(hours=1)
 FIRST_TIME: Final = (60.0, 600.0)
@@ -71,7 +71,7 @@ async def _repeated(
 
 async def bring_on(database: AsyncEngine) -> None:
     """Ends in every book the notices that are over, goes on with what waited for the budget, gives back what was held
-    for too long, and takes off the books what has lapsed, points and vouchers."""
+    or waited for too long, and takes off the books what has lapsed, points and vouchers."""
     async with database.connect() as tx:
         books = await directory.all_books(tx)
     for book in books:
@@ -81,6 +81,7 @@ async def bring_on(database: AsyncEngine) -> None:
                 "resumed": await crediting.resume(database, book.book_id),
                 "holds": await holds.sweep(database, book.book_id),
                 "expired": await expiry.expire(database, book.book_id),
+                "redemptions": await redemption.lapse(database, book.book_id),
                 "vouchers": await vouchers.expire(database, book.book_id),
             }
         except Refusal as refusal:  # the account of breakage is frozen, say: the other books go on

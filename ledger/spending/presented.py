@@ -29,9 +29,10 @@ Means = Literal["code", "card", "ticket", "voucher"]
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """Whose points are spent, and by what. `code_id`: the pay code or the ticket, which is used up.
+    """Whose points are spent, and by what.
 
-    `voucher_id`: what pays instead of points. `most`: points that it is good for. `agent`: who acts for her (代办).
+    `code_id`: what is used up, the pay code, the ticket, or the quote that a card's PIN was for. `voucher_id`: what
+    pays instead of points. `most`: points that it is good for. `agent`: who acts for her (代办).
     """
 
     shopper: Shopper

@@ -18,7 +18,7 @@ from ledger.spending import baskets, pay_codes, tickets, words
 from ledger.spending.baskets import Age, Priced, Wanted
 from ledger.spending.policy import Policy
 from ledger.spending.presented import Presented, unlocked
-from ledger.spending.tables import quotes
+from ledger.spending.tables import quotes, redemptions
 from ledger.spending.tills import Till
 
 
@@ -123,7 +123,12 @@ async def _still(tx: AsyncConnection, book: int, row: Row[tuple[object, ...]], s
         return Presented(shopper, "ticket", ticket.ticket_id, most=ticket.most, agent=row.agent)
     if row.means == "voucher":
         return Presented(shopper, "voucher", voucher_id=row.code_id, agent=row.agent)
-    return Presented(shopper, "card", agent=row.agent)
+    # The PIN was for this quote: what is redeemed names it, and a second time is refused.
+    redeemed = select(redemptions.c.made_at).where(redemptions.c.book_id == book, redemptions.c.code_id == row.quote_id)
+    used_at = (await tx.execute(redeemed)).scalar_one_or_none()
+    if used_at is not None:
+        raise CodeUsed(used_at)
+    return Presented(shopper, "card", row.quote_id, agent=row.agent)
 
 
 async def _asked(tx: AsyncConnection, book: int, holder: str, outlet: str, since: datetime) -> int:

@@ -395,7 +395,7 @@ class _Redemption(TypedColumns):
     holder: Named[str] = Column(Text(collation="C"))
     means: Named[str] = Column(Text(collation="C"))
     code_id: Named[uuid.UUID | None] = Column(Uuid)
-    """Of the pay code or the ticket that was used up; a card is not."""
+    """Of the pay code or the ticket that was used up, or of the quote that a card's PIN was given for."""
     voucher_id: Named[uuid.UUID | None] = Column(Uuid)
     """The voucher that paid."""
     agent: Named[str | None] = Column(Text(collation="C"))

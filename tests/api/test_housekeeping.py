@@ -20,6 +20,7 @@ from ledger.database import connect
 from ledger.days import day_of
 from tests.books.ledgers import at, balances_of, opened, post, proposal
 from tests.conftest import SERVICE, Server, new_book
+from tests.spending.shops import opened_shop
 
 
 async def test_old_attempts_and_devices_go_and_young_ones_stay(database: AsyncEngine, book: Book) -> None:
@@ -42,7 +43,7 @@ async def test_old_attempts_and_devices_go_and_young_ones_stay(database: AsyncEn
         assert (await tx.execute(tokens)).scalar_one() == 1
 
 
-async def test_holds_that_ran_out_are_given_back_and_what_has_lapsed_expires_in_every_book(
+async def test_what_ran_out_is_given_back_and_what_has_lapsed_expires_in_every_book(
     server: Server, template: str
 ) -> None:
     """In a database of its own: those of the other tests' books shall be left as they are."""
@@ -52,9 +53,13 @@ async def test_holds_that_ran_out_are_given_back_and_what_has_lapsed_expires_in_
         books = [await _with_a_hold_and_a_lapsed_lot(database) for _ in range(3)]
         async with database.begin() as tx:
             await chart.set_status(tx, books[0].book_id, "4100", "frozen")
+        shop = await opened_shop(database, await new_book(database))
+        waits = await shop.redeem(await shop.code(), {"S01": 1, "G01": 4})
         await housekeeping.bring_on(database)
         await housekeeping.bring_on(database)
         left = [await balances_of(database, book, "2100.a", "2100.b", "2120.b", "4100") for book in books]
+        assert (waits.status, (await shop.find(waits.redemption_id)).status) == ("waiting", "lapsed")
+        assert await shop.pieces("G01") == 200
     finally:
         await database.dispose()
         server.drop_database(name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,10 +22,11 @@ from ledger.errors import (
     Refusal,
     SoldOut,
 )
-from ledger.spending import catalogue, pay_codes, redemption, refunds
+from ledger.spending import catalogue, pay_codes, presented, quotes, redemption, refunds
+from ledger.spending.baskets import Wanted
 from ledger.spending.refunds import Returned
 from tests.earning.programmes import later
-from tests.spending.shops import Shop, opened_shop, policy_of
+from tests.spending.shops import Shop, no_age, opened_shop, policy_of
 
 
 @pytest.fixture
@@ -190,3 +193,34 @@ async def test_who_is_erased_has_no_code_and_no_quotes_any_more(shop: Shop) -> N
         await pay_codes.forget(tx, shop.book.book_id, shop.holder)
     with pytest.raises(CodeNotValid):
         await shop.redeem(code, {"G01": 1})
+
+
+async def by_card(shop: Shop, quote_id: UUID | None = None) -> UUID:
+    """The till quotes soap to somebody whose PIN was right, and answers the quote; or redeems that quote."""
+    policy, book = await policy_of(shop), shop.book.book_id
+    async with shop.database.begin() as tx:
+        now = await connect.now(tx)
+        asked: dict[str, Any] = {"age": no_age, "now": now, "policy": policy}
+        if quote_id is None:
+            shown = await presented.by_card(tx, book, shop.till, shop.holder, now=now)
+            return (await quotes.quote(tx, book, shop.till, shown, [Wanted("G01", 1)], **asked)).quote_id
+        shown, wanted, word = await quotes.take_up(tx, book, shop.till, quote_id, now=now)
+        return (await redemption.redeem(tx, book, shop.till, shown, wanted, word=word, **asked)).redemption_id
+
+
+async def test_the_pin_of_a_card_is_good_for_one_redemption_however_often_the_till_redeems_its_quote(
+    shop: Shop,
+) -> None:
+    quoted = await by_card(shop)
+
+    async def redeemed() -> object:
+        try:
+            return await by_card(shop, quoted)
+        except Refusal as refusal:
+            return type(refusal)
+
+    outcomes = await asyncio.gather(*(redeemed() for _ in range(5)))
+    assert outcomes.count(CodeUsed) == 4
+    assert (await shop.wallet(), await shop.pieces("G01")) == (95, 199)
+    await by_card(shop, await by_card(shop))
+    assert await shop.wallet() == 90
