@@ -459,6 +459,51 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "没有这一版限额：{version}。",
         "There is no version {version} of the limits.",
     ),
+    errors.UnknownLadder: Row(
+        404, "unknown_ladder", "没有第 {version} 版星级标准。", "There is no version {version} of the star rules."
+    ),
+    errors.UnknownAssessment: Row(
+        404, "unknown_assessment", "没有这次评定：{assessment}。", "There is no assessment {assessment}."
+    ),
+    errors.UnknownAward: Row(404, "unknown_award", "没有这项星级：{award}。", "There is no such award: {award}."),
+    errors.UnknownMark: Row(404, "unknown_mark", "没有这条记录：{mark}。", "There is no such entry: {mark}."),
+    errors.UnknownProof: Row(
+        404, "unknown_proof", "没有这份服务记录证明：{proof}。", "There is no such proof of service: {proof}."
+    ),
+    errors.UnknownBoard: Row(404, "unknown_board", "没有这份榜单：{board}。", "There is no such board: {board}."),
+    errors.UnknownTarget: Row(404, "unknown_target", "没有编号为“{target}”的目标。", "There is no target {target}."),
+    errors.UnknownHonour: Row(404, "unknown_honour", "没有这项荣誉：{honour}。", "There is no such honour: {honour}."),
+    errors.TargetExists: Row(
+        409,
+        "target_exists",
+        "编号“{target}”已经是另一个目标，请换一个编号。",
+        "The code {target} is another target's. Please choose another code.",
+    ),
+    errors.StillInNotice: Row(
+        409,
+        "still_in_notice",
+        "名单公示到 {until} 为止，请在公示结束以后再决定。",
+        "The candidates are shown until {until}. Please decide after that day.",
+    ),
+    errors.NotTheCertifier: Row(
+        403,
+        "not_the_certifier",
+        "这一星级由“{level}”一级的单位认定，请交给他们。",
+        "Organisations of the level {level} award this star. Please leave it to them.",
+    ),
+    errors.NotTheOrganiser: Row(
+        409,
+        "not_the_organiser",
+        "谁组织、谁记录、谁证明：“{organisation}”没有记录过这位志愿者的服务，不能出具证明。请向组织服务的单位申请。",
+        "Who organises records, and who records certifies: {organisation} has not recorded any service of this"
+        " volunteer. Please ask the organisation that did.",
+    ),
+    errors.NothingToProve: Row(
+        409,
+        "nothing_to_prove",
+        "这段时间里没有已经入账的服务，没有可以证明的内容。请换一段时间。",
+        "There is no credited service between these days, so there is nothing to prove. Please choose other days.",
+    ),
     errors.UnknownAlarm: Row(
         404,
         "unknown_alarm",

@@ -22,11 +22,13 @@
     │   ├── UnknownRecord  UnknownImport  UnknownItem  UnknownObjection  UnknownRuleSet
     │   ├── UnknownOutlet  UnknownTill  UnknownGoods  UnknownRedemption  UnknownQuote  UnknownCase  UnknownVoucher
     │   ├── UnknownPolicy  UnknownAlarm  UnknownSheet
+    │   ├── UnknownLadder  UnknownAssessment  UnknownAward  UnknownMark  UnknownProof  UnknownBoard  UnknownTarget
+    │   ├── UnknownHonour
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
-    │   ├── AlreadyMember  ActivityExists  OutletExists  GoodsExist  OfferExists
+    │   ├── AlreadyMember  ActivityExists  OutletExists  GoodsExist  OfferExists  TargetExists
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
@@ -56,6 +58,8 @@
     ├── NotSignedIn  HeadCountDiffers           why she is not signed out, why an activity is not closed
     ├── AlreadyProposed  NotProposed            a case waits for the second person, or for the first
     ├── AlreadyDecided              what waited for a second person waits no more
+    ├── StillInNotice  NotTheCertifier          why a star is not awarded now, or not by them
+    ├── NotTheOrganiser  NothingToProve         why no proof of service is issued
     ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
     ├── NeedsApproval               nobody posts that alone: propose it
@@ -366,6 +370,46 @@ class UnknownPolicy(Unknown):
 
 
 @dataclass(eq=False)
+class UnknownLadder(Unknown):
+    version: int
+
+
+@dataclass(eq=False)
+class UnknownAssessment(Unknown):
+    assessment: UUID
+
+
+@dataclass(eq=False)
+class UnknownAward(Unknown):
+    award: UUID
+
+
+@dataclass(eq=False)
+class UnknownMark(Unknown):
+    mark: UUID
+
+
+@dataclass(eq=False)
+class UnknownProof(Unknown):
+    proof: UUID
+
+
+@dataclass(eq=False)
+class UnknownBoard(Unknown):
+    board: UUID
+
+
+@dataclass(eq=False)
+class UnknownTarget(Unknown):
+    target: str
+
+
+@dataclass(eq=False)
+class UnknownHonour(Unknown):
+    honour: UUID
+
+
+@dataclass(eq=False)
 class UnknownAlarm(Unknown):
     alarm: UUID
 
@@ -404,6 +448,11 @@ class OfferExists(Taken):
 
     outlet: str
     item: str
+
+
+@dataclass(eq=False)
+class TargetExists(Taken):
+    target: str
 
 
 @dataclass(eq=False)
@@ -704,6 +753,32 @@ class AccountNotEmpty(Refusal):
 @dataclass(eq=False)
 class AlreadyDecided(Refusal):
     """It has been approved, confirmed or declined, or has waited for too long."""
+
+
+@dataclass(eq=False)
+class StillInNotice(Refusal):
+    """Candidates are shown until the end of that day."""
+
+    until: date
+
+
+@dataclass(eq=False)
+class NotTheCertifier(Refusal):
+    """Organisations of this level award the star."""
+
+    level: str
+
+
+@dataclass(eq=False)
+class NotTheOrganiser(Refusal):
+    """Who organises records, and who records certifies (MCA Order 67): nothing of hers was recorded there."""
+
+    organisation: str
+
+
+@dataclass(eq=False)
+class NothingToProve(Refusal):
+    """No credited service between these days."""
 
 
 @dataclass(eq=False)

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 import ledger.access.tables
 import ledger.books.tables
 import ledger.earning.tables
+import ledger.recognition.tables
 import ledger.spending.tables
 from ledger.database import schema
 from ledger.database.metadata import metadata

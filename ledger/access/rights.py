@@ -69,6 +69,12 @@ class Right(Enum):
     """Outlets, tills, catalogue and stock."""
     DECIDE_CASES = auto()
     """Decide, two people, what volunteers say was not redeemed by them."""
+    ASSESS = auto()
+    """Assess stars, bring candidates into notice; publish boards; set targets and propose honours."""
+    CERTIFY = auto()
+    """Award stars and refuse them, decide what is objected, give honours."""
+    ISSUE_PROOFS = auto()
+    """Issue proofs of service of one's own organisation: who records certifies (MCA Order 67)."""
 
 
 _READS: Final = frozenset(
@@ -79,8 +85,10 @@ OF_ROLE: Final[dict[Role, frozenset[Right]]] = {
     "volunteer": frozenset({Right.OWN}),
     "merchant": frozenset({Right.OWN, Right.KEEP_SHOP}),
     "recorder": frozenset({Right.OWN, Right.READ_PEOPLE, Right.REGISTER, Right.RENEW_PIN, Right.READ_ORGANISATIONS})
-    | {Right.READ_RECORDS, Right.RECORD, Right.READ_SHOPS},
-    "reviewer": _READS | {Right.APPROVE, Right.REVEAL, Right.RENEW_PIN, Right.REVIEW, Right.DECIDE_CASES},
+    | {Right.READ_RECORDS, Right.RECORD, Right.READ_SHOPS, Right.ISSUE_PROOFS},
+    "reviewer": _READS
+    | {Right.APPROVE, Right.REVEAL, Right.RENEW_PIN, Right.REVIEW, Right.DECIDE_CASES}
+    | {Right.CERTIFY, Right.ISSUE_PROOFS},
     "operator": _READS
     | {
         Right.POST,
@@ -89,6 +97,7 @@ OF_ROLE: Final[dict[Role, frozenset[Right]]] = {
         Right.KEEP_PERIODS,
         Right.DRAFT_RULES,
         Right.MANAGE_SHOPS,
+        Right.ASSESS,
         Right.REGISTER,
         Right.REVEAL,
         Right.RENEW_PIN,

@@ -30,6 +30,8 @@ DISTRIBUTED: Final = (
     *("rule_sets", "budgets", "imports", "records", "objections"),
     *("policies", "outlets", "tills", "items", "prices", "offers", "stock_moves", "shoppers", "tickets", "vouchers"),
     *("quotes", "redemptions", "redemption_lines", "refunds", "quota_uses", "outlet_days", "claims", "cases", "alarms"),
+    *("ladders", "marks", "assessments", "assessed", "awards", "award_objections", "proofs", "serials"),
+    *("boards", "board_rows", "targets", "honours"),
 )
 """Tables whose rows stand on the node of their book. The first decides which node that is."""
 

@@ -104,9 +104,16 @@ async def _add(tx: AsyncConnection, book: int, wanted: Mapping[str, str | None])
     if not all(NUMBER.fullmatch(number) for number in wanted):
         raise InvalidField("volunteer", "not_a_volunteer_number")
     await _may_register(tx, book, {each for each in wanted.values() if each is not None})
+    now = await connect.now(tx)
     # In order of their numbers, so that two who register the same people do not wait for each other.
     rows = [
-        {"book_id": book, "volunteer_no": number, "holder": _new_holder(), "organisation": wanted[number]}
+        {
+            "book_id": book,
+            "volunteer_no": number,
+            "holder": _new_holder(),
+            "registered_at": now,
+            "organisation": wanted[number],
+        }
         for number in sorted(wanted)
     ]
     added = await tx.execute(

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import ledger.access.tables
 import ledger.books.tables
 import ledger.earning.tables  # all tables must be known
+import ledger.recognition.tables
 import ledger.spending.tables  # noqa: F401
 from ledger.books import batching, guards, integrity, journal
 from ledger.books.directory import Book
