@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api import auth
 from api.problems import Language
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import Version
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.errors import InvalidField, NotAllowed
 from ledger.spending import policies
-from ledger.spending.policies import Version
 from ledger.spending.policy import Policy
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -178,14 +178,16 @@ def of_body(body: Mapping[str, Any]) -> Policy:
         raise InvalidField(f"policy.{refused.field}", refused.problem) from None
 
 
-async def draft(tx: AsyncConnection, me: Principal, policy: Policy, effective_from: date, note: str = "") -> Version:
+async def draft(
+    tx: AsyncConnection, me: Principal, policy: Policy, effective_from: date, note: str = ""
+) -> Version[Policy]:
     """Keeps a new version for a second person. NotAllowed, InvalidField, BeginsTooEarly."""
     auth.within(me, Right.DRAFT_RULES, ())
     now = await connect.now(tx)
     return await policies.draft(tx, me.book_id, policy, effective_from=effective_from, note=note, by=me.name, now=now)
 
 
-async def decide(tx: AsyncConnection, me: Principal, version: int, *, approve: bool) -> Version:
+async def decide(tx: AsyncConnection, me: Principal, version: int, *, approve: bool) -> Version[Policy]:
     """Approves or declines what another person drafted.
 
     NotAllowed, UnknownPolicy, AlreadyDecided, SecondPersonNeeded, BeginsTooEarly.
@@ -195,7 +197,7 @@ async def decide(tx: AsyncConnection, me: Principal, version: int, *, approve: b
     return await verb(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
 
 
-async def withdraw(tx: AsyncConnection, me: Principal, version: int) -> Version:
+async def withdraw(tx: AsyncConnection, me: Principal, version: int) -> Version[Policy]:
     """Ends a draft of the caller's own. NotAllowed, UnknownPolicy, AlreadyDecided."""
     if (await policies.find(tx, me.book_id, version)).drafted_by != me.name:
         raise NotAllowed

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api import auth
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import Version
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import rule_body, rule_sets, rules
-from ledger.earning.rule_sets import Version
 from ledger.earning.rules import Award, RuleSet, Tally, Work
 from ledger.errors import InvalidField, NotAllowed
 
@@ -26,14 +26,16 @@ def of_body(body: Mapping[str, Any]) -> RuleSet:
         raise InvalidField(f"rules.{refused.field}", refused.problem) from None
 
 
-async def draft(tx: AsyncConnection, me: Principal, the: RuleSet, effective_from: date, note: str = "") -> Version:
+async def draft(
+    tx: AsyncConnection, me: Principal, the: RuleSet, effective_from: date, note: str = ""
+) -> Version[RuleSet]:
     """Keeps a new version for a second person. NotAllowed, InvalidField, BeginsTooEarly."""
     auth.within(me, Right.DRAFT_RULES, ())
     now = await connect.now(tx)
     return await rule_sets.draft(tx, me.book_id, the, effective_from=effective_from, note=note, by=me.name, now=now)
 
 
-async def decide(tx: AsyncConnection, me: Principal, version: int, *, approve: bool) -> Version:
+async def decide(tx: AsyncConnection, me: Principal, version: int, *, approve: bool) -> Version[RuleSet]:
     """Approves or declines what another person drafted.
 
     NotAllowed, UnknownRuleSet, AlreadyDecided, SecondPersonNeeded, BeginsTooEarly.
@@ -43,19 +45,19 @@ async def decide(tx: AsyncConnection, me: Principal, version: int, *, approve: b
     return await verb(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
 
 
-async def withdraw(tx: AsyncConnection, me: Principal, version: int) -> Version:
+async def withdraw(tx: AsyncConnection, me: Principal, version: int) -> Version[RuleSet]:
     """Ends a draft of the caller's own. NotAllowed, UnknownRuleSet, AlreadyDecided."""
     if (await rule_sets.find(tx, me.book_id, version)).drafted_by != me.name:
         raise NotAllowed
     return await rule_sets.decline(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
 
 
-async def in_force(tx: AsyncConnection, me: Principal, day: date | None = None) -> tuple[date, Version | None]:
+async def in_force(tx: AsyncConnection, me: Principal, day: date | None = None) -> tuple[date, Version[RuleSet] | None]:
     """The day (today, if none is said) and the version that is in force on it; None: there are no rules yet."""
     asked = day or day_of(await connect.now(tx))
     rulebook = await rule_sets.in_force(tx, me.book_id)
     the = rulebook.on(asked)
-    return asked, None if the is None else next(each for each in rulebook.versions if each.rules is the)
+    return asked, None if the is None else next(each for each in rulebook.versions if each.content is the)
 
 
 def trial(the: RuleSet, works: Sequence[Work]) -> list[Award]:

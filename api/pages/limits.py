@@ -20,9 +20,10 @@ from api.requests import StrictRequest
 from api.settings import Settings
 from ledger.access import rights
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import Version
 from ledger.errors import AlreadyDecided, InvalidField, NotAllowed, Refusal, UnknownPolicy
 from ledger.spending import policies
-from ledger.spending.policies import BOUNDS, Version
+from ledger.spending.policies import BOUNDS
 from ledger.spending.policy import Policy
 
 HERE: Final = "/staff/limits"
@@ -145,8 +146,8 @@ async def _version(
         if found.decided_by is None or found.decided_at is None
         else (names[found.decided_by], texts.moment(language, found.decided_at)),
         today=today,
-        changes=limits.differences(language, today, found.policy),
-        groups=_groups(language, found.policy),
+        changes=limits.differences(language, today, found.content),
+        groups=_groups(language, found.content),
         mine=mine,
         may_approve=approves and not mine,
         may_decline=approves or mine,
@@ -168,7 +169,7 @@ def _groups(language: Language, policy: Policy) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _standing(today: Policy, each: Version) -> str:
+def _standing(today: Policy, each: Version[Policy]) -> str:
     """What has become of a version, by its name in the texts."""
     if each.approved is None:
         return "rule_draft"

@@ -19,8 +19,9 @@ from api.requests import StrictRequest
 from api.settings import Settings
 from ledger.access import rights
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import Version
 from ledger.earning import rule_sets
-from ledger.earning.rule_sets import Rulebook, Version
+from ledger.earning.rule_sets import Rulebook
 from ledger.earning.rules import DEFAULT, RuleSet
 from ledger.errors import AlreadyDecided, InvalidField, NotAllowed, Refusal, UnknownRuleSet
 
@@ -51,7 +52,7 @@ async def in_force(
     async with database.connect() as tx:
         _today, found = await rules.in_force(tx, me)
     since = "" if found is None else texts.day(language, found.effective_from)
-    shown = None if found is None else _words(language, found.rules)
+    shown = None if found is None else _words(language, found.content)
     return frame.page(request, "rules.html", version=found, since=since, words=shown)
 
 
@@ -193,8 +194,8 @@ async def _version(
         if found.decided_by is None or found.decided_at is None
         else (names[found.decided_by], texts.moment(language, found.decided_at)),
         before=before,
-        changes=[] if before is None else explain.differences(language, before.rules, found.rules),
-        words=_words(language, found.rules),
+        changes=[] if before is None else explain.differences(language, before.content, found.content),
+        words=_words(language, found.content),
         mine=mine,
         may_approve=approves and not mine,
         may_decline=approves or mine,
@@ -209,7 +210,7 @@ def _number(version: int) -> int:
     return version
 
 
-def _before(rulebook: Rulebook, of: Version) -> Version | None:
+def _before(rulebook: Rulebook, of: Version[RuleSet]) -> Version[RuleSet] | None:
     """The approved version that this one comes after."""
     earlier = [
         each for each in rulebook.versions if (each.effective_from, each.version) < (of.effective_from, of.version)
@@ -217,7 +218,7 @@ def _before(rulebook: Rulebook, of: Version) -> Version | None:
     return earlier[-1] if earlier else None
 
 
-def _standing(rulebook: Rulebook, each: Version) -> str:
+def _standing(rulebook: Rulebook, each: Version[RuleSet]) -> str:
     """What has become of a version, by its name in the texts."""
     if each.approved is None:
         return "rule_draft"
@@ -278,7 +279,7 @@ async def draft(
 async def _base(tx: AsyncConnection, me: Principal) -> RuleSet:
     """What a new version is made from: the newest approved one."""
     versions = (await rule_sets.in_force(tx, me.book_id)).versions
-    return versions[-1].rules if versions else DEFAULT
+    return versions[-1].content if versions else DEFAULT
 
 
 def _typed(base: RuleSet, form: dict[str, str]) -> tuple[RuleSet, date]:

@@ -15,8 +15,8 @@ from api import auth, bodies, limits, views
 from api.bodies import After, Body, Limit, Number
 from api.calls import Nothing
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import Version
 from ledger.spending import policies
-from ledger.spending.policies import Version
 from ledger.spending.policy import Policy
 
 READ = {"right": Right.READ_SHOPS, "scoped": True}
@@ -178,11 +178,11 @@ async def withdraw_limits(
         return _view(await limits.withdraw(tx, me, version))
 
 
-def _view(each: Version) -> PolicyView:
-    return PolicyView(*_facts(each), policy=policies.stored(each.policy), words=_words(each.policy))
+def _view(each: Version[Policy]) -> PolicyView:
+    return PolicyView(*_facts(each), policy=policies.stored(each.content), words=_words(each.content))
 
 
-def _facts(each: Version) -> tuple[Any, ...]:
+def _facts(each: Version[Policy]) -> tuple[Any, ...]:
     status = "draft" if each.approved is None else "approved" if each.approved else "declined"
     return (
         each.version,

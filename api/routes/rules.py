@@ -15,9 +15,9 @@ from api import auth, bodies, explain, rules, views
 from api.bodies import After, Body, Limit, Number
 from api.calls import Nothing
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import EARLIEST, LATEST, Version
 from ledger.earning import rule_body, rule_sets
-from ledger.earning.rule_sets import Version
-from ledger.earning.rules import Work
+from ledger.earning.rules import RuleSet, Work
 from ledger.errors import InvalidField
 from ledger.text import one_line
 
@@ -229,7 +229,7 @@ async def try_rules(
     """What these works would earn under a version, also a draft: for somebody who has done nothing else that year."""
     works = [_work(each, f"works[{number}]") for number, each in enumerate(data.works)]
     async with database.connect() as tx:
-        the = (await rule_sets.find(tx, me.book_id, version)).rules
+        the = (await rule_sets.find(tx, me.book_id, version)).content
     return TrialView(
         [
             EarnedView(
@@ -251,7 +251,7 @@ def _work(data: TrialWork, where: str) -> Work:
         if not one_line(text, least=0, most=rule_body.TEXT_LENGTH):
             raise InvalidField(f"{where}.{name}", "not_a_short_text")
     on = bodies.day(data.day, f"{where}.day")
-    if not rule_sets.EARLIEST <= on <= rule_sets.LATEST:
+    if not EARLIEST <= on <= LATEST:
         raise InvalidField(f"{where}.day", "out_of_range")
     return Work(
         data.record_class,
@@ -264,15 +264,15 @@ def _work(data: TrialWork, where: str) -> Work:
     )
 
 
-def _line(each: Version) -> RuleSetLine:
+def _line(each: Version[RuleSet]) -> RuleSetLine:
     return RuleSetLine(*_facts(each))
 
 
-def _view(each: Version) -> RuleSetView:
-    return RuleSetView(*_facts(each), rules=rule_body.stored(each.rules), words=_words(each))
+def _view(each: Version[RuleSet]) -> RuleSetView:
+    return RuleSetView(*_facts(each), rules=rule_body.stored(each.content), words=_words(each))
 
 
-def _facts(each: Version) -> tuple[Any, ...]:
+def _facts(each: Version[RuleSet]) -> tuple[Any, ...]:
     status = "draft" if each.approved is None else "approved" if each.approved else "declined"
     return (
         each.version,
@@ -286,12 +286,12 @@ def _facts(each: Version) -> tuple[Any, ...]:
     )
 
 
-def _words(each: Version) -> dict[str, list[str]]:
+def _words(each: Version[RuleSet]) -> dict[str, list[str]]:
     """Its terms and its items in sentences, in both languages."""
     return {
         language: [
-            *explain.terms(language, each.rules).values(),
-            *(f"{item.code} {explain.item(language, item)}" for item in each.rules.items),
+            *explain.terms(language, each.content).values(),
+            *(f"{item.code} {explain.item(language, item)}" for item in each.content.items),
         ]
         for language in ("zh", "en")
     }
