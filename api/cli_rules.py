@@ -13,7 +13,7 @@ from pathlib import Path
 import rich_click as click
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import explain, rule_files
+from api import explain, rule_files, versioned
 from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, with_database
 from ledger.access import rights, sessions, users
 from ledger.access.rights import Principal, Right
@@ -141,14 +141,14 @@ def show_rules(book: str, version: int | None, as_json: bool) -> None:
     if found is None:
         click.echo(f"{book} has no rules in force.")
     else:
-        click.echo(f"Version {found.version}, {_status(found)}, from {found.effective_from}. {found.note}".rstrip())
+        click.echo(_told(found))
         for sentence in explain.terms(language(), found.content).values():
             click.echo(f"  {sentence}")
         for item in found.content.items:
             click.echo(f"  {item.code}  {explain.item(language(), item)}")
     for each in others:
         if found is None or each.version != found.version:
-            click.echo(f"Version {each.version}, {_status(each)}, from {each.effective_from}. {each.note}".rstrip())
+            click.echo(_told(each))
 
 
 async def _somebody(tx: AsyncConnection, book: str, login: str, right: Right) -> Principal:
@@ -169,14 +169,14 @@ def _content(file: Path | None) -> bytes | None:
     return None if file is None else file.read_bytes()
 
 
-def _status(each: Version[RuleSet]) -> str:
-    return "draft" if each.approved is None else "approved" if each.approved else "declined"
+def _told(each: Version[RuleSet]) -> str:
+    return f"Version {each.version}, {versioned.status(each)}, from {each.effective_from}. {each.note}".rstrip()
 
 
 def _line(each: Version[RuleSet]) -> dict[str, object]:
     return {
         "version": each.version,
-        "status": _status(each),
+        "status": versioned.status(each),
         "effective_from": each.effective_from,
         "note": each.note,
         "drafted_by": each.drafted_by,

@@ -14,7 +14,7 @@ from ledger.access.rights import Principal, Right
 from ledger.books.versions import Version
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.errors import InvalidField, NotAllowed
+from ledger.errors import InvalidField
 from ledger.spending import policies
 from ledger.spending.policy import Policy
 
@@ -185,23 +185,6 @@ async def draft(
     auth.within(me, Right.DRAFT_RULES, ())
     now = await connect.now(tx)
     return await policies.draft(tx, me.book_id, policy, effective_from=effective_from, note=note, by=me.name, now=now)
-
-
-async def decide(tx: AsyncConnection, me: Principal, version: int, *, approve: bool) -> Version[Policy]:
-    """Approves or declines what another person drafted.
-
-    NotAllowed, UnknownPolicy, AlreadyDecided, SecondPersonNeeded, BeginsTooEarly.
-    """
-    auth.within(me, Right.APPROVE_RULES, ())
-    verb = policies.approve if approve else policies.decline
-    return await verb(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
-
-
-async def withdraw(tx: AsyncConnection, me: Principal, version: int) -> Version[Policy]:
-    """Ends a draft of the caller's own. NotAllowed, UnknownPolicy, AlreadyDecided."""
-    if (await policies.find(tx, me.book_id, version)).drafted_by != me.name:
-        raise NotAllowed
-    return await policies.decline(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
 
 
 async def in_force(tx: AsyncConnection, me: Principal, day: date | None = None) -> tuple[date, Policy]:

@@ -15,7 +15,7 @@ from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import rule_body, rule_sets, rules
 from ledger.earning.rules import Award, RuleSet, Tally, Work
-from ledger.errors import InvalidField, NotAllowed
+from ledger.errors import InvalidField
 
 
 def of_body(body: Mapping[str, Any]) -> RuleSet:
@@ -33,23 +33,6 @@ async def draft(
     auth.within(me, Right.DRAFT_RULES, ())
     now = await connect.now(tx)
     return await rule_sets.draft(tx, me.book_id, the, effective_from=effective_from, note=note, by=me.name, now=now)
-
-
-async def decide(tx: AsyncConnection, me: Principal, version: int, *, approve: bool) -> Version[RuleSet]:
-    """Approves or declines what another person drafted.
-
-    NotAllowed, UnknownRuleSet, AlreadyDecided, SecondPersonNeeded, BeginsTooEarly.
-    """
-    auth.within(me, Right.APPROVE_RULES, ())
-    verb = rule_sets.approve if approve else rule_sets.decline
-    return await verb(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
-
-
-async def withdraw(tx: AsyncConnection, me: Principal, version: int) -> Version[RuleSet]:
-    """Ends a draft of the caller's own. NotAllowed, UnknownRuleSet, AlreadyDecided."""
-    if (await rule_sets.find(tx, me.book_id, version)).drafted_by != me.name:
-        raise NotAllowed
-    return await rule_sets.decline(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
 
 
 async def in_force(tx: AsyncConnection, me: Principal, day: date | None = None) -> tuple[date, Version[RuleSet] | None]:

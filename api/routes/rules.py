@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth, bodies, explain, rules, views
+from api import auth, bodies, explain, rules, versioned, views
 from api.bodies import After, Body, Limit, Number
 from api.calls import Nothing
 from ledger.access.rights import Principal, Right
@@ -57,17 +57,8 @@ class Trial(Body, frozen=True):
     works: Annotated[list[TrialWork], msgspec.Meta(min_length=1, max_length=MOST_WORKS)]
 
 
-class RuleSetLine(msgspec.Struct, frozen=True):
+class RuleSetLine(versioned.Line, frozen=True):
     """A version of the rules, without what it says."""
-
-    version: int
-    status: Literal["draft", "approved", "declined"]
-    effective_from: datetime.date
-    note: str
-    drafted_by: str
-    drafted_at: datetime.datetime
-    decided_by: str | None
-    decided_at: datetime.datetime | None
 
 
 class RuleSets(msgspec.Struct, frozen=True):
@@ -190,7 +181,7 @@ async def decide_rules(
 ) -> RuleSetView:
     """Approves or declines what another person drafted. An approved version begins tomorrow at the earliest."""
     async with database.begin() as tx:
-        return _view(await rules.decide(tx, me, version, approve=data.approve))
+        return _view(await versioned.decide(tx, me, rule_sets.RULES, version, approve=data.approve))
 
 
 @post(
@@ -209,7 +200,7 @@ async def withdraw_rules(
 ) -> RuleSetView:
     """Ends a draft of one's own. No body needed."""
     async with database.begin() as tx:
-        return _view(await rules.withdraw(tx, me, version))
+        return _view(await versioned.withdraw(tx, me, rule_sets.RULES, version))
 
 
 @post(
@@ -265,25 +256,11 @@ def _work(data: TrialWork, where: str) -> Work:
 
 
 def _line(each: Version[RuleSet]) -> RuleSetLine:
-    return RuleSetLine(*_facts(each))
+    return RuleSetLine(*versioned.facts(each))
 
 
 def _view(each: Version[RuleSet]) -> RuleSetView:
-    return RuleSetView(*_facts(each), rules=rule_body.stored(each.content), words=_words(each))
-
-
-def _facts(each: Version[RuleSet]) -> tuple[Any, ...]:
-    status = "draft" if each.approved is None else "approved" if each.approved else "declined"
-    return (
-        each.version,
-        status,
-        each.effective_from,
-        each.note,
-        each.drafted_by,
-        each.drafted_at,
-        each.decided_by,
-        each.decided_at,
-    )
+    return RuleSetView(*versioned.facts(each), rules=rule_body.stored(each.content), words=_words(each))
 
 
 def _words(each: Version[RuleSet]) -> dict[str, list[str]]:
