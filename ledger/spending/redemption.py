@@ -21,36 +21,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Uuid
 
 from ledger import identifiers
-from ledger.books import chart, journal
+from ledger.books import chart
 from ledger.books.chart import NewAccount
-from ledger.books.evaluate import Refused
 from ledger.books.proposals import Line, Proposal, Side
 from ledger.database import connect, pipeline
 from ledger.database.arrays import Bigints, Texts
 from ledger.database.pipeline import Statement
 from ledger.days import day_of, midnight
 from ledger.errors import (
-    AccountClosed,
-    AccountFrozen,
     HoldEnded,
     HoldExpired,
-    InsufficientBalance,
-    NotEnoughPoints,
     NotWaiting,
     OverLimit,
-    UnknownAccount,
     UnknownRedemption,
 )
-from ledger.spending import agents, alarms, baskets, pay_codes, quotas, stock, tickets, vouchers, words
+from ledger.spending import agents, alarms, baskets, pay_codes, postings, quotas, stock, tickets, vouchers, words
 from ledger.spending.baskets import Age, Basket, Priced, Wanted
 from ledger.spending.policy import Policy
 from ledger.spending.presented import Presented
 from ledger.spending.tables import items, outlet_days, redemption_lines, redemptions
 from ledger.spending.tables import outlets as outlets_table
 from ledger.spending.tills import Till
-
-CLIENT: Final = "room:spending"
-"""Whose keys the postings of this room have."""
 
 Status = Literal["waiting", "done", "declined", "lapsed", "cancelled"]
 
@@ -169,11 +160,11 @@ async def redeem(
         posted = await _hold(tx, book, till, redemption_id, holder, points, policy)
     elif points:
         source = "2500" if presented.voucher_id is not None else f"2100.{holder}"
-        posted = await post(
+        posted = await postings.post(
             tx,
             book,
             Proposal(
-                client=CLIENT,
+                client=postings.CLIENT,
                 key=f"redeem:{redemption_id}",
                 call="redeem",
                 kind="spend.voucher_used" if presented.voucher_id is not None else "spend.redeem",
@@ -227,11 +218,11 @@ async def confirm(tx: AsyncConnection, book: int, holder: str, redemption_id: UU
     found = await _waiting(tx, book, holder, redemption_id, now)
     assert found.hold_id is not None, "what waits is held"
     try:
-        posted = await post(
+        posted = await postings.post(
             tx,
             book,
             Proposal(
-                client=CLIENT,
+                client=postings.CLIENT,
                 key=f"confirm:{redemption_id}",
                 call="confirm",
                 kind="spend.redeem",
@@ -466,11 +457,11 @@ async def _hold(
     """T09."""
     held = NewAccount(f"2120.{holder}", holder, "liability", "PT")
     await chart.open_missing(tx, book, [held])
-    return await post(
+    return await postings.post(
         tx,
         book,
         Proposal(
-            client=CLIENT,
+            client=postings.CLIENT,
             key=f"redeem:{redemption_id}",
             call="redeem",
             kind="spend.hold",
@@ -481,19 +472,6 @@ async def _hold(
             hold_for=timedelta(seconds=policy.confirm_seconds),
         ),
     )
-
-
-async def post(tx: AsyncConnection, book: int, proposal: Proposal) -> UUID:
-    """Posts it; what the books refuse of a wallet is told without facts: NotEnoughPoints."""
-    [outcome] = await journal.post(tx, book, [proposal])
-    if not isinstance(outcome, Refused):
-        return outcome.transaction_id
-    refusal = outcome.refusal
-    if isinstance(refusal, InsufficientBalance | UnknownAccount | AccountFrozen | AccountClosed) and (
-        refusal.account[:4] in ("2100", "2120")
-    ):
-        raise NotEnoughPoints
-    raise refusal
 
 
 async def _waiting(tx: AsyncConnection, book: int, holder: str, redemption_id: UUID, now: datetime) -> Redemption:
@@ -517,7 +495,7 @@ async def _undo(tx: AsyncConnection, book: int, found: Redemption, status: Statu
     if found.hold_id is None:
         return
     void = Proposal(
-        client=CLIENT,
+        client=postings.CLIENT,
         key=f"void:{found.redemption_id}",
         call="void",
         kind="hold.void",
@@ -529,7 +507,7 @@ async def _undo(tx: AsyncConnection, book: int, found: Redemption, status: Statu
         ending="void",
     )
     try:
-        await post(tx, book, void)
+        await postings.post(tx, book, void)
     except (HoldExpired, HoldEnded):
         raise NotWaiting("lapsed") from None
 

@@ -20,30 +20,17 @@ from sqlalchemy import BigInteger, Uuid, any_, bindparam, func, insert, literal,
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.books import chart, journal
+from ledger.books import chart
 from ledger.books.chart import NewAccount
-from ledger.books.evaluate import Refused
 from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.errors import (
-    AccountClosed,
-    AccountFrozen,
-    InsufficientBalance,
-    NotEligible,
-    NotEnoughPoints,
-    NotOffered,
-    UnknownAccount,
-    UnknownVoucher,
-    VoucherNotValid,
-)
-from ledger.spending import catalogue, eligibility, pay_codes, policies, quotas
+from ledger.errors import NotEligible, NotOffered, UnknownVoucher, VoucherNotValid
+from ledger.spending import catalogue, eligibility, pay_codes, policies, postings, quotas
 from ledger.spending.catalogue import EVERYBODY, Item, Offered
 from ledger.spending.policy import Policy
 from ledger.spending.tables import items, offers, outlets, vouchers
 
-CLIENT: Final = "room:spending"
-"""Whose keys the postings of this room have."""
 KIND: Final = "spend.voucher"
 """Of T14, which stands in her passbook."""
 OUTSTANDING: Final = "2500"
@@ -212,28 +199,19 @@ def _offered(item: Item) -> Offered:
 
 
 async def _pay(tx: AsyncConnection, book: int, voucher_id: UUID, holder: str, points: int, by: str) -> UUID:
-    """T14. What is wrong with the wallet is told without facts: NotEnoughPoints."""
+    """T14. NotEnoughPoints."""
     await chart.open_missing(tx, book, [_OUTSTANDING])
-    wallet = f"2100.{holder}"
     bought = Proposal(
-        client=CLIENT,
+        client=postings.CLIENT,
         key=f"voucher:{voucher_id}",
         call="voucher",
         kind=KIND,
         effective_at=None,
-        lines=(Line(wallet, "debit", points), Line(OUTSTANDING, "credit", points)),
+        lines=(Line(f"2100.{holder}", "debit", points), Line(OUTSTANDING, "credit", points)),
         actor=by,
         keep_refusal=False,
     )
-    [outcome] = await journal.post(tx, book, [bought])
-    if not isinstance(outcome, Refused):
-        return outcome.transaction_id
-    refusal = outcome.refusal
-    if isinstance(refusal, InsufficientBalance | UnknownAccount | AccountFrozen | AccountClosed) and (
-        refusal.account == wallet
-    ):
-        raise NotEnoughPoints
-    raise refusal
+    return await postings.post(tx, book, bought)
 
 
 # --- used and given back ---------------------------------------------------------------------------------------------
@@ -328,22 +306,19 @@ async def _expire_some(tx: AsyncConnection, book: int) -> int:
     await chart.open_missing(tx, book, [_OUTSTANDING, _BREAKAGE])
     over = [
         Proposal(
-            client=CLIENT,
+            client=postings.CLIENT,
             key=f"expired:{row.voucher_id}",
             call="expired",
             kind="spend.voucher_expired",
             effective_at=None,
             lines=(Line(OUTSTANDING, "debit", row.points), Line(BREAKAGE, "credit", row.points)),
-            actor=CLIENT,
+            actor=postings.CLIENT,
             keep_refusal=False,
         )
         for row in rows
     ]
-    ended = []
-    for row, outcome in zip(rows, await journal.post(tx, book, over), strict=True):
-        if isinstance(outcome, Refused):
-            raise outcome.refusal
-        ended.append({"of_voucher": row.voucher_id, "ended_by": outcome.transaction_id})
+    posted = await postings.post_all(tx, book, over)
+    ended = [{"of_voucher": row.voucher_id, "ended_by": ended_by} for row, ended_by in zip(rows, posted, strict=True)]
     await tx.execute(
         update(vouchers)
         .where(vouchers.c.book_id == book, vouchers.c.voucher_id == bindparam("of_voucher"))
