@@ -118,8 +118,8 @@ async def redeem(
 ) -> Made:
     """Redeems what is wanted for whoever presented something: it is `done`, or it is `waiting` for her.
 
-    What `baskets.fill` refuses, and OverLimit, SoldOut, OverQuota,
-    NotEnoughPoints; then nothing has happened, as far as the caller undoes its transaction.
+    What `baskets.fill` refuses, and OverLimit, SoldOut, OverQuota, NotEnoughPoints; then nothing has happened, as far
+    as the caller undoes its transaction.
     """
     day = day_of(now)
     basket = await baskets.fill(tx, book, till.outlet, presented, wanted, age=age, day=day, policy=policy)
