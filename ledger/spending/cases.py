@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, exists, func, insert, literal, or_, select, update
+from sqlalchemy import Uuid, any_, exists, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -280,12 +280,6 @@ async def listed(
             or_(cases.c.opened_at < last.opened_at, (cases.c.opened_at == last.opened_at) & (cases.c.case_id < after))
         )
     return [_case(row) for row in await tx.execute(found)]
-
-
-async def count_open(tx: AsyncConnection, book: int, within: Collection[str] | None = None) -> int:
-    """How many nobody has decided."""
-    found = _within(_of_book(book), within).with_only_columns(func.count()).where(cases.c.upheld.is_(None))
-    return int((await tx.execute(found)).scalar_one())
 
 
 def _of_book(book: int) -> Any:

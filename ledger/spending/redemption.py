@@ -293,18 +293,6 @@ async def find_many(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict
     return {each.redemption_id: each for each in await _read(tx, book, _REDEMPTIONS.where(asked))}
 
 
-async def of_transactions(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict[UUID, Redemption]:
-    """Those that these transactions posted or held, by transaction."""
-    asked = literal(list(ids), ARRAY(Uuid))
-    found = await _read(
-        tx,
-        book,
-        _REDEMPTIONS.where((redemptions.c.transaction_id == any_(asked)) | (redemptions.c.hold_id == any_(asked))),
-    )
-    by_id = {each.transaction_id: each for each in found if each.transaction_id is not None}
-    return by_id | {each.hold_id: each for each in found if each.hold_id is not None}
-
-
 async def of_holder(
     tx: AsyncConnection, book: int, holder: str, *, before: datetime | None = None, limit: int = 50
 ) -> list[Redemption]:

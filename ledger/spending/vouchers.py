@@ -233,15 +233,6 @@ async def by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes]) ->
     return None if row is None else Voucher(*row)
 
 
-async def lock_by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes]) -> Voucher | None:
-    """The voucher whose digits have one of these digests, as it is now that it is locked; whether it is good for
-    anything is another matter (`Voucher.fault`). None: nobody's digits."""
-    shown = vouchers.c.digest == any_(literal(list(digests), ARRAY(BYTEA)))
-    found = _VOUCHERS.where(vouchers.c.book_id == book, shown)
-    row = (await tx.execute(found.with_for_update(key_share=True))).one_or_none()
-    return None if row is None else Voucher(*row)
-
-
 async def use(tx: AsyncConnection, book: int, voucher_id: UUID, end_transaction: UUID, at: datetime) -> None:
     """A live voucher, locked before, has been used: T15 is posted. VoucherNotValid."""
     await _end(tx, book, voucher_id, "used", end_transaction, at)
