@@ -99,9 +99,9 @@ async def for_sale(tx: AsyncConnection, book: int, day: date) -> list[ForSale]:
     return [ForSale(each, places[code]) for code, each in sorted(found.items()) if _can_be_bought(each, day)]
 
 
-async def places_of(tx: AsyncConnection, book: int) -> dict[str, tuple[Place, ...]]:
-    """The items of which there are vouchers → the open outlets that offer them, merchants all."""
-    rows = await tx.execute(
+async def places_of(tx: AsyncConnection, book: int, item: str | None = None) -> dict[str, tuple[Place, ...]]:
+    """The items of which there are vouchers, or one of them → the open outlets that offer them, merchants all."""
+    asked = (
         select(items.c.item, outlets.c.outlet, outlets.c.name, outlets.c.address)
         .join(offers, (offers.c.book_id == book) & (offers.c.item == items.c.item))
         .join(outlets, (outlets.c.book_id == book) & (outlets.c.outlet == offers.c.outlet))
@@ -114,10 +114,12 @@ async def places_of(tx: AsyncConnection, book: int) -> dict[str, tuple[Place, ..
         )
         .order_by(items.c.item, outlets.c.name, outlets.c.outlet)
     )
+    if item is not None:
+        asked = asked.where(items.c.item == item)
     places: dict[str, list[Place]] = {}
-    for item, *place in rows:
-        places.setdefault(item, []).append(Place(*place))
-    return {item: tuple(found) for item, found in places.items()}
+    for code, *place in await tx.execute(asked):
+        places.setdefault(code, []).append(Place(*place))
+    return {code: tuple(found) for code, found in places.items()}
 
 
 def _can_be_bought(item: Item, day: date) -> bool:
@@ -145,7 +147,7 @@ async def buy(
     day = day_of(now)
     shopper = await pay_codes.lock(tx, book, holder)
     found = await catalogue.find(tx, book, item, day)
-    if not _can_be_bought(found, day) or item not in await places_of(tx, book):
+    if not _can_be_bought(found, day) or not await places_of(tx, book, item):
         raise NotOffered(item)
     assert found.points is not None, "what can be bought has a price"
     assert found.voucher_days is not None, "what can be bought as a voucher lasts so long"
