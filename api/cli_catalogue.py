@@ -38,8 +38,9 @@ def import_catalogue(
     """Take items from a list: with their prices and quotas into the catalogue, and to the outlets of the book.
 
     Of goods with a number as stock so many donated pieces are received at each outlet, once; everything else is offered
-    there as the merchant's own. `star` and `most_star`: for whom has so many stars at least and at most. A faulty line is refused, with its reason, and costs nothing but itself. Importing the
-    same list again changes nothing.
+    there as the merchant's own. `star` and `most_star` may be left out: who has so many stars at least, and at most. A
+    faulty line is refused, with its reason, and costs nothing but itself. Importing the same list again changes
+    nothing.
     """
     with told_refusals(refused, as_json) as told:
 
