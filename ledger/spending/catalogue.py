@@ -56,13 +56,15 @@ class Quota:
 class Eligible:
     """Whose an item is: all of what is named must hold; nothing named: everybody's.
 
-    `star`: at least so many; `tag`: a qualification of that name; the ages in full years, both included.
+    `star`, `most_star`: at least and at most so many, so that both together are a band (two stars get what is better
+    than what one star gets, not both); `tag`: a qualification of that name; the ages in full years, both included.
     """
 
     star: int | None = None
     tag: str | None = None
     least_age: int | None = None
     most_age: int | None = None
+    most_star: int | None = None
 
     def __bool__(self) -> bool:
         """Whether anything is asked for."""
@@ -411,6 +413,8 @@ def _check(new: Item) -> None:
 def _check_eligible(wanted: Eligible) -> None:
     if wanted.star is not None and not 1 <= wanted.star <= MOST_STARS:
         raise InvalidField("eligible.star", "out_of_range")
+    if wanted.most_star is not None and not (wanted.star or 0) <= wanted.most_star <= MOST_STARS:
+        raise InvalidField("eligible.most_star", "out_of_range")
     if wanted.tag is not None and (not one_line(wanted.tag, least=1, most=NAME_LENGTH) or wanted.tag.strip() == ""):
         raise InvalidField("eligible.tag", "not_a_qualification")
     for name, age in (("least_age", wanted.least_age), ("most_age", wanted.most_age)):

@@ -138,7 +138,6 @@ async def buy(
     by: str,
     age: int | None,
     now: datetime,
-    policy: Policy,
 ) -> Voucher:
     """Buys a voucher at the price of today (T14). `digest`: of the digits that it gets if it may be given away.
 
@@ -152,7 +151,7 @@ async def buy(
     assert found.points is not None, "what can be bought has a price"
     assert found.voucher_days is not None, "what can be bought as a voucher lasts so long"
     asked = found.eligible
-    if asked != EVERYBODY and not await eligibility.eligible(tx, book, holder, asked, age=age, day=day, policy=policy):
+    if asked != EVERYBODY and not await eligibility.eligible(tx, book, holder, asked, age=age, day=day):
         raise NotEligible(item)
     await quotas.use(tx, book, day, holder, shopper.household, [(_offered(found), 1)])
     bought = Voucher(
