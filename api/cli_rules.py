@@ -13,15 +13,15 @@ from pathlib import Path
 import rich_click as click
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import explain, rule_files
+from api import explain, rule_files, versioned
 from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, with_database
 from ledger.access import rights, sessions, users
 from ledger.access.rights import Principal, Right
 from ledger.books import directory
+from ledger.books.versions import Version
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import rule_body, rule_sets
-from ledger.earning.rule_sets import Version
 from ledger.earning.rules import DEFAULT, RuleSet
 from ledger.errors import UnknownUser
 
@@ -78,11 +78,11 @@ def draft_rules(
             said={name: value for name, value in said.items() if value is not None},
         )
 
-    async def work(database: AsyncEngine) -> Version:
+    async def work(database: AsyncEngine) -> Version[RuleSet]:
         async with database.begin() as tx:
             me, now = await _somebody(tx, book, by, Right.DRAFT_RULES), await connect.now(tx)
             approved = (await rule_sets.in_force(tx, me.book_id)).versions
-            wanted = changed(approved[-1].rules if approved else DEFAULT)
+            wanted = changed(approved[-1].content if approved else DEFAULT)
             return await rule_sets.draft(
                 tx, me.book_id, wanted, effective_from=effective_from.date(), note=note, by=me.name, now=now
             )
@@ -92,7 +92,7 @@ def draft_rules(
         print_json(_shown(made))
     else:
         click.echo(
-            f"Version {made.version} with {len(made.rules.items)} items waits for its approval by a second person:"
+            f"Version {made.version} with {len(made.content.items)} items waits for its approval by a second person:"
             f" meide rules approve --book {book} --version {made.version} --by LOGIN"
         )
 
@@ -105,7 +105,7 @@ def draft_rules(
 def approve_rules(book: str, by: str, version: int, as_json: bool) -> None:
     """Approve a version that somebody else drafted. After the book's first, they begin tomorrow at the earliest."""
 
-    async def work(database: AsyncEngine) -> Version:
+    async def work(database: AsyncEngine) -> Version[RuleSet]:
         async with database.begin() as tx:
             me, now = await _somebody(tx, book, by, Right.APPROVE_RULES), await connect.now(tx)
             return await rule_sets.approve(tx, me.book_id, version, by=me.name, now=now)
@@ -124,7 +124,7 @@ def approve_rules(book: str, by: str, version: int, as_json: bool) -> None:
 def show_rules(book: str, version: int | None, as_json: bool) -> None:
     """Print a version in words, or with --json as data."""
 
-    async def work(database: AsyncEngine) -> tuple[Version | None, list[Version]]:
+    async def work(database: AsyncEngine) -> tuple[Version[RuleSet] | None, list[Version[RuleSet]]]:
         async with database.connect() as tx:
             of = await directory.find_book(tx, book)
             if version is not None:
@@ -141,14 +141,14 @@ def show_rules(book: str, version: int | None, as_json: bool) -> None:
     if found is None:
         click.echo(f"{book} has no rules in force.")
     else:
-        click.echo(f"Version {found.version}, {_status(found)}, from {found.effective_from}. {found.note}".rstrip())
-        for sentence in explain.terms(language(), found.rules).values():
+        click.echo(_told(found))
+        for sentence in explain.terms(language(), found.content).values():
             click.echo(f"  {sentence}")
-        for item in found.rules.items:
+        for item in found.content.items:
             click.echo(f"  {item.code}  {explain.item(language(), item)}")
     for each in others:
         if found is None or each.version != found.version:
-            click.echo(f"Version {each.version}, {_status(each)}, from {each.effective_from}. {each.note}".rstrip())
+            click.echo(_told(each))
 
 
 async def _somebody(tx: AsyncConnection, book: str, login: str, right: Right) -> Principal:
@@ -169,14 +169,14 @@ def _content(file: Path | None) -> bytes | None:
     return None if file is None else file.read_bytes()
 
 
-def _status(each: Version) -> str:
-    return "draft" if each.approved is None else "approved" if each.approved else "declined"
+def _told(each: Version[RuleSet]) -> str:
+    return f"Version {each.version}, {versioned.status(each)}, from {each.effective_from}. {each.note}".rstrip()
 
 
-def _line(each: Version) -> dict[str, object]:
+def _line(each: Version[RuleSet]) -> dict[str, object]:
     return {
         "version": each.version,
-        "status": _status(each),
+        "status": versioned.status(each),
         "effective_from": each.effective_from,
         "note": each.note,
         "drafted_by": each.drafted_by,
@@ -184,5 +184,5 @@ def _line(each: Version) -> dict[str, object]:
     }
 
 
-def _shown(each: Version) -> dict[str, object]:
-    return _line(each) | {"rules": rule_body.stored(each.rules)}
+def _shown(each: Version[RuleSet]) -> dict[str, object]:
+    return _line(each) | {"rules": rule_body.stored(each.content)}

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api import auth
 from api.problems import Language
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import Version
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.errors import InvalidField, NotAllowed
+from ledger.errors import InvalidField
 from ledger.spending import policies
-from ledger.spending.policies import Version
 from ledger.spending.policy import Policy
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -178,28 +178,13 @@ def of_body(body: Mapping[str, Any]) -> Policy:
         raise InvalidField(f"policy.{refused.field}", refused.problem) from None
 
 
-async def draft(tx: AsyncConnection, me: Principal, policy: Policy, effective_from: date, note: str = "") -> Version:
+async def draft(
+    tx: AsyncConnection, me: Principal, policy: Policy, effective_from: date, note: str = ""
+) -> Version[Policy]:
     """Keeps a new version for a second person. NotAllowed, InvalidField, BeginsTooEarly."""
     auth.within(me, Right.DRAFT_RULES, ())
     now = await connect.now(tx)
     return await policies.draft(tx, me.book_id, policy, effective_from=effective_from, note=note, by=me.name, now=now)
-
-
-async def decide(tx: AsyncConnection, me: Principal, version: int, *, approve: bool) -> Version:
-    """Approves or declines what another person drafted.
-
-    NotAllowed, UnknownPolicy, AlreadyDecided, SecondPersonNeeded, BeginsTooEarly.
-    """
-    auth.within(me, Right.APPROVE_RULES, ())
-    verb = policies.approve if approve else policies.decline
-    return await verb(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
-
-
-async def withdraw(tx: AsyncConnection, me: Principal, version: int) -> Version:
-    """Ends a draft of the caller's own. NotAllowed, UnknownPolicy, AlreadyDecided."""
-    if (await policies.find(tx, me.book_id, version)).drafted_by != me.name:
-        raise NotAllowed
-    return await policies.decline(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
 
 
 async def in_force(tx: AsyncConnection, me: Principal, day: date | None = None) -> tuple[date, Policy]:

@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api import auth
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import Version
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import rule_body, rule_sets, rules
-from ledger.earning.rule_sets import Version
 from ledger.earning.rules import Award, RuleSet, Tally, Work
-from ledger.errors import InvalidField, NotAllowed
+from ledger.errors import InvalidField
 
 
 def of_body(body: Mapping[str, Any]) -> RuleSet:
@@ -26,36 +26,21 @@ def of_body(body: Mapping[str, Any]) -> RuleSet:
         raise InvalidField(f"rules.{refused.field}", refused.problem) from None
 
 
-async def draft(tx: AsyncConnection, me: Principal, the: RuleSet, effective_from: date, note: str = "") -> Version:
+async def draft(
+    tx: AsyncConnection, me: Principal, the: RuleSet, effective_from: date, note: str = ""
+) -> Version[RuleSet]:
     """Keeps a new version for a second person. NotAllowed, InvalidField, BeginsTooEarly."""
     auth.within(me, Right.DRAFT_RULES, ())
     now = await connect.now(tx)
     return await rule_sets.draft(tx, me.book_id, the, effective_from=effective_from, note=note, by=me.name, now=now)
 
 
-async def decide(tx: AsyncConnection, me: Principal, version: int, *, approve: bool) -> Version:
-    """Approves or declines what another person drafted.
-
-    NotAllowed, UnknownRuleSet, AlreadyDecided, SecondPersonNeeded, BeginsTooEarly.
-    """
-    auth.within(me, Right.APPROVE_RULES, ())
-    verb = rule_sets.approve if approve else rule_sets.decline
-    return await verb(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
-
-
-async def withdraw(tx: AsyncConnection, me: Principal, version: int) -> Version:
-    """Ends a draft of the caller's own. NotAllowed, UnknownRuleSet, AlreadyDecided."""
-    if (await rule_sets.find(tx, me.book_id, version)).drafted_by != me.name:
-        raise NotAllowed
-    return await rule_sets.decline(tx, me.book_id, version, by=me.name, now=await connect.now(tx))
-
-
-async def in_force(tx: AsyncConnection, me: Principal, day: date | None = None) -> tuple[date, Version | None]:
+async def in_force(tx: AsyncConnection, me: Principal, day: date | None = None) -> tuple[date, Version[RuleSet] | None]:
     """The day (today, if none is said) and the version that is in force on it; None: there are no rules yet."""
     asked = day or day_of(await connect.now(tx))
     rulebook = await rule_sets.in_force(tx, me.book_id)
     the = rulebook.on(asked)
-    return asked, None if the is None else next(each for each in rulebook.versions if each.rules is the)
+    return asked, None if the is None else next(each for each in rulebook.versions if each.content is the)
 
 
 def trial(the: RuleSet, works: Sequence[Work]) -> list[Award]:

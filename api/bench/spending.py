@@ -79,7 +79,7 @@ async def shops(ground: Ground) -> Shops:
         now, number = datetime.now(UTC), book.book_id
         await organisations.add(tx, number, "D", "district", None, "district")
         version = await policies.draft(tx, number, LIMITS, effective_from=date(2020, 1, 1), by=BY, now=now)
-        await policies.approve(tx, number, version.policy.version, by=ANOTHER, now=now)
+        await policies.approve(tx, number, version.version, by=ANOTHER, now=now)
         await catalogue.add(tx, number, Item("G01", "soap", "goods", 5, date(2020, 1, 1)), by=BY, now=now)
         texts = []
         for outlet in (f"X{place:04d}" for place in range(OUTLETS)):

@@ -13,22 +13,19 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, bodies, limits, problems, staff
-from api.pages import doors, frame, texts
+from api import auth, bodies, limits, problems
+from api.pages import doors, frame, texts, versions
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
-from ledger.access import rights
 from ledger.access.rights import Principal, Right
-from ledger.errors import AlreadyDecided, InvalidField, NotAllowed, Refusal, UnknownPolicy
+from ledger.errors import InvalidField, Refusal
 from ledger.spending import policies
-from ledger.spending.policies import BOUNDS, Version
+from ledger.spending.policies import BOUNDS
 from ledger.spending.policy import Policy
 
 HERE: Final = "/staff/limits"
 NEW: Final = f"{HERE}/new"
-MOST: Final = 50
-"""Versions on a page."""
 TYPED: Final = ("effective_from", "note", *BOUNDS, "star_minutes")
 _HOURS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,2})?", re.ASCII)
 
@@ -39,30 +36,11 @@ async def list_limits(
 ) -> Template:
     """The limits of today in words, and the versions, the newest first, each with what has become of it."""
     me = await doors.colleague(request, database, settings, Right.READ_SHOPS)
-    language = frame.view_of(request).language
-    before = texts.whole_number(request.query_params.get("before", "")) or None
     async with database.connect() as tx:
-        found = await policies.versions_of(tx, me.book_id, before=before and min(before, 2**31 - 1), limit=MOST)
         today = await policies.in_force(tx, me.book_id, auth.today())
-        names = await staff.names(tx, [each.drafted_by for each in found])
-    return frame.page(
-        request,
-        "limits.html",
-        today=today,
-        groups=_groups(language, today),
-        versions=[
-            (
-                each,
-                texts.day(language, each.effective_from),
-                texts.t(language, _standing(today, each)),
-                names[each.drafted_by],
-                texts.moment(language, each.drafted_at),
-            )
-            for each in found
-        ],
-        drafts=rights.reach(me, Right.DRAFT_RULES, auth.today()).book,
-        following=found[-1].version if len(found) == MOST else None,
-    )
+        listed = await versions.listed(request, tx, me, policies.LIMITS, today.version)
+    groups = _groups(frame.view_of(request).language, today)
+    return frame.page(request, "limits.html", today=today, groups=groups, **listed)
 
 
 @get(f"{HERE}/{{version:int}}")
@@ -104,61 +82,29 @@ async def decline(
 async def _decided(
     request: StrictRequest, database: AsyncEngine, me: Principal, version: int, *, approves: bool
 ) -> Template | Redirect:
-    number = _number(version)
-    try:
-        async with database.begin() as tx:
-            mine = (await policies.find(tx, me.book_id, number)).drafted_by == me.name
-            if mine and not approves:
-                await limits.withdraw(tx, me, number)
-            else:
-                await limits.decide(tx, me, number, approve=approves)
-    except AlreadyDecided:
-        pass  # by her own second click, or by a colleague: the page says how it stands
-    except (UnknownPolicy, NotAllowed):
-        raise
-    except Refusal as refusal:
-        return await _version(request, database, me, number, refusal)
-    return Redirect(f"{HERE}/{number}", status_code=303)
+    refusal = await versions.decided(database, me, policies.LIMITS, version, approves=approves)
+    if refusal is not None:
+        return await _version(request, database, me, version, refusal)
+    return Redirect(f"{HERE}/{version}", status_code=303)
 
 
 async def _version(
     request: StrictRequest, database: AsyncEngine, me: Principal, version: int, refusal: Refusal | None = None
 ) -> Template:
     language = frame.view_of(request).language
-    number = _number(version)
     async with database.connect() as tx:
-        found = await policies.find(tx, me.book_id, number)
+        found = await versions.find(tx, me, policies.LIMITS, version)
         today = await policies.in_force(tx, me.book_id, auth.today())
-        names = await staff.names(tx, [by for by in (found.drafted_by, found.decided_by) if by])
-    mine = found.drafted_by == me.name
-    approves = rights.reach(me, Right.APPROVE_RULES, auth.today()).book
+        shown = await versions.shown(request, tx, me, found, today.version, refusal)
     return frame.page(
         request,
         "limits_version.html",
-        status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
-        path=f"{HERE}/{number}",
-        version=found,
-        since=texts.day(language, found.effective_from),
-        standing=texts.t(language, _standing(today, found)),
-        drafted=(names[found.drafted_by], texts.moment(language, found.drafted_at)),
-        decided=None
-        if found.decided_by is None or found.decided_at is None
-        else (names[found.decided_by], texts.moment(language, found.decided_at)),
+        path=f"{HERE}/{version}",
         today=today,
-        changes=limits.differences(language, today, found.policy),
-        groups=_groups(language, found.policy),
-        mine=mine,
-        may_approve=approves and not mine,
-        may_decline=approves or mine,
-        wrong=None if refusal is None else frame.told(request, refusal),
+        changes=limits.differences(language, today, found.content),
+        groups=_groups(language, found.content),
+        **shown,
     )
-
-
-def _number(version: int) -> int:
-    """UnknownPolicy for what no version can be."""
-    if not 1 <= version <= 2**31 - 1:
-        raise UnknownPolicy(version)
-    return version
 
 
 def _groups(language: Language, policy: Policy) -> list[tuple[str, list[str]]]:
@@ -166,17 +112,6 @@ def _groups(language: Language, policy: Policy) -> list[tuple[str, list[str]]]:
         (texts.t(language, f"limits_{group}"), [limits.sentence(language, policy, name) for name in names])
         for group, names in limits.GROUPS.items()
     ]
-
-
-def _standing(today: Policy, each: Version) -> str:
-    """What has become of a version, by its name in the texts."""
-    if each.approved is None:
-        return "rule_draft"
-    if not each.approved:
-        return "rule_declined"
-    if each.effective_from > auth.today():
-        return "rule_to_come"
-    return "rule_in_force" if today.version == each.version else "rule_before"
 
 
 # --- a new version ----------------------------------------------------------------------------------------------------

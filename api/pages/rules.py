@@ -12,23 +12,20 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, bodies, explain, problems, rule_files, rules, staff
-from api.pages import doors, frame, texts
+from api import auth, bodies, explain, problems, rule_files, rules
+from api.pages import doors, frame, texts, versions
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
-from ledger.access import rights
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import Version
 from ledger.earning import rule_sets
-from ledger.earning.rule_sets import Rulebook, Version
+from ledger.earning.rule_sets import Rulebook
 from ledger.earning.rules import DEFAULT, RuleSet
-from ledger.errors import AlreadyDecided, InvalidField, NotAllowed, Refusal, UnknownRuleSet
+from ledger.errors import InvalidField, Refusal
 
 HERE: Final = "/staff/rules"
 NEW: Final = f"{HERE}/new"
-MOST: Final = 50
-"""Versions on a page."""
-
 POLICIES: Final = ("never", "days", "month_end", "year_end", "nth_year_end")
 COUNTED: Final = frozenset({"days", "nth_year_end"})
 TYPED: Final = (
@@ -51,7 +48,7 @@ async def in_force(
     async with database.connect() as tx:
         _today, found = await rules.in_force(tx, me)
     since = "" if found is None else texts.day(language, found.effective_from)
-    shown = None if found is None else _words(language, found.rules)
+    shown = None if found is None else _words(language, found.content)
     return frame.page(request, "rules.html", version=found, since=since, words=shown)
 
 
@@ -88,28 +85,10 @@ async def list_versions(
 ) -> Template:
     """The versions, the newest first, each with what has become of it."""
     me = await doors.colleague(request, database, settings, Right.READ_RECORDS)
-    language = frame.view_of(request).language
-    before = texts.whole_number(request.query_params.get("before", "")) or None
     async with database.connect() as tx:
-        found = await rule_sets.versions_of(tx, me.book_id, before=before and min(before, 2**31 - 1), limit=MOST)
         rulebook = await rule_sets.in_force(tx, me.book_id)
-        names = await staff.names(tx, [each.drafted_by for each in found])
-    return frame.page(
-        request,
-        "rule_versions.html",
-        versions=[
-            (
-                each,
-                texts.day(language, each.effective_from),
-                texts.t(language, _standing(rulebook, each)),
-                names[each.drafted_by],
-                texts.moment(language, each.drafted_at),
-            )
-            for each in found
-        ],
-        drafts=rights.reach(me, Right.DRAFT_RULES, auth.today()).book,
-        following=found[-1].version if len(found) == MOST else None,
-    )
+        listed = await versions.listed(request, tx, me, rule_sets.RULES, _today(rulebook))
+    return frame.page(request, "rule_versions.html", **listed)
 
 
 @get(f"{HERE}/{{version:int}}")
@@ -151,65 +130,33 @@ async def decline(
 async def _decided(
     request: StrictRequest, database: AsyncEngine, me: Principal, version: int, *, approves: bool
 ) -> Template | Redirect:
-    number = _number(version)
-    try:
-        async with database.begin() as tx:
-            mine = (await rule_sets.find(tx, me.book_id, number)).drafted_by == me.name
-            if mine and not approves:
-                await rules.withdraw(tx, me, number)
-            else:
-                await rules.decide(tx, me, number, approve=approves)
-    except AlreadyDecided:
-        pass  # by her own second click, or by a colleague: the page says how it stands
-    except (UnknownRuleSet, NotAllowed):
-        raise
-    except Refusal as refusal:
-        return await _version(request, database, me, number, refusal)
-    return Redirect(f"{HERE}/{number}", status_code=303)
+    refusal = await versions.decided(database, me, rule_sets.RULES, version, approves=approves)
+    if refusal is not None:
+        return await _version(request, database, me, version, refusal)
+    return Redirect(f"{HERE}/{version}", status_code=303)
 
 
 async def _version(
     request: StrictRequest, database: AsyncEngine, me: Principal, version: int, refusal: Refusal | None = None
 ) -> Template:
     language = frame.view_of(request).language
-    number = _number(version)
     async with database.connect() as tx:
-        found = await rule_sets.find(tx, me.book_id, number)
+        found = await versions.find(tx, me, rule_sets.RULES, version)
         rulebook = await rule_sets.in_force(tx, me.book_id)
-        names = await staff.names(tx, [by for by in (found.drafted_by, found.decided_by) if by])
+        shown = await versions.shown(request, tx, me, found, _today(rulebook), refusal)
     before = _before(rulebook, found)
-    mine = found.drafted_by == me.name
-    approves = rights.reach(me, Right.APPROVE_RULES, auth.today()).book
     return frame.page(
         request,
         "rule_version.html",
-        status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
-        path=f"{HERE}/{number}",
-        version=found,
-        since=texts.day(language, found.effective_from),
-        standing=texts.t(language, _standing(rulebook, found)),
-        drafted=(names[found.drafted_by], texts.moment(language, found.drafted_at)),
-        decided=None
-        if found.decided_by is None or found.decided_at is None
-        else (names[found.decided_by], texts.moment(language, found.decided_at)),
+        path=f"{HERE}/{version}",
         before=before,
-        changes=[] if before is None else explain.differences(language, before.rules, found.rules),
-        words=_words(language, found.rules),
-        mine=mine,
-        may_approve=approves and not mine,
-        may_decline=approves or mine,
-        wrong=None if refusal is None else frame.told(request, refusal),
+        changes=[] if before is None else explain.differences(language, before.content, found.content),
+        words=_words(language, found.content),
+        **shown,
     )
 
 
-def _number(version: int) -> int:
-    """UnknownRuleSet for what no version can be."""
-    if not 1 <= version <= 2**31 - 1:
-        raise UnknownRuleSet(version)
-    return version
-
-
-def _before(rulebook: Rulebook, of: Version) -> Version | None:
+def _before(rulebook: Rulebook, of: Version[RuleSet]) -> Version[RuleSet] | None:
     """The approved version that this one comes after."""
     earlier = [
         each for each in rulebook.versions if (each.effective_from, each.version) < (of.effective_from, of.version)
@@ -217,17 +164,10 @@ def _before(rulebook: Rulebook, of: Version) -> Version | None:
     return earlier[-1] if earlier else None
 
 
-def _standing(rulebook: Rulebook, each: Version) -> str:
-    """What has become of a version, by its name in the texts."""
-    if each.approved is None:
-        return "rule_draft"
-    if not each.approved:
-        return "rule_declined"
-    today = auth.today()
-    if each.effective_from > today:
-        return "rule_to_come"
-    the = rulebook.on(today)
-    return "rule_in_force" if the is not None and the.version == each.version else "rule_before"
+def _today(rulebook: Rulebook) -> int | None:
+    """Which version is in force."""
+    the = rulebook.on(auth.today())
+    return None if the is None else the.version
 
 
 # --- a new version ----------------------------------------------------------------------------------------------------
@@ -277,8 +217,8 @@ async def draft(
 
 async def _base(tx: AsyncConnection, me: Principal) -> RuleSet:
     """What a new version is made from: the newest approved one."""
-    versions = (await rule_sets.in_force(tx, me.book_id)).versions
-    return versions[-1].rules if versions else DEFAULT
+    approved = (await rule_sets.in_force(tx, me.book_id)).versions
+    return approved[-1].content if approved else DEFAULT
 
 
 def _typed(base: RuleSet, form: dict[str, str]) -> tuple[RuleSet, date]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from litestar import Router, get, post
@@ -11,12 +11,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth, bodies, limits, views
+from api import auth, bodies, limits, versioned, views
 from api.bodies import After, Body, Limit, Number
 from api.calls import Nothing
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import Version
 from ledger.spending import policies
-from ledger.spending.policies import Version
 from ledger.spending.policy import Policy
 
 READ = {"right": Right.READ_SHOPS, "scoped": True}
@@ -36,17 +36,8 @@ class PolicyDecision(Body, frozen=True):
     approve: bool
 
 
-class PolicyLine(msgspec.Struct, frozen=True):
+class PolicyLine(versioned.Line, frozen=True):
     """A version of the limits, without what it says."""
-
-    version: int
-    status: Literal["draft", "approved", "declined"]
-    effective_from: datetime.date
-    note: str
-    drafted_by: str
-    drafted_at: datetime.datetime
-    decided_by: str | None
-    decided_at: datetime.datetime | None
 
 
 class Policies(msgspec.Struct, frozen=True):
@@ -104,7 +95,9 @@ async def list_limits(
     """The versions, the newest first: drafts, approved and declined ones."""
     async with database.connect() as tx:
         found = await policies.versions_of(tx, me.book_id, before=after or None, limit=limit)
-    return Policies([PolicyLine(*_facts(each)) for each in found], found[-1].version if len(found) == limit else None)
+    return Policies(
+        [PolicyLine(*versioned.facts(each)) for each in found], found[-1].version if len(found) == limit else None
+    )
 
 
 @get(
@@ -156,7 +149,7 @@ async def decide_limits(
 ) -> PolicyView:
     """Approves or declines what another person drafted. An approved version begins tomorrow at the earliest."""
     async with database.begin() as tx:
-        return _view(await limits.decide(tx, me, version, approve=data.approve))
+        return _view(await versioned.decide(tx, me, policies.LIMITS, version, approve=data.approve))
 
 
 @post(
@@ -175,25 +168,11 @@ async def withdraw_limits(
 ) -> PolicyView:
     """Ends a draft of one's own. No body needed."""
     async with database.begin() as tx:
-        return _view(await limits.withdraw(tx, me, version))
+        return _view(await versioned.withdraw(tx, me, policies.LIMITS, version))
 
 
-def _view(each: Version) -> PolicyView:
-    return PolicyView(*_facts(each), policy=policies.stored(each.policy), words=_words(each.policy))
-
-
-def _facts(each: Version) -> tuple[Any, ...]:
-    status = "draft" if each.approved is None else "approved" if each.approved else "declined"
-    return (
-        each.version,
-        status,
-        each.effective_from,
-        each.note,
-        each.drafted_by,
-        each.drafted_at,
-        each.decided_by,
-        each.decided_at,
-    )
+def _view(each: Version[Policy]) -> PolicyView:
+    return PolicyView(*versioned.facts(each), policy=policies.stored(each.content), words=_words(each.content))
 
 
 def _words(policy: Policy) -> dict[str, list[str]]:

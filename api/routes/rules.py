@@ -11,13 +11,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import auth, bodies, explain, rules, views
+from api import auth, bodies, explain, rules, versioned, views
 from api.bodies import After, Body, Limit, Number
 from api.calls import Nothing
 from ledger.access.rights import Principal, Right
+from ledger.books.versions import EARLIEST, LATEST, Version
 from ledger.earning import rule_body, rule_sets
-from ledger.earning.rule_sets import Version
-from ledger.earning.rules import Work
+from ledger.earning.rules import RuleSet, Work
 from ledger.errors import InvalidField
 from ledger.text import one_line
 
@@ -57,17 +57,8 @@ class Trial(Body, frozen=True):
     works: Annotated[list[TrialWork], msgspec.Meta(min_length=1, max_length=MOST_WORKS)]
 
 
-class RuleSetLine(msgspec.Struct, frozen=True):
+class RuleSetLine(versioned.Line, frozen=True):
     """A version of the rules, without what it says."""
-
-    version: int
-    status: Literal["draft", "approved", "declined"]
-    effective_from: datetime.date
-    note: str
-    drafted_by: str
-    drafted_at: datetime.datetime
-    decided_by: str | None
-    decided_at: datetime.datetime | None
 
 
 class RuleSets(msgspec.Struct, frozen=True):
@@ -190,7 +181,7 @@ async def decide_rules(
 ) -> RuleSetView:
     """Approves or declines what another person drafted. An approved version begins tomorrow at the earliest."""
     async with database.begin() as tx:
-        return _view(await rules.decide(tx, me, version, approve=data.approve))
+        return _view(await versioned.decide(tx, me, rule_sets.RULES, version, approve=data.approve))
 
 
 @post(
@@ -209,7 +200,7 @@ async def withdraw_rules(
 ) -> RuleSetView:
     """Ends a draft of one's own. No body needed."""
     async with database.begin() as tx:
-        return _view(await rules.withdraw(tx, me, version))
+        return _view(await versioned.withdraw(tx, me, rule_sets.RULES, version))
 
 
 @post(
@@ -229,7 +220,7 @@ async def try_rules(
     """What these works would earn under a version, also a draft: for somebody who has done nothing else that year."""
     works = [_work(each, f"works[{number}]") for number, each in enumerate(data.works)]
     async with database.connect() as tx:
-        the = (await rule_sets.find(tx, me.book_id, version)).rules
+        the = (await rule_sets.find(tx, me.book_id, version)).content
     return TrialView(
         [
             EarnedView(
@@ -251,7 +242,7 @@ def _work(data: TrialWork, where: str) -> Work:
         if not one_line(text, least=0, most=rule_body.TEXT_LENGTH):
             raise InvalidField(f"{where}.{name}", "not_a_short_text")
     on = bodies.day(data.day, f"{where}.day")
-    if not rule_sets.EARLIEST <= on <= rule_sets.LATEST:
+    if not EARLIEST <= on <= LATEST:
         raise InvalidField(f"{where}.day", "out_of_range")
     return Work(
         data.record_class,
@@ -264,34 +255,20 @@ def _work(data: TrialWork, where: str) -> Work:
     )
 
 
-def _line(each: Version) -> RuleSetLine:
-    return RuleSetLine(*_facts(each))
+def _line(each: Version[RuleSet]) -> RuleSetLine:
+    return RuleSetLine(*versioned.facts(each))
 
 
-def _view(each: Version) -> RuleSetView:
-    return RuleSetView(*_facts(each), rules=rule_body.stored(each.rules), words=_words(each))
+def _view(each: Version[RuleSet]) -> RuleSetView:
+    return RuleSetView(*versioned.facts(each), rules=rule_body.stored(each.content), words=_words(each))
 
 
-def _facts(each: Version) -> tuple[Any, ...]:
-    status = "draft" if each.approved is None else "approved" if each.approved else "declined"
-    return (
-        each.version,
-        status,
-        each.effective_from,
-        each.note,
-        each.drafted_by,
-        each.drafted_at,
-        each.decided_by,
-        each.decided_at,
-    )
-
-
-def _words(each: Version) -> dict[str, list[str]]:
+def _words(each: Version[RuleSet]) -> dict[str, list[str]]:
     """Its terms and its items in sentences, in both languages."""
     return {
         language: [
-            *explain.terms(language, each.rules).values(),
-            *(f"{item.code} {explain.item(language, item)}" for item in each.rules.items),
+            *explain.terms(language, each.content).values(),
+            *(f"{item.code} {explain.item(language, item)}" for item in each.content.items),
         ]
         for language in ("zh", "en")
     }

@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, ExcludeConstraint
 
+from ledger.books.versions import Versioned
 from ledger.database.metadata import READ_ADD_CHANGE, READ_ADD_CHANGE_REMOVE, metadata
 
 
@@ -136,27 +137,10 @@ qualifications = Table(
 )
 
 
-class _RuleSet(TypedColumns):
-    book_id: Named[int] = Column(Integer)
-    version: Named[int] = Column(Integer)
-    """1, 2, 3 … in each book."""
-    effective_from: Named[datetime.date] = Column(Date)
-    """The first service day that it is for."""
-    body: Named[dict[str, Any]] = Column(JSONB)
-    """As `rules.stored` writes it."""
-    note: Named[str] = Column(Text)
-    drafted_by: Named[str] = Column(Text(collation="C"))
-    drafted_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
-    decided_by: Named[str | None] = Column(Text(collation="C"))
-    decided_at: Named[datetime.datetime | None] = Column(DateTime(timezone=True))
-    approved: Named[bool | None] = Column(Boolean)
-    """NULL: a draft."""
-
-
 rule_sets = Table(
     "rule_sets",
     metadata,
-    _RuleSet,
+    Versioned,
     PrimaryKeyConstraint("book_id", "version"),
     ForeignKeyConstraint(["book_id"], ["books.book_id"]),
     CheckConstraint("(decided_at IS NULL) = (approved IS NULL)", name="decided"),

@@ -29,31 +29,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ledger.books.versions import Versioned
 from ledger.database.metadata import READ_ADD_CHANGE, READ_ADD_CHANGE_REMOVE, READ_AND_ADD, metadata
 
 _MEANS: Final = "means IN ('code', 'card', 'ticket', 'voucher')"
 
 
-class _Policy(TypedColumns):
-    book_id: Named[int] = Column(Integer)
-    version: Named[int] = Column(Integer)
-    """1, 2, 3 … in each book."""
-    effective_from: Named[datetime.date] = Column(Date)
-    body: Named[dict[str, Any]] = Column(JSONB)
-    """As `policy.stored` writes it."""
-    note: Named[str] = Column(Text)
-    drafted_by: Named[str] = Column(Text(collation="C"))
-    drafted_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
-    decided_by: Named[str | None] = Column(Text(collation="C"))
-    decided_at: Named[datetime.datetime | None] = Column(DateTime(timezone=True))
-    approved: Named[bool | None] = Column(Boolean)
-    """NULL: a draft."""
-
-
 policies = Table(
     "policies",
     metadata,
-    _Policy,
+    Versioned,
     PrimaryKeyConstraint("book_id", "version"),
     ForeignKeyConstraint(["book_id"], ["books.book_id"]),
     CheckConstraint("(decided_at IS NULL) = (approved IS NULL)", name="decided"),

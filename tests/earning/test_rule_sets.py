@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books.directory import Book
+from ledger.books.versions import Version
 from ledger.days import day_of
 from ledger.earning import rule_sets
-from ledger.earning.rule_sets import Rulebook, Version
+from ledger.earning.rule_sets import Rulebook
 from ledger.earning.rules import Cap, Item, RuleSet
 from ledger.errors import AlreadyDecided, BeginsTooEarly, InvalidField, SecondPersonNeeded, UnknownRuleSet
 from tests.conftest import new_book
@@ -23,19 +24,21 @@ TODAY = day_of(NOW)
 TOMORROW = TODAY + timedelta(days=1)
 
 
-async def draft(database: AsyncEngine, book: Book, effective_from: date = TODAY, **more: Any) -> Version:
+async def draft(database: AsyncEngine, book: Book, effective_from: date = TODAY, **more: Any) -> Version[RuleSet]:
     async with database.begin() as tx:
         rules = more.pop("rules", rule_set())
         given = {"by": "user:1", "now": NOW} | more
         return await rule_sets.draft(tx, book.book_id, rules, effective_from=effective_from, **given)
 
 
-async def approve(database: AsyncEngine, book: Book, version: int, by: str = "user:2", now: datetime = NOW) -> Version:
+async def approve(
+    database: AsyncEngine, book: Book, version: int, by: str = "user:2", now: datetime = NOW
+) -> Version[RuleSet]:
     async with database.begin() as tx:
         return await rule_sets.approve(tx, book.book_id, version, by=by, now=now)
 
 
-async def decline(database: AsyncEngine, book: Book, version: int, by: str = "user:2") -> Version:
+async def decline(database: AsyncEngine, book: Book, version: int, by: str = "user:2") -> Version[RuleSet]:
     async with database.begin() as tx:
         return await rule_sets.decline(tx, book.book_id, version, by=by, now=NOW)
 
@@ -54,7 +57,7 @@ async def test_a_draft_is_the_next_version_and_says_what_was_drafted(database: A
         assert await rule_sets.versions_of(tx, book.book_id) == [second, first]
         assert await rule_sets.versions_of(tx, book.book_id, before=2) == [first]
         assert await rule_sets.versions_of(tx, book.book_id, limit=1) == [second]
-    assert (first.note, first.drafted_by, first.approved, first.rules.items) == (
+    assert (first.note, first.drafted_by, first.approved, first.content.items) == (
         "第一版",
         "user:1",
         None,
@@ -191,7 +194,7 @@ async def test_only_one_version_is_the_first_and_may_begin_in_the_past(database:
 
 def _capped(*periods: Any, **more: Any) -> Rulebook:
     item = Item("P01", "助老", "service", "per_hour", 10, tuple(Cap(9, period) for period in periods))
-    return Rulebook((Version(RuleSet(items=(item,), **more), date(2026, 1, 1), "", "user:1", NOW),))
+    return Rulebook((Version(1, date(2026, 1, 1), RuleSet(items=(item,), **more), "", "user:1", NOW),))
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books.directory import Book
+from ledger.books.versions import Version
 from ledger.days import day_of
 from ledger.errors import AlreadyDecided, BeginsTooEarly, InvalidField, SecondPersonNeeded, UnknownPolicy
 from ledger.spending import policies
-from ledger.spending.policies import BOUNDS, Version
+from ledger.spending.policies import BOUNDS
 from ledger.spending.policy import Policy
 from tests.conftest import new_book
 
@@ -26,18 +27,20 @@ STRICT = Policy(free_points=5, free_times=1, star_minutes=(60, 600))
 
 async def draft(
     database: AsyncEngine, book: Book, effective_from: date = TODAY, policy: Policy = STRICT, **more: Any
-) -> Version:
+) -> Version[Policy]:
     async with database.begin() as tx:
         given = {"by": "user:1", "now": NOW} | more
         return await policies.draft(tx, book.book_id, policy, effective_from=effective_from, **given)
 
 
-async def approve(database: AsyncEngine, book: Book, version: int, by: str = "user:2", now: datetime = NOW) -> Version:
+async def approve(
+    database: AsyncEngine, book: Book, version: int, by: str = "user:2", now: datetime = NOW
+) -> Version[Policy]:
     async with database.begin() as tx:
         return await policies.approve(tx, book.book_id, version, by=by, now=now)
 
 
-async def decline(database: AsyncEngine, book: Book, version: int, by: str = "user:2") -> Version:
+async def decline(database: AsyncEngine, book: Book, version: int, by: str = "user:2") -> Version[Policy]:
     async with database.begin() as tx:
         return await policies.decline(tx, book.book_id, version, by=by, now=NOW)
 
@@ -62,7 +65,7 @@ async def test_a_draft_is_the_next_version_and_says_what_was_drafted(database: A
         assert await policies.versions_of(tx, book.book_id, before=2) == [first]
         assert await policies.versions_of(tx, book.book_id, limit=1) == [second]
     assert (first.note, first.drafted_by, first.approved) == ("第一版", "user:1", None)
-    assert first.policy == replace(STRICT, version=1)
+    assert first.content == replace(STRICT, version=1)
     assert (await draft(database, await new_book(database))).version == 1
 
 
@@ -156,7 +159,7 @@ async def test_two_who_draft_at_once_get_two_versions(database: AsyncEngine, boo
 async def test_every_limit_is_kept_and_reads_back(database: AsyncEngine, book: Book, name: str) -> None:
     for edge in BOUNDS[name]:
         made = await draft(database, book, policy=replace(Policy(), **{name: edge}))
-        assert getattr(made.policy, name) == edge
+        assert getattr(made.content, name) == edge
         await approve(database, book, made.version)
         assert await in_force(database, book) == replace(Policy(), version=made.version, **{name: edge})
         book = await new_book(database)
