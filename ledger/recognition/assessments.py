@@ -300,6 +300,13 @@ async def of_book(
     return [Assessment(*row) for row in rows]
 
 
+async def done_ones(tx: AsyncConnection, book: int) -> list[Assessment]:
+    """All assessments of a book that were run to their end, the oldest first."""
+    done = (assessments.c.book_id == book, assessments.c.done_at.is_not(None))
+    rows = await tx.execute(select(*_COLUMNS).where(*done).order_by(assessments.c.assessment_id))
+    return [Assessment(*row) for row in rows]
+
+
 async def tallies(tx: AsyncConnection, book: int, assessment_id: UUID) -> list[Tally]:
     """How many have how many stars, from none up."""
     found = await tx.execute(

@@ -457,6 +457,13 @@ async def of_holder(tx: AsyncConnection, book: int, holder: str) -> list[Award]:
     return await _read(tx, book, wanted.order_by(awards.c.proposed_at.desc(), awards.c.star.desc()))
 
 
+async def awarded_to(tx: AsyncConnection, book: int, holders: Iterable[str]) -> list[Award]:
+    """The stars that these people hold."""
+    hers = awards.c.holder == any_(literal(sorted(holders), ARRAY(TEXT)))
+    wanted = _AWARDS.where(awards.c.book_id == book, hers, awards.c.state == "awarded")
+    return await _read(tx, book, wanted.order_by(awards.c.holder, awards.c.star))
+
+
 async def in_notice(
     tx: AsyncConnection,
     book: int,

@@ -69,11 +69,9 @@ class Career:
         async with self.database.begin() as tx:
             return await awards.award(tx, self.book, award.award_id, by=by, now=await connect.now(tx), **other)
 
-    async def refuse(self, award: Award, by: str = "user:certifier", **other: Any) -> Award:
+    async def refuse(self, award: Award, by: str = "user:certifier", reason: str = "材料不齐", **other: Any) -> Award:
         async with self.database.begin() as tx:
-            return await awards.refuse(
-                tx, self.book, award.award_id, "材料不齐", by=by, now=await connect.now(tx), **other
-            )
+            return await awards.refuse(tx, self.book, award.award_id, reason, by=by, now=await connect.now(tx), **other)
 
     async def end(self, award: Award, by: str = "user:certifier", **other: Any) -> Award:
         async with self.database.begin() as tx:
