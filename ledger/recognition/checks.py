@@ -38,7 +38,7 @@ BOOK_CHECKS: Final[Mapping[str, str]] = {
         FROM (SELECT series, last FROM serials WHERE book_id = :book AND series LIKE 'certificate/%') s
         FULL JOIN (
             SELECT 'certificate/' || substr(serial, 2, 4) AS series, count(*) AS given,
-                   max(substr(serial, 7)::bigint) AS highest
+                   max(CASE WHEN serial ~ '^S[0-9]{4}-[0-9]{6,9}$' THEN substr(serial, 7)::bigint END) AS highest
             FROM awards WHERE book_id = :book AND serial IS NOT NULL GROUP BY 1) g ON g.series = s.series
         WHERE s.last IS DISTINCT FROM g.given OR s.last IS DISTINCT FROM g.highest ORDER BY 1""",
 }

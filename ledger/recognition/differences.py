@@ -19,7 +19,7 @@ from ledger.database import connect
 from ledger.database.rows import rows_within
 from ledger.days import day_of
 from ledger.earning.tables import records
-from ledger.recognition import assessments, awards, stars
+from ledger.recognition import assessments, awards, ladders, stars
 from ledger.recognition import ladder as rule
 from ledger.recognition.assessments import Assessment
 from ledger.recognition.awards import Award
@@ -93,7 +93,7 @@ async def falls(
     """
     people = await assessments.rows(tx, book, of, within, which="falls", after=after, limit=limit)
     hers = {each.holder: each for each in people}
-    ladder = await assessments.ladder_of(tx, book, of.ladder)
+    ladder = await ladders.version(tx, book, of.ladder)
     held = await awards.awarded_to(tx, book, hers)
     fallen = [each for each in held if hers[each.holder].star < each.star <= hers[each.holder].facts.held]
     stand = {each: (hers[each].star, hers[each].facts) for each in hers}
@@ -105,12 +105,12 @@ async def explain(tx: AsyncConnection, book: int, award: Award, of: Assessment |
     stand: dict[str, tuple[int, Facts]] = {}
     if of is None:
         day = day_of(await connect.now(tx))
-        ladder = await assessments.in_force(tx, book, day)
+        ladder = await ladders.in_force(tx, book, day)
         her = await stars.of_volunteer(tx, book, award.holder, ladder=ladder, day=day)
         if her is not None:
             stand[award.holder] = (her.star, her.facts)
     else:
-        day, ladder = of.as_of, await assessments.ladder_of(tx, book, of.ladder)
+        day, ladder = of.as_of, await ladders.version(tx, book, of.ladder)
         for row in await assessments.rows(tx, book, of, holder=award.holder):
             stand[award.holder] = (row.star, row.facts)
     [told] = await _told(tx, book, [award], day, ladder, stand)

@@ -15,6 +15,7 @@ from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.errors import InvalidField, UnknownAssessment, UnknownLadder
 from ledger.recognition import assessments
+from ledger.recognition.ladder import Ladder, Level
 from ledger.recognition.tables import assessed
 from ledger.recognition.tables import assessments as assessments_table
 from tests.recognition.careers import DAY, Career, career
@@ -145,3 +146,19 @@ async def test_a_day_that_has_not_come_and_a_ladder_that_is_not_there_are_refuse
         none = select(func.count()).where(assessments_table.c.book_id == made.book)
         assert (await tx.execute(none)).scalar_one() == 0
     assert (await made.assessed(version=0)).ladder == 0
+
+
+async def test_the_rules_of_this_year_do_not_change_the_answer_for_the_last(database: AsyncEngine, book: Book) -> None:
+    made = await career(database, book, 100)
+    last_year = await made.assessed(DAY)
+    later = made.later(days=300)
+    strict = Ladder((Level(60_000), Level(120_000)), name="新办法")
+    assert await later.ladder(strict, date(2027, 1, 1)) == 1
+    a_year_later = made.later(days=400)
+    again = await a_year_later.assessed(DAY)
+    assert (again.ladder, again.digest) == (last_year.ladder, last_year.digest)
+    this_year = await a_year_later.assessed(date(2027, 3, 1))
+    assert (this_year.ladder, await a_year_later.stars(this_year)) == (1, {"V-0000": 0})
+    # Only who names the other rules hears by them.
+    assert await a_year_later.stars(await a_year_later.assessed(DAY, version=1)) == {"V-0000": 0}
+    assert await a_year_later.stars(again) == await a_year_later.stars(last_year) == {"V-0000": 1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,6 +23,7 @@ from ledger.errors import (
 )
 from ledger.recognition import assessments, awards, differences
 from ledger.recognition.differences import Difference
+from ledger.recognition.ladder import Ladder, Level
 from tests.recognition.careers import Career, awarded, career
 
 
@@ -146,6 +147,39 @@ async def test_who_certifies_for_others_awards_nobody_here(database: AsyncEngine
         await then.award(first, within=["D2"])
     assert (await then.award_all(within=["D2"])).awards == ()
     assert (await then.award(first, within=["D1"])).state == "awarded"
+
+
+async def test_a_star_of_the_district_is_awarded_by_the_district_or_above(database: AsyncEngine, book: Book) -> None:
+    made = await career(database, book, 100, 300, 600)
+    levels = (Level(6_000), Level(18_000, certifier="community"), Level(36_000, certifier="city", title="金星"))
+    await made.ladder(Ladder(levels, publicity_days=2, objection_days=3), date(2026, 1, 1))
+    await made.proposed(await made.assessed())
+    [[first], [second], [third]] = [await made.awards_of(number) for number in range(3)]
+    assert (first.notice_until, third.title, third.certifier) == (date(2026, 3, 12), "金星", "city")
+    then = made.later(days=3)
+    with pytest.raises(NotTheCertifier):
+        await then.award(second, within=["D1T"])
+    with pytest.raises(NotTheCertifier):
+        await then.refuse(second, within=["D1T"])
+    with pytest.raises(NotTheCertifier):
+        await then.award(third, within=["D"])  # there is no city: the book's own
+    team = await then.award_all(within=["D1T"])
+    assert ([each.award_id for each in team.awards], team.refused) == ([first.award_id], {NotTheCertifier: 2})
+    assert (await then.award(second, within=["D1"])).state == "awarded"
+    assert (await then.award(third)).serial == "S2026-000003"
+
+
+async def test_a_star_in_order_waits_for_the_one_below_it(database: AsyncEngine, book: Book) -> None:
+    made = await career(database, book, 700)
+    levels = (Level(6_000), Level(18_000, in_order=True), Level(36_000, in_order=True))
+    await made.ladder(Ladder(levels), date(2026, 1, 1))
+    for star, days in ((1, 10), (2, 20), (3, 30)):
+        now = made.later(days=days - 9)
+        assert await now.proposed(await now.assessed(date(2026, 3, 10) + timedelta(days=days - 10))) == 1
+        candidate, *_ = await made.awards_of()
+        assert candidate.star == star
+        await made.later(days=days).award(candidate)
+    assert [each.state for each in await made.awards_of()] == ["awarded"] * 3
 
 
 async def test_a_star_ends_by_a_reason_and_may_be_earned_again(database: AsyncEngine, book: Book) -> None:
