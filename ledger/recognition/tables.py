@@ -47,6 +47,7 @@ ladders = Table(
     CheckConstraint("NOT approved OR decided_by <> drafted_by", name="two_people"),
     info=READ_ADD_CHANGE,
 )
+"""What stars ask for, in versions."""
 
 
 class _Mark(TypedColumns):

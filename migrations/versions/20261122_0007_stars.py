@@ -4,7 +4,7 @@ Revision ID: 0007
 Revises: 0006
 Create Date: 2026-11-22 14:55:00
 
-All new, so the version before goes on undisturbed.
+All new, so the version before goes on undisturbed. The limits of spending no longer say what a star needs: ladders do.
 """
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.execute("UPDATE policies SET body = body - 'star_minutes' WHERE body ? 'star_minutes'")
     op.create_table(
         "serials",
         sa.Column("book_id", sa.Integer(), nullable=False),
