@@ -33,29 +33,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from ledger.books.versions import Versioned
 from ledger.database.metadata import READ_ADD_CHANGE, READ_AND_ADD, metadata
-
-
-class _Ladder(TypedColumns):
-    book_id: Named[int] = Column(Integer)
-    version: Named[int] = Column(Integer)
-    """1, 2, 3 … in each book."""
-    effective_from: Named[datetime.date] = Column(Date)
-    """The first day whose stars it says."""
-    body: Named[dict[str, Any]] = Column(JSONB)
-    note: Named[str] = Column(Text)
-    drafted_by: Named[str] = Column(Text(collation="C"))
-    drafted_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
-    decided_by: Named[str | None] = Column(Text(collation="C"))
-    decided_at: Named[datetime.datetime | None] = Column(DateTime(timezone=True))
-    approved: Named[bool | None] = Column(Boolean)
-    """NULL: a draft."""
-
 
 ladders = Table(
     "ladders",
     metadata,
-    _Ladder,
+    Versioned,
     PrimaryKeyConstraint("book_id", "version"),
     ForeignKeyConstraint(["book_id"], ["books.book_id"]),
     CheckConstraint("(decided_at IS NULL) = (approved IS NULL)", name="decided"),
@@ -63,6 +47,7 @@ ladders = Table(
     CheckConstraint("NOT approved OR decided_by <> drafted_by", name="two_people"),
     info=READ_ADD_CHANGE,
 )
+"""What stars ask for, in versions."""
 
 
 class _Mark(TypedColumns):
