@@ -75,10 +75,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("book_id", "board_id", name=op.f("boards_pkey")),
     )
     op.create_index(
-        "boards_live_idx",
+        "boards_live_key",
         "boards",
-        ["book_id", "published_at"],
-        unique=False,
+        ["book_id", "kind", "organisation", "category"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
         postgresql_where=sa.text("withdrawn_at IS NULL"),
     )
     op.create_table(
@@ -433,7 +434,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("given IS DISTINCT FROM false AND ended_at IS NULL"),
     )
     op.drop_table("honours")
-    op.drop_index("boards_live_idx", table_name="boards", postgresql_where=sa.text("withdrawn_at IS NULL"))
+    op.drop_index("boards_live_key", table_name="boards", postgresql_where=sa.text("withdrawn_at IS NULL"))
     op.drop_table("boards")
     op.drop_index("assessments_running_key", table_name="assessments", postgresql_where=sa.text("done_at IS NULL"))
     op.drop_index("assessments_as_of_idx", table_name="assessments")

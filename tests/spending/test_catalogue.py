@@ -63,6 +63,7 @@ async def test_an_outlet_has_what_is_offered_there_and_on_that_day(shelves: Shel
         assert await catalogue.priced(tx, shelves.id, "X1", ["G1", "G3", "none", "\x00"], TODAY) == {}
         await catalogue.offer(tx, shelves.id, "X1", "G1", "stock")
         found = await catalogue.priced(tx, shelves.id, "X1", ["G1"], TODAY)
+        assert await catalogue.priced(tx, shelves.id, "X1", [], TODAY) == {}, "nothing is wanted, not everything"
     assert (found["G1"].points, found["G1"].supply, found["G1"].pieces) == (12, "stock", 0)
 
 

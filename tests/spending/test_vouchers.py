@@ -465,7 +465,7 @@ async def test_what_is_not_there_is_unknown(shop: Shop) -> None:
         for verb in (vouchers.find, vouchers.lock):
             with pytest.raises(UnknownVoucher):
                 await verb(tx, shop.book.book_id, UUID(int=1))
-        assert await vouchers.lock_by_digest(tx, shop.book.book_id, [b"x"]) is None
+        assert await vouchers.by_digest(tx, shop.book.book_id, [b"x"]) is None
 
 
 # --- expired ---------------------------------------------------------------------------------------------------------
