@@ -32,6 +32,7 @@ from api import (
     cli_outlet,
     cli_paper,
     cli_rules,
+    cli_stars,
     journal_files,
     keys,
     memory,
@@ -664,6 +665,7 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
 cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
 cli.add_command(cli_rules.rules)
+cli.add_command(cli_stars.print_stars)
 cli.add_command(cli_paper.check_code)
 
 
