@@ -57,7 +57,7 @@ async def of_volunteers(
     day: date,
     known_at: datetime | None = None,
 ) -> dict[str, Standing]:
-    """Where these people stand on that day, by holder; who is nobody, or was not yet, is left out. As `of_volunteer`."""
+    """As `of_volunteer` for these people, by holder; who is nobody, or was not yet, is left out."""
     asked = parameters(book, ladder, day, known_at) | {
         "holders": list(holders),
         "codes": [f"{code}.{holder}" for code in _ACCOUNTS for holder in holders],

@@ -140,7 +140,8 @@ def test_errors_speak_chinese_where_the_terminal_does_and_json_to_machines(here:
 
 @pytest.mark.parametrize("command", ["", "serve", "migrate", "demo", "book create", "unit create", "user create",
                                      "journal import", "balances", "check", "rekey", "hours import", "hours opening",
-                                     "hours totals", "stars", "import undo", "import list", "catalogue import"])  # fmt: skip
+                                     "hours totals", "stars", "import undo", "import list",
+                                     "catalogue import"])  # fmt: skip
 def test_every_command_has_help(command: str) -> None:
     done = CliRunner().invoke(cli, [*command.split(), "--help"])
     assert (done.exit_code, "Usage:" in done.output) == (0, True)
