@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api import auth, own
+from api import auth, own, star_words
 from api import volunteers as people
+from api.problems import Language
 from ledger.access import rights
 from ledger.access.rights import Principal, Right
 from ledger.database import connect
@@ -17,10 +19,14 @@ from ledger.days import day_of
 from ledger.earning import volunteers
 from ledger.earning.volunteers import Volunteer
 from ledger.errors import InvalidField
+from ledger.recognition import awards, ladders, stars
 from ledger.recognition import ladder as rule
-from ledger.recognition import ladders, stars
+from ledger.recognition.awards import Award
 from ledger.recognition.ladder import Ladder, Missing
 from ledger.recognition.stars import Standing
+
+EARLIEST: Final = date(1900, 1, 1)
+"""No book begins before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ async def asked(
     day = today if as_of is None else as_of
     if day > today:
         raise InvalidField("as_of", "in_the_future")
+    if day < EARLIEST:
+        raise InvalidField("as_of", "out_of_range")
     if version is not None:
         return Asked(day, await ladders.version(tx, book, version), known_at)
     of_day = day if rules_on is None else rules_on
@@ -92,6 +100,8 @@ async def within(
 
     InvalidField.
     """
+    if after is not None and not volunteers.NUMBER.fullmatch(after):
+        raise InvalidField("after", "not_a_volunteer_number")
     held = rights.reach(me, Right.READ_RECORDS, auth.today())
     page = await volunteers.page(tx, me.book_id, of=None if held.book else held.organisations, after=after, limit=limit)
     holders = [her.holder for her in page]
@@ -105,6 +115,45 @@ def starred(what: Asked, standing: Standing) -> Starred:
     if standing.star >= len(what.ladder.levels):
         return Starred(what, standing, None)
     return Starred(what, standing, tuple(rule.missing(what.ladder, standing.facts, what.day)))
+
+
+async def awards_of(tx: AsyncConnection, me: Principal, of: Starred) -> list[Award]:
+    """What became of her awards, the newest first; as known at an instant, what had become of them by then."""
+    known_at = of.asked.known_at
+    found = await awards.of_holder(tx, me.book_id, of.standing.holder)
+    return found if known_at is None else [_then(each, known_at) for each in found if each.proposed_at <= known_at]
+
+
+def _then(award: Award, known_at: datetime) -> Award:
+    """The award as it was known: what came later is left out. (That it was objected to in between is not told.)"""
+    if award.decided_at is not None and award.decided_at <= known_at:
+        if award.ended_at is not None and award.ended_at > known_at:
+            return replace(award, state="awarded", ended_on=None, ended_at=None, ended_by=None, end_reason=None)
+        return award
+    return replace(
+        award,
+        state="in_notice",
+        decided_by=None,
+        decided_at=None,
+        reason=None,
+        awarded_on=None,
+        serial=None,
+        ended_on=None,
+        ended_at=None,
+        ended_by=None,
+        end_reason=None,
+    )
+
+
+def why(of: Starred, language: Language) -> str:
+    """One sentence: why she has this star."""
+    standing = of.standing
+    return star_words.why(language, of.asked.ladder, standing.facts, standing.star, of.asked.day)
+
+
+def to_next(of: Starred, language: Language) -> str:
+    """What is missing to the next star, in one sentence."""
+    return star_words.to_next(language, of.asked.ladder, of.standing.star, of.missing)
 
 
 def next_level(of: Starred) -> rule.Level | None:

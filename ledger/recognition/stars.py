@@ -104,9 +104,13 @@ def parameters(book: int, ladder: Ladder, day: date, known_at: datetime | None) 
         asked["year_ago"] = rule.months_after(day, -12)
     if known_at is not None:
         asked["known_at"] = known_at
-        # Identifiers rise with time: the highest of that millisecond.
-        asked["known_id"] = UUID(int=int(known_at.timestamp() * 1000 + 1) << 80)
+        asked["known_id"] = known_id(known_at)
     return asked
+
+
+def known_id(known_at: datetime) -> UUID:
+    """Identifiers rise with time: above all that were drawn until the end of that millisecond."""
+    return UUID(int=max(0, int(known_at.timestamp() * 1000 + 1)) << 80)
 
 
 def statement(ladder: Ladder, *, known: bool = False, few: bool = False) -> str:
