@@ -33,6 +33,7 @@ from api import (
     cli_outlet,
     cli_paper,
     cli_rules,
+    cli_stars,
     journal_files,
     keys,
     memory,
@@ -667,6 +668,7 @@ cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
 cli.add_command(cli_rules.rules)
 cli.add_command(cli_ladders.ladder)
+cli.add_command(cli_stars.print_stars)
 cli.add_command(cli_paper.check_code)
 
 

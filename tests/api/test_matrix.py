@@ -126,6 +126,7 @@ ROWS: Final = [
     Row("exportMe", "volunteer**"),
     Row("listMyLapsing", "volunteer**"),
     Row("listMyHours", "volunteer**"),
+    Row("readMyStars", "volunteer**"),
     Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
     Row("readMyPassbook", "volunteer**"),
     Row("makePayCode", "volunteer**"),
@@ -269,6 +270,9 @@ ROWS: Final = [
     Row("listEntries", READERS, path=lambda w: {"code": "5100.street"}),
     Row("listEntries", BOOK_READERS, path=lambda w: {"code": "cash"}),
     Row("listLapsing", ALL_READERS),
+    # stars
+    Row("listStars", RECORD_READERS),
+    Row("readStars", f"{MASKED} records:read", path=lambda w: {"volunteer": "V-1"}),
     Row("setAccountStatus", "operator books:accounts", lambda w, n: {"status": "open"}, lambda w: {"code": w.wallet}),
     # postings: to wallets, hours and rewards by machines only
     Row("postTransaction", "operator books:post", lambda w, n: transfer(1, "cash", "bank")),

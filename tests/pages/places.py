@@ -77,6 +77,12 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resident", "/hours/{minus}"),
         ("ward", "/hours/{in_notice}"),
     ),
+    "/me/stars": (
+        ("resident", "/me/stars"),
+        ("resident", "/me/stars?on=2025-12-31"),
+        ("ward", "/me/stars?on=never"),
+        ("chief", "/me/stars"),
+    ),
     "/code": (("shopper", "/code"), ("resident", "/code?after=1"), ("auditor", "/code")),
     "/me/redemptions": (("shopper", "/me/redemptions"), ("resident", "/me/redemptions?after=never")),
     "/me/redemptions/{redemption_id}": (
