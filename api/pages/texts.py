@@ -10,12 +10,14 @@ from typing import Final
 
 from api.pages import (
     texts_activities,
+    texts_awards,
     texts_cases,
     texts_catalogue,
     texts_desk,
     texts_hours,
     texts_lapsing,
     texts_limits,
+    texts_my_stars,
     texts_organisations,
     texts_outlets,
     texts_paper,
@@ -619,9 +621,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
     # --- what has a file of its own
+    **texts_awards.TEXTS,
     **texts_cases.TEXTS,
     **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
+    **texts_my_stars.TEXTS,
     **texts_hours.TEXTS,
     **texts_organisations.TEXTS,
     **texts_outlets.TEXTS,
@@ -714,7 +718,6 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     **texts_catalogue.WRONG,
     **texts_rules.WRONG,
     **texts_scan.WRONG,
-    **texts_limits.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 
@@ -726,6 +729,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "phone": ("手机号", "Mobile phone"),
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
+    **texts_awards.FIELDS,
     **texts_cases.FIELDS,
     **texts_organisations.FIELDS,
     **texts_outlets.FIELDS,
@@ -800,6 +804,10 @@ UNKNOWN_DEVICE: Final = ("不认识的设备", "An unknown device")
 
 WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
+_STARS: Final[dict[Language, tuple[str, ...]]] = {
+    "zh": tuple("一二三四五六七八九十"),
+    "en": ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+}
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -844,6 +852,17 @@ def hours(language: Language, minutes: int) -> str:
     if not whole and rest:
         return f"{rest} 分钟"  # 45 分 alone would read as 45 points
     return f"{whole:,} 小时 {rest} 分" if rest else f"{whole:,} 小时"
+
+
+def star(language: Language, number: int, title: str = "") -> str:
+    """二星, two stars; or what the ladder calls it."""
+    if title or not number:
+        return title or t(language, "star_none")
+    names = _STARS[language]
+    called = names[number - 1] if number <= len(names) else f"{number}"
+    if language == "zh":
+        return f"{called}星"
+    return f"{called} star{'s' * (number > 1)}"
 
 
 def amount(language: Language, unit: str, smallest: int) -> str:

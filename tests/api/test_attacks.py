@@ -623,6 +623,7 @@ AN_ACT = {
 NOBODY = "00000000-0000-4000-8000-000000000000"
 """An id that nothing has."""
 
+A_BOARD = {"kind": "hours", "from_day": "2026-01-01", "to_day": "2026-01-02"}
 TEXTS: dict[str, tuple[str, Any]] = {
     "account": ("/accounts", {"code": "@", "name": "n", "class": "asset", "unit": "PT"}),
     "account name": ("/accounts", {"code": "#", "name": "@", "class": "asset", "unit": "PT"}),
@@ -670,7 +671,10 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "limits number": ("/policies", {"effective_from": "2099-01-01", "policy": {"free_points": "@"}}),
     "ladder day": ("/ladders", {"effective_from": "@", "ladder": {"levels": [{"minutes": 6}]}}),
     "ladder note": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}]}, "note": "@"}),
-    "what a ladder is called": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}], "name": "@"}}),
+    "what a ladder is called": (
+        "/ladders",
+        {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}], "name": "@"}},
+    ),
     "ladder word": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"@": 1}}),
     "star": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6, "title": "@"}]}}),
     "certifier": (
@@ -747,6 +751,10 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "objection": ("/records/R-1/objections", {"reason": "@"}),
     "correction": ("/records/R-1/correction", {"reason": "@"}),
     "decision": (f"/objections/{NOBODY}/decision", {"upheld": True, "reason": "@"}),
+    "kind of a board": ("/boards", A_BOARD | {"kind": "@"}),
+    "day of a board": ("/boards", A_BOARD | {"to_day": "@"}),
+    "organisation of a board": ("/boards", A_BOARD | {"organisation": "@"}),
+    "category of a board": ("/boards", A_BOARD | {"category": "@"}),
 }
 """Every field of text of every call: `@` is replaced by hostile text, `#` by a name of its own."""
 
@@ -812,6 +820,11 @@ ADDRESSES = [
     "/lapsing?after={}",
     "/lapsing?after=2026-01-01_{}",
     "/lapsing?limit={}",
+    "/stars?after={}",
+    "/stars?as_of={}",
+    "/stars?as_of=2026-01-01&rules_on={}",
+    "/stars?known_at={}",
+    "/volunteers/{}/stars",
     "/organisations?after={}",
     "/organisations/{}",
     "/organisations/{}/members",

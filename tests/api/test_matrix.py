@@ -127,6 +127,7 @@ ROWS: Final = [
     Row("exportMe", "volunteer**"),
     Row("listMyLapsing", "volunteer**"),
     Row("listMyHours", "volunteer**"),
+    Row("readMyStars", "volunteer**"),
     Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
     Row("readMyPassbook", "volunteer**"),
     Row("makePayCode", "volunteer**"),
@@ -270,6 +271,9 @@ ROWS: Final = [
     Row("listEntries", READERS, path=lambda w: {"code": "5100.street"}),
     Row("listEntries", BOOK_READERS, path=lambda w: {"code": "cash"}),
     Row("listLapsing", ALL_READERS),
+    # stars
+    Row("listStars", RECORD_READERS),
+    Row("readStars", f"{MASKED} records:read", path=lambda w: {"volunteer": "V-1"}),
     Row("setAccountStatus", "operator books:accounts", lambda w, n: {"status": "open"}, lambda w: {"code": w.wallet}),
     # postings: to wallets, hours and rewards by machines only
     Row("postTransaction", "operator books:post", lambda w, n: transfer(1, "cash", "bank")),
@@ -393,6 +397,15 @@ ROWS: Final = [
     ),
     Row("decideLadder", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.ladder}),
     Row("withdrawLadder", "operator", path=lambda w: {"version": 999}, works=False),
+    # public boards
+    Row("listBoards", "public"),
+    Row("readBoard", "public", path=lambda w: {"board_id": w.board}),
+    Row("readMyBoards", "volunteer**"),
+    Row("previewBoard", "operator+", lambda w, n: a_board("street")),
+    Row("publishBoard", "operator+", lambda w, n: a_board("street")),
+    Row("publishBoard", "operator", lambda w, n: a_board(None)),
+    Row("listPublishedBoards", "operator*"),
+    Row("withdrawBoard", "operator+", path=lambda w: {"board_id": w.board}),
     # other platforms
     Row("pushRecords", "records:post", lambda w, n: {"records": []}),
     Row("submitRecord", "recorder+", lambda w, n: a_backfill(n)),
@@ -451,6 +464,10 @@ def account(code: str, account_class: str) -> dict[str, str]:
     return {"code": code, "name": code, "class": account_class, "unit": "PT"}
 
 
+def a_board(organisation: str | None) -> dict[str, Any]:
+    return {"kind": "hours", "from_day": "2026-01-01", "to_day": "2026-01-31", "organisation": organisation}
+
+
 def an_activity(starts_at: str) -> dict[str, str]:
     ends_at = starts_at.replace("T09", "T12")
     return {"name": "清洁", "category": "环保", "place": "湖边", "starts_at": starts_at, "ends_at": ends_at}
@@ -502,6 +519,7 @@ class World:
     rules: int = 0
     limits: int = 0
     ladder: int = 0
+    board: str = ""
     sheet: str = ""
     cases: list[str] = field(default_factory=list)
     alarm: str = ""
@@ -664,6 +682,7 @@ class World:
         self.limits = drafted.json()["version"]
         drafted = await clerk.post("/ladders", {"effective_from": "2026-01-01", "ladder": {"levels": STAR}})
         self.ladder = drafted.json()["version"]
+        self.board = (await clerk.post("/boards", a_board("street") | {"kind": "stars"})).json()["id"]
         for key in ("h1", "h2"):
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])
