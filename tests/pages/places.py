@@ -254,6 +254,10 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/outlets/X0001/count"),
         ("chief", "/staff/outlets/X0002/count"),
     ),
+    "/staff/volunteers/{number}/marks": (
+        ("chief", "/staff/volunteers/N0001/marks"),
+        ("auditor", "/staff/volunteers/N0003/marks"),
+    ),
     "/staff/volunteers/{number}/household": (
         ("chief", "/staff/volunteers/N0001/household"),
         ("auditor", "/staff/volunteers/N0003/household"),
@@ -433,6 +437,8 @@ FORMS: Final[dict[str, str]] = {
     "/staff/outlets/{outlet}/offers": "chief",
     "/staff/outlets/{outlet}/offers/{item}/switch": "chief",
     "/staff/outlets/{outlet}/count": "chief",
+    "/staff/volunteers/{number}/marks": "chief",
+    "/staff/volunteers/{number}/marks/{mark_id}/lift": "chief",
     "/staff/volunteers/{number}/household": "chief",
     "/staff/volunteers/{number}/household/leave": "chief",
     "/staff/outlets": "chief",

@@ -136,7 +136,7 @@ def concrete(path: str) -> str:
     return re.sub(
         r"\{(role|token)_id\}",
         "1",
-        re.sub(r"\{(draft|device|renewal|record|objection|redemption|case|alarm|sheet)_id\}", str(uuid.uuid4()), path),
+        re.sub(r"\{(draft|device|renewal|record|objection|redemption|case|alarm|sheet|mark)_id\}", str(uuid.uuid4()), path),
     )
 
 
