@@ -46,6 +46,7 @@ from api.routes import (
     pictures,
     platforms,
     postings,
+    proofs,
     public,
     records,
     rules,
@@ -214,6 +215,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             till.router,
             pictures.router,
             paper.router,
+            proofs.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

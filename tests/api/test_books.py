@@ -384,7 +384,7 @@ async def test_a_session_that_was_good_a_moment_ago_still_ends(
     assert (answer.status_code, answer.json()["code"]) == (401, "session_ended")
 
 
-PUBLIC = {"signIn", "refreshSession", "readProgramme", "bindTill", "checkPassbookLine", "checkReceipt"}
+PUBLIC = {"signIn", "refreshSession", "readProgramme", "bindTill", "checkPassbookLine", "checkReceipt", "checkProof"}
 """Calls that anybody may make."""
 
 

@@ -63,11 +63,13 @@ NAMED: Final = (
     "sheet_id",
     "redemption_id",
     "voucher_id",
+    "proof_id",
 )
 """What addresses name by UUIDs."""
 
 WORDS: Final = {
     "code": "5100",
+    "token": "none",
     "period": "2020-01",
     "role_id": "1",
     "token_id": "1",
