@@ -47,6 +47,7 @@ from api.routes import (
     pictures,
     platforms,
     postings,
+    proofs,
     public,
     records,
     rules,
@@ -219,6 +220,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             till.router,
             pictures.router,
             paper.router,
+            proofs.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
