@@ -479,11 +479,23 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "编号“{target}”已经是另一个目标，请换一个编号。",
         "The code {target} is another target's. Please choose another code.",
     ),
+    errors.AssessmentUnfinished: Row(
+        409,
+        "assessment_unfinished",
+        "这次评定还没有算完。请对同一天再评定一次，它会接着算完。",
+        "This assessment has not been computed to its end. Please assess the same day again: it goes on from there.",
+    ),
     errors.StillInNotice: Row(
         409,
         "still_in_notice",
         "名单公示到 {until} 为止，请在公示结束以后再决定。",
         "The candidates are shown until {until}. Please decide after that day.",
+    ),
+    errors.AwardObjected: Row(
+        409,
+        "award_objected",
+        "有人对这项星级提出了异议，最迟 {due_on} 答复。请先处理异议，再作决定。",
+        "Somebody has objected to this star; the answer is due on {due_on}. Please decide the objection first.",
     ),
     errors.NotTheCertifier: Row(
         403,

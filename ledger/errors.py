@@ -58,7 +58,8 @@
     ├── NotSignedIn  HeadCountDiffers           why she is not signed out, why an activity is not closed
     ├── AlreadyProposed  NotProposed            a case waits for the second person, or for the first
     ├── AlreadyDecided              what waited for a second person waits no more
-    ├── StillInNotice  NotTheCertifier          why a star is not awarded now, or not by them
+    ├── AssessmentUnfinished        there are no candidates yet
+    ├── StillInNotice  AwardObjected  NotTheCertifier   why a star is not awarded now, or not by them
     ├── NotTheOrganiser  NothingToProve         why no proof of service is issued
     ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
@@ -756,10 +757,24 @@ class AlreadyDecided(Refusal):
 
 
 @dataclass(eq=False)
+class AssessmentUnfinished(Refusal):
+    """It was begun and not run to its end: assess that day again, which goes on with it."""
+
+    assessment: UUID
+
+
+@dataclass(eq=False)
 class StillInNotice(Refusal):
     """Candidates are shown until the end of that day."""
 
     until: date
+
+
+@dataclass(eq=False)
+class AwardObjected(Refusal):
+    """Somebody has objected to the award: that is decided first, on `due_on` at the latest."""
+
+    due_on: date
 
 
 @dataclass(eq=False)
