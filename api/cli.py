@@ -28,6 +28,7 @@ from api import (
     cli_calendar,
     cli_catalogue,
     cli_hours,
+    cli_ladders,
     cli_organisation,
     cli_outlet,
     cli_paper,
@@ -665,6 +666,7 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
 cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
 cli.add_command(cli_rules.rules)
+cli.add_command(cli_ladders.ladder)
 cli.add_command(cli_paper.check_code)
 
 

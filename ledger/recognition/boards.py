@@ -9,7 +9,7 @@ What somebody served is what was signed in and out on the spot and stands in the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -139,7 +139,9 @@ _OF_ORGANISATION: Final = """
     JOIN organisations o ON o.book_id = :book AND o.code = v.organisation AND :organisation = ANY (o.line)"""
 
 
-async def candidates(tx: AsyncConnection, book: int, wanted: Wanted, today: date) -> AsyncIterator[list[Candidate]]:
+async def candidates(
+    tx: AsyncConnection, book: int, wanted: Wanted, today: date
+) -> AsyncGenerator[list[Candidate], None]:
     """Everybody who might stand on it, first places first, some hundreds at a time: take as many as it needs.
 
     With a category, and on a board of hours, only those who served in the period.
