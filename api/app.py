@@ -27,6 +27,7 @@ from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
     activities,
     approvals,
+    boards,
     books,
     budgets,
     cases,
@@ -210,6 +211,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             records.router,
             platforms.router,
             public.router,
+            boards.public_router,
+            boards.router,
             budgets.router,
             till.router,
             pictures.router,

@@ -113,9 +113,10 @@ async def check(database: AsyncEngine, settings: Settings, typed: Printed, code:
     return right
 
 
-def address(settings: Settings, base: str, book: str) -> str:
+def address(settings: Settings, base: str, book: str, what: Literal["line", "receipt"] = "line") -> str:
     """Where somebody checks what is printed for this book; `base`: where the service is, if no setting says so."""
-    return f"{(settings.public_url or base).rstrip('/')}/verify?{urlencode({'book': book})}"
+    asked = {"book": book} if what == "line" else {"book": book, "what": what}
+    return f"{(settings.public_url or base).rstrip('/')}/verify?{urlencode(asked)}"
 
 
 def grouped(text: str) -> str:
@@ -177,8 +178,8 @@ def _day(field: str, text: str) -> date:
 
 
 def _figure(field: str, text: str) -> int:
-    """Points, or hours and minutes as 2:30, which are minutes."""
-    plain = _bare(text)
+    """Points, also as 1,250; or hours and minutes as 2:30, which are minutes."""
+    plain = _bare(text).replace(",", "")
     if found := _HOURS.fullmatch(plain):
         return int(found[1]) * 60 + int(found[2])
     if not _FIGURE.fullmatch(plain):

@@ -716,7 +716,6 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     **texts_catalogue.WRONG,
     **texts_rules.WRONG,
     **texts_scan.WRONG,
-    **texts_limits.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
 

@@ -623,6 +623,7 @@ AN_ACT = {
 NOBODY = "00000000-0000-4000-8000-000000000000"
 """An id that nothing has."""
 
+A_BOARD = {"kind": "hours", "from_day": "2026-01-01", "to_day": "2026-01-02"}
 TEXTS: dict[str, tuple[str, Any]] = {
     "account": ("/accounts", {"code": "@", "name": "n", "class": "asset", "unit": "PT"}),
     "account name": ("/accounts", {"code": "#", "name": "@", "class": "asset", "unit": "PT"}),
@@ -738,6 +739,10 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "objection": ("/records/R-1/objections", {"reason": "@"}),
     "correction": ("/records/R-1/correction", {"reason": "@"}),
     "decision": (f"/objections/{NOBODY}/decision", {"upheld": True, "reason": "@"}),
+    "kind of a board": ("/boards", A_BOARD | {"kind": "@"}),
+    "day of a board": ("/boards", A_BOARD | {"to_day": "@"}),
+    "organisation of a board": ("/boards", A_BOARD | {"organisation": "@"}),
+    "category of a board": ("/boards", A_BOARD | {"category": "@"}),
 }
 """Every field of text of every call: `@` is replaced by hostile text, `#` by a name of its own."""
 

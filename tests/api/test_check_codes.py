@@ -126,6 +126,10 @@ def test_a_receipt_verifies_and_is_no_line() -> None:
     code = check_codes.of_receipt(SETTINGS, RECEIPT)
     typed = check_codes.read_receipt(book="LAKE-1", receipt="3F1B77C2", day="2026-11-21", outlet="x0001", points="25")
     assert right(typed, code)
+    much = replace(RECEIPT, points=1250)
+    printed = {"book": "LAKE-1", "receipt": "3F1B77C2", "day": "2026-11-21", "outlet": "X0001"}
+    for points in ("1,250", "1250"):
+        assert right(check_codes.read_receipt(**printed, points=points), check_codes.of_receipt(SETTINGS, much))
     for other in (
         replace(RECEIPT, book="LAKE-2"),
         replace(RECEIPT, receipt="3f1b-77c3"),

@@ -378,6 +378,15 @@ ROWS: Final = [
     Row("readLimits", STAFF_READERS, path=lambda w: {"version": w.limits}),
     Row("decideLimits", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.limits}),
     Row("withdrawLimits", "operator", path=lambda w: {"version": 999}, works=False),
+    # public boards
+    Row("listBoards", "public"),
+    Row("readBoard", "public", path=lambda w: {"board_id": w.board}),
+    Row("readMyBoards", "volunteer**"),
+    Row("previewBoard", "operator+", lambda w, n: a_board("street")),
+    Row("publishBoard", "operator+", lambda w, n: a_board("street")),
+    Row("publishBoard", "operator", lambda w, n: a_board(None)),
+    Row("listPublishedBoards", "operator*"),
+    Row("withdrawBoard", "operator+", path=lambda w: {"board_id": w.board}),
     # other platforms
     Row("pushRecords", "records:post", lambda w, n: {"records": []}),
     Row("submitRecord", "recorder+", lambda w, n: a_backfill(n)),
@@ -436,6 +445,10 @@ def account(code: str, account_class: str) -> dict[str, str]:
     return {"code": code, "name": code, "class": account_class, "unit": "PT"}
 
 
+def a_board(organisation: str | None) -> dict[str, Any]:
+    return {"kind": "hours", "from_day": "2026-01-01", "to_day": "2026-01-31", "organisation": organisation}
+
+
 def an_activity(starts_at: str) -> dict[str, str]:
     ends_at = starts_at.replace("T09", "T12")
     return {"name": "清洁", "category": "环保", "place": "湖边", "starts_at": starts_at, "ends_at": ends_at}
@@ -486,6 +499,7 @@ class World:
     renewals: list[str] = field(default_factory=list)
     rules: int = 0
     limits: int = 0
+    board: str = ""
     sheet: str = ""
     cases: list[str] = field(default_factory=list)
     alarm: str = ""
@@ -646,6 +660,7 @@ class World:
         self.rules = drafted.json()["version"]
         drafted = await clerk.post("/policies", {"effective_from": "2026-01-01", "policy": {}})
         self.limits = drafted.json()["version"]
+        self.board = (await clerk.post("/boards", a_board("street") | {"kind": "stars"})).json()["id"]
         for key in ("h1", "h2"):
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])

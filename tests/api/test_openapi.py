@@ -63,6 +63,7 @@ NAMED: Final = (
     "sheet_id",
     "redemption_id",
     "voucher_id",
+    "board_id",
 )
 """What addresses name by UUIDs."""
 

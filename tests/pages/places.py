@@ -778,7 +778,6 @@ async def _vouchers(tx: AsyncConnection, book: Book, resident: Person) -> dict[s
             by="user:0",
             age=None,
             now=now,
-            policy=Policy(),
         )
         ids[name] = str(bought.voucher_id)
     of_her = (vouchers_table.c.book_id == book.book_id, vouchers_table.c.voucher_id == UUID(ids["over"]))
@@ -793,7 +792,7 @@ async def _limits(tx: AsyncConnection, book: Book, me: Principal, colleague: Pri
     for policy, day, by, note in (
         (Policy(free_points=30), day_of(now) - timedelta(days=30), colleague, "First limits of the district"),
         (Policy(free_points=30), tomorrow, me, ""),
-        (Policy(free_points=10, star_minutes=(90, 600)), tomorrow, colleague, "Careful"),
+        (Policy(free_points=10, free_times=2), tomorrow, colleague, "Careful"),
     ):
         made = await policies.draft(tx, book.book_id, policy, effective_from=day, note=note, by=by.name, now=now)
         if made.version == 1:
