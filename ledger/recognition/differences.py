@@ -1,213 +1,59 @@
-"""Why a star that was awarded is no longer what history says: what the award was made on beside what stands now.
-
-The award keeps its own figures. Beside them stand the minutes that its day has now, the records of service that were
-corrected since, and what the later assessment says is missing.
-"""
+"""Why somebody reaches fewer stars than she was awarded: what became of the hours that the award was decided on."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
-from uuid import UUID
+from datetime import date
+from typing import Final
 
-from sqlalchemy import Uuid, any_, bindparam, literal, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.database import connect
-from ledger.database.rows import rows_within
-from ledger.days import day_of
-from ledger.earning.tables import records
-from ledger.recognition import assessments, awards, ladders, stars
-from ledger.recognition import ladder as rule
 from ledger.recognition.assessments import Assessment
-from ledger.recognition.awards import Award
-from ledger.recognition.ladder import Facts, Ladder, Missing
-from ledger.recognition.tables import assessments as assessments_table
-from ledger.recognition.tables import awards as awards_table
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """A record of service that counted when a star was assessed, and has been taken back since."""
-
-    record_id: UUID
-    record: str
-    served_on: date
-    activity_name: str
-    record_class: str
-    minutes: int
-    corrected_at: datetime | None
-    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An award, and what an assessment of `day` says. `minutes_then` and `minutes_again`: of the award's day.
-
-    `corrected` took minutes away since; what is left of the difference was entered later. `needed`: minutes for this
-    star by the ladder of the assessment; None: it has no such star. `facts` None: nothing is known of her any more.
+    """The highest star that somebody holds: it was decided on so many `minutes` as of a day. Of the records behind
+    them `corrected` have been undone since, which took `lost` minutes away (less what replaced them).
     """
 
-    award: Award
-    day: date
     star: int
-    minutes_then: int
-    minutes_again: int
-    corrected: tuple[Correction, ...]
-    ladder: int
-    needed: int | None
-    facts: Facts | None
-    missing: tuple[Missing, ...]
-
-    @property
-    def supported(self) -> bool:
-        """Whether history still gives her this star."""
-        return self.star >= self.award.star
-
-    @property
-    def corrected_minutes(self) -> int:
-        """So many minutes were taken away."""
-        return sum(each.minutes for each in self.corrected)
-
-    @property
-    def later_minutes(self) -> int:
-        """So many were entered since for days until then."""
-        return self.minutes_again - self.minutes_then + self.corrected_minutes
+    as_of: date
+    minutes: int
+    corrected: int
+    lost: int
 
 
-async def falls(
-    tx: AsyncConnection,
-    book: int,
-    of: Assessment,
-    within: Collection[str] | None = None,
-    *,
-    after: str = "",
-    limit: int = 50,
-) -> list[Difference]:
-    """Who holds a star that an assessment no longer supports, and why, in order of holders, after one.
+async def since_awards(
+    tx: AsyncConnection, book: int, of: Assessment, holders: Collection[str]
+) -> dict[str, Difference]:
+    """What an assessment sees of these people that their awards could not have known; who holds no star is not in it.
 
-    Of `limit` people at most, each with every such star that has not been ended. `within`: only who belongs to these
-    organisations or those below them; None: all.
+    What was corrected afterwards is not in it either: the answer never changes.
     """
-    people = await assessments.rows(tx, book, of, within, which="falls", after=after, limit=limit)
-    hers = {each.holder: each for each in people}
-    ladder = await ladders.version(tx, book, of.ladder)
-    held = await awards.awarded_to(tx, book, hers)
-    fallen = [each for each in held if hers[each.holder].star < each.star <= hers[each.holder].facts.held]
-    stand = {each: (hers[each].star, hers[each].facts) for each in hers}
-    return await _told(tx, book, fallen, of.as_of, ladder, stand)
-
-
-async def explain(tx: AsyncConnection, book: int, award: Award, of: Assessment | None = None) -> Difference:
-    """What an award was made on, beside an assessment; beside today, by the ladder in force, if none is named."""
-    stand: dict[str, tuple[int, Facts]] = {}
-    if of is None:
-        day = day_of(await connect.now(tx))
-        ladder = await ladders.in_force(tx, book, day)
-        her = await stars.of_volunteer(tx, book, award.holder, ladder=ladder, day=day)
-        if her is not None:
-            stand[award.holder] = (her.star, her.facts)
-    else:
-        day, ladder = of.as_of, await ladders.version(tx, book, of.ladder)
-        for row in await assessments.rows(tx, book, of, holder=award.holder):
-            stand[award.holder] = (row.star, row.facts)
-    [told] = await _told(tx, book, [award], day, ladder, stand)
-    return told
-
-
-async def _told(
-    tx: AsyncConnection,
-    book: int,
-    of: Sequence[Award],
-    day: date,
-    ladder: Ladder,
-    stand: dict[str, tuple[int, Facts]],
-) -> list[Difference]:
-    again = await _minutes_again(tx, book, of)
-    corrected = await _corrected(tx, book, of)
-    told = []
-    for award in of:
-        star, facts = stand.get(award.holder, (0, None))
-        needed = ladder.levels[award.star - 1].minutes if award.star <= len(ladder.levels) else None
-        missing = () if facts is None or star >= award.star else tuple(rule.missing(ladder, facts, day))
-        told.append(
-            Difference(
-                award,
-                day,
-                star,
-                award.minutes,
-                again.get(award.award_id, 0),
-                tuple(corrected.get(award.award_id, ())),
-                ladder.version,
-                needed,
-                facts,
-                missing,
-            )
-        )
-    return told
-
-
-async def _minutes_again(tx: AsyncConnection, book: int, of: Sequence[Award]) -> dict[UUID, int]:
-    """The minutes that counted for these awards, as the books have them of those days now."""
-    rows = await tx.execute(
-        text("""
-            SELECT w.award_id, sum(t.credits - t.debits)::bigint AS minutes
-            FROM awards w
-            JOIN accounts a ON a.book_id = :book
-                AND a.code IN ('9200.' || w.holder, CASE WHEN w.honour THEN '9210.' || w.holder END)
-            JOIN day_totals t ON t.book_id = :book AND t.account_id = a.account_id AND t.day <= w.as_of
-            WHERE w.book_id = :book AND w.award_id = ANY(:awards) GROUP BY w.award_id""").bindparams(
-            bindparam("awards", type_=ARRAY(Uuid))
-        ),
-        {"book": book, "awards": [each.award_id for each in of]},
+    found = await tx.execute(
+        text(_SINCE_AWARDS).bindparams(bindparam("holders", type_=ARRAY(TEXT))),
+        {"book": book, "holders": sorted(holders), "known_at": of.known_at},
     )
-    return {each.award_id: each.minutes for each in rows}
+    return {row.holder: Difference(row.star, row.as_of, row.minutes, row.corrected, row.lost) for row in found}
 
 
-async def _corrected(tx: AsyncConnection, book: int, of: Sequence[Award]) -> dict[UUID, list[Correction]]:
-    """The records that counted when these awards were assessed, and were corrected since."""
-    if not of:
-        return {}
-    known = await _known_ids(tx, book, {each.assessment_id for each in of})
-    wanted = rows_within(
-        [awards_table.c.award_id, awards_table.c.holder, awards_table.c.as_of, assessments_table.c.assessment_id],
-        [(each.award_id, each.holder, each.as_of, known[each.assessment_id]) for each in of],
-    )
-    honour = {each.award_id for each in of if each.honour}
-    rows = await tx.execute(
-        select(
-            wanted.c.award_id,
-            records.c.record_id,
-            records.c.record,
-            records.c.served_on,
-            records.c.activity_name,
-            records.c.record_class,
-            records.c.minutes,
-            records.c.ended_at,
-            records.c.reason,
-        )
-        .join_from(records, wanted, wanted.c.holder == records.c.holder)
-        .where(
-            records.c.book_id == book,
-            records.c.holder == any_(literal([each.holder for each in of], ARRAY(awards_table.c.holder.type))),
-            records.c.state == "corrected",
-            records.c.served_on <= wanted.c.as_of,
-            # Identifiers rise with time: it counted at that instant, and was corrected after it.
-            records.c.hours_transaction < wanted.c.assessment_id,
-            records.c.correction_transaction >= wanted.c.assessment_id,
-        )
-        .order_by(records.c.served_on, records.c.record_id)
-    )
-    found: dict[UUID, list[Correction]] = {}
-    for award_id, *told in rows:
-        each = Correction(*told)
-        if each.record_class == "credit" or award_id in honour:
-            found.setdefault(award_id, []).append(each)
-    return found
-
-
-async def _known_ids(tx: AsyncConnection, book: int, of: Collection[UUID]) -> dict[UUID, UUID]:
-    """The highest identifier that was known to each of these assessments."""
-    return {each: stars.known_id((await assessments.find(tx, book, each)).known_at) for each in sorted(of)}
+_SINCE_AWARDS: Final = """
+    WITH held AS (
+        SELECT DISTINCT ON (w.holder) w.holder, w.star, w.as_of, w.minutes, w.honour, e.known_at
+        FROM awards w JOIN assessments e ON e.book_id = :book AND e.assessment_id = w.assessment_id
+        WHERE w.book_id = :book AND w.holder = ANY (:holders) AND w.awarded_on IS NOT NULL
+          AND w.decided_at <= :known_at AND (w.ended_at IS NULL OR w.ended_at > :known_at)
+        ORDER BY w.holder, w.star DESC)
+    SELECT held.holder, held.star, held.as_of, held.minutes, count(r.record_id) AS corrected,
+           coalesce(sum(r.minutes - coalesce(n.minutes, 0)), 0)::bigint AS lost
+    FROM held
+    LEFT JOIN records r ON r.book_id = :book AND r.holder = held.holder AND r.served_on <= held.as_of
+        AND r.state = 'corrected' AND r.ended_at > held.known_at AND r.ended_at <= :known_at
+        AND r.hours_transaction IS NOT NULL AND (held.honour OR r.class = 'credit')
+    LEFT JOIN records n ON n.book_id = :book AND n.holder = r.holder AND n.replaces = r.record_id
+        AND n.hours_transaction IS NOT NULL AND n.state <> 'corrected' AND n.reviewed_at <= :known_at
+    GROUP BY held.holder, held.star, held.as_of, held.minutes"""
