@@ -41,6 +41,7 @@ TILES: Final = (
     ("renewals", "/staff/renewals", Right.RENEW_PIN, False),
     ("budget", "/staff/budget", Right.READ_BOOKS, False),
     ("rules", "/staff/rules", Right.READ_RECORDS, False),
+    ("ladders", "/staff/ladders", Right.READ_RECORDS, False),
     ("outlet_day", "/outlet/day", Right.READ_SHOPS, False),
     ("cases", "/staff/cases", Right.READ_SHOPS, False),
     ("alarms", "/staff/alarms", Right.READ_SHOPS, False),

@@ -15,6 +15,7 @@ from api.pages import (
     texts_catalogue,
     texts_desk,
     texts_hours,
+    texts_ladders,
     texts_lapsing,
     texts_limits,
     texts_my_stars,
@@ -636,6 +637,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_rules.TEXTS,
     **texts_scan.TEXTS,
     **texts_limits.TEXTS,
+    **texts_ladders.TEXTS,
     **texts_sheets.TEXTS,
     **texts_till.TEXTS,
     **texts_vouchers.TEXTS,
@@ -717,6 +719,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     **texts_activities.WRONG,
     **texts_catalogue.WRONG,
     **texts_rules.WRONG,
+    **texts_ladders.WRONG,
     **texts_scan.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
@@ -758,6 +761,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     **texts_rules.FIELDS,
     **texts_scan.FIELDS,
     **texts_limits.FIELDS,
+    **texts_ladders.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
     **texts_till.FIELDS,

@@ -669,6 +669,18 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "limits note": ("/policies", {"effective_from": "2099-01-01", "policy": {}, "note": "@"}),
     "limits word": ("/policies", {"effective_from": "2099-01-01", "policy": {"@": 1}}),
     "limits number": ("/policies", {"effective_from": "2099-01-01", "policy": {"free_points": "@"}}),
+    "ladder day": ("/ladders", {"effective_from": "@", "ladder": {"levels": [{"minutes": 6}]}}),
+    "ladder note": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}]}, "note": "@"}),
+    "what a ladder is called": (
+        "/ladders",
+        {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}], "name": "@"}},
+    ),
+    "ladder word": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"@": 1}}),
+    "star": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6, "title": "@"}]}}),
+    "certifier": (
+        "/ladders",
+        {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6, "certifier": "@"}]}},
+    ),
     "rules day": ("/rule-sets", {"effective_from": "@", "rules": {}}),
     "rules note": ("/rule-sets", {"effective_from": "2099-01-01", "rules": {}, "note": "@"}),
     "rules item": ("/rule-sets", {"effective_from": "2099-01-01", "rules": {"items": [{"code": "@"}]}}),

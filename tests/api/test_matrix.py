@@ -93,6 +93,7 @@ RENEWERS: Final = "recorder+ reviewer+ operator+"
 ISSUERS: Final = "recorder+ reviewer+"
 ANYBODY: Final = "volunteer merchant recorder* reviewer* operator* auditor* owner*"
 """Everybody who has signed in to the book."""
+STAR: Final = [{"minutes": 6000}]
 STAFF_READERS: Final = "recorder* reviewer* operator* auditor* owner*"
 RECORD_READERS: Final = f"{STAFF_READERS} records:read"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
@@ -402,6 +403,20 @@ ROWS: Final = [
     Row("readLimits", STAFF_READERS, path=lambda w: {"version": w.limits}),
     Row("decideLimits", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.limits}),
     Row("withdrawLimits", "operator", path=lambda w: {"version": 999}, works=False),
+    # star ladders
+    Row(
+        "draftLadder", "operator", lambda w, n: {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}]}}
+    ),
+    Row("listLadders", RECORD_READERS),
+    Row("readLadderInForce", f"volunteer merchant {STAFF_READERS}"),
+    Row("listLadderExamples", RECORD_READERS),
+    Row("readLadder", RECORD_READERS, path=lambda w: {"version": w.ladder}),
+    Row(
+        *("readLadderEffect", "recorder reviewer operator auditor owner records:read"),
+        path=lambda w: {"version": w.ladder},
+    ),
+    Row("decideLadder", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.ladder}),
+    Row("withdrawLadder", "operator", path=lambda w: {"version": 999}, works=False),
     # public boards
     Row("listBoards", "public"),
     Row("readBoard", "public", path=lambda w: {"board_id": w.board}),
@@ -523,6 +538,7 @@ class World:
     renewals: list[str] = field(default_factory=list)
     rules: int = 0
     limits: int = 0
+    ladder: int = 0
     board: str = ""
     sheet: str = ""
     cases: list[str] = field(default_factory=list)
@@ -702,6 +718,8 @@ class World:
         self.rules = drafted.json()["version"]
         drafted = await clerk.post("/policies", {"effective_from": "2026-01-01", "policy": {}})
         self.limits = drafted.json()["version"]
+        drafted = await clerk.post("/ladders", {"effective_from": "2026-01-01", "ladder": {"levels": STAR}})
+        self.ladder = drafted.json()["version"]
         self.board = (await clerk.post("/boards", a_board("street") | {"kind": "stars"})).json()["id"]
         for key in ("h1", "h2"):
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}

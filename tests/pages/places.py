@@ -13,6 +13,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, check_codes, staff
+from api import ladders as star_ladders
 from api import vouchers as hers
 from api.check_codes import Certificate
 from api.staff import PointsChange
@@ -37,6 +38,7 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
+from ledger.recognition import ladders
 from ledger.recognition.tables import assessed, assessments, award_objections, awards
 from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
 from ledger.spending import tills as spending_tills
@@ -174,6 +176,15 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("auditor", "/staff/rules/2"),
         ("chief", "/staff/rules/4"),
     ),
+    "/staff/ladders": (("chief", "/staff/ladders"), ("auditor", "/staff/ladders?before=3")),
+    "/staff/ladders/new": (("chief", "/staff/ladders/new"), ("chief", "/staff/ladders/new?example=longquanyi")),
+    "/staff/ladders/{version}": (
+        ("chief", "/staff/ladders/1"),
+        ("chief", "/staff/ladders/2"),
+        ("chief", "/staff/ladders/3"),
+        ("auditor", "/staff/ladders/2"),
+    ),
+    "/staff/ladders/{version}/effect": (("chief", "/staff/ladders/3/effect"),),
     "/staff/limits": (("chief", "/staff/limits"), ("auditor", "/staff/limits?before=3")),
     "/staff/limits/new": (("chief", "/staff/limits/new"),),
     "/staff/limits/{version}": (
@@ -402,6 +413,9 @@ FORMS: Final[dict[str, str]] = {
     "/staff/sheets": "chief",
     "/staff/rules/{version}/approve": "chief",
     "/staff/rules/{version}/decline": "chief",
+    "/staff/ladders/new": "chief",
+    "/staff/ladders/{version}/approve": "chief",
+    "/staff/ladders/{version}/decline": "chief",
     "/staff/limits/new": "chief",
     "/staff/limits/{version}/approve": "chief",
     "/staff/limits/{version}/decline": "chief",
@@ -587,6 +601,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await budgets.share(tx, book.book_id, year, NORTH, 40_000)
         await _rules(tx, book, me, colleague)
         await _limits(tx, book, me, colleague)
+        await _ladders(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
         ids |= await _vouchers(tx, book, resident)
         ids |= await _cases(tx, shop, resident, me, colleague)
@@ -875,6 +890,21 @@ async def _stars(
         )
     )
     return ids
+
+
+async def _ladders(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:
+    """A ladder in force, a draft of hers and one of a colleague's that changes it."""
+    now = await connect.now(tx)
+    tomorrow = day_of(now) + timedelta(days=1)
+    for example, day, by, note in (
+        ("national", day_of(now) - timedelta(days=30), colleague, "First ladder of the district"),
+        ("national", tomorrow, me, ""),
+        ("longquanyi", tomorrow, colleague, "With points"),
+    ):
+        the = star_ladders.example(example)
+        made = await ladders.draft(tx, book.book_id, the, effective_from=day, note=note, by=by.name, now=now)
+        if made.version == 1:
+            await ladders.approve(tx, book.book_id, 1, by=me.name, now=now)
 
 
 async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:

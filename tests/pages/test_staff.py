@@ -26,7 +26,7 @@ PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staf
 ODD = "<script>alert(1)</script>"
 RECORDS = ("records", "notices", "assessments", "awards", "overdue")
 BOOKS = ("approvals", "lapsing")
-RULES = ("rules", "day", "cases", "alarms", "limits")
+RULES = ("rules", "ladders", "day", "cases", "alarms", "limits")
 EVERYBODY = ("activities", "volunteers", "organisations", "outlets", "catalogue")
 ALL_TILES = (
     *(*EVERYBODY, "reviews", "objections", "call-backs", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget"),
