@@ -30,7 +30,7 @@ RULES = ("rules", "day", "cases", "alarms", "limits")
 EVERYBODY = ("activities", "volunteers", "organisations", "outlets", "catalogue")
 ALL_TILES = (
     *(*EVERYBODY, "reviews", "objections", "call-backs", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget"),
-    *(*RULES, "users", "tokens", "access-log"),
+    *(*RULES, "boards", "users", "tokens", "access-log"),
 )
 
 
@@ -67,7 +67,7 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
             "reviewer",
             [*EVERYBODY, "reviews", "objections", "call-backs", *RECORDS, *BOOKS, "renewals", "budget", *RULES],
         ),
-        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", *RULES]),
+        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", *RULES, "boards"]),
         ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "access-log"]),
         ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "users", "tokens", "access-log"]),
     ],
@@ -129,6 +129,10 @@ def test_every_form_is_listed(database: AsyncEngine) -> None:
     assert places.addresses(create_app(SETTINGS, database), "POST") == places.FORMS.keys()
 
 
+NAMED = "draft|device|renewal|record|objection|redemption|case|alarm|sheet|board"
+"""What addresses name by UUIDs."""
+
+
 def concrete(path: str) -> str:
     path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
     path = path.replace("{outlet}", "nothing").replace("{till}", "1")
@@ -136,7 +140,9 @@ def concrete(path: str) -> str:
     return re.sub(
         r"\{(role|token)_id\}",
         "1",
-        re.sub(r"\{(draft|device|renewal|record|objection|redemption|case|alarm|sheet)_id\}", str(uuid.uuid4()), path),
+        re.sub(
+            r"\{(draft|device|renewal|record|objection|redemption|case|alarm|sheet|board)_id\}", str(uuid.uuid4()), path
+        ),
     )
 
 
