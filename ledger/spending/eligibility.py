@@ -11,8 +11,7 @@ from datetime import date
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.earning import qualifications
-from ledger.recognition import stars
-from ledger.recognition.ladder import NATIONAL
+from ledger.recognition import ladders, stars
 from ledger.spending.catalogue import Eligible
 
 
@@ -28,5 +27,6 @@ async def eligible(tx: AsyncConnection, book: int, holder: str, asked: Eligible,
             return False
     if asked.star is None and asked.most_star is None:
         return True
-    star = await stars.star_of(tx, book, holder, ladder=NATIONAL, day=day)
+    ladder = await ladders.in_force(tx, book, day)
+    star = await stars.star_of(tx, book, holder, ladder=ladder, day=day)
     return (asked.star is None or star >= asked.star) and (asked.most_star is None or star <= asked.most_star)
