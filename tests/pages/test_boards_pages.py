@@ -94,8 +94,9 @@ async def test_she_decides_herself_how_the_board_shows_her(wall: Wall) -> None:
     assert "王秀英" not in await wall.seen(f"/boards/{wall.book.code}")
 
 
-async def test_the_page_of_consents_leads_to_how_her_name_is_shown(wall: Wall) -> None:
-    for path in ("/account/consents", "/account", await wall.publish()):
+async def test_where_she_agrees_and_where_her_stars_are_leads_to_how_her_name_is_shown(wall: Wall) -> None:
+    assert "您现在写成： 王** 0012" in words_of((await wall.hers.get("/me/stars")).text)
+    for path in ("/account/consents", "/account", "/me/stars", await wall.publish()):
         assert f'href="{MINE}"' in (await wall.hers.get(path)).text, path
     led = await wall.anybody.get(MINE)
     assert (led.status_code, led.headers["location"]) == (303, "/sign-in?next=%2Faccount%2Fboards")
