@@ -46,6 +46,7 @@ TILES: Final = (
     ("cases", "/staff/cases", Right.READ_SHOPS, False),
     ("alarms", "/staff/alarms", Right.READ_SHOPS, False),
     ("limits", "/staff/limits", Right.READ_SHOPS, False),
+    ("boards", "/staff/boards", Right.ASSESS, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),
     ("access_log", "/staff/access-log", Right.READ_ACCESS_LOG, True),

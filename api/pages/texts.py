@@ -11,6 +11,7 @@ from typing import Final
 from api.pages import (
     texts_activities,
     texts_awards,
+    texts_boards,
     texts_cases,
     texts_catalogue,
     texts_desk,
@@ -623,6 +624,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     # --- what has a file of its own
     **texts_awards.TEXTS,
+    **texts_boards.TEXTS,
     **texts_cases.TEXTS,
     **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
@@ -716,6 +718,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     **texts_outlets.WRONG,
     **texts_paper.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
+    **texts_boards.WRONG,
     **texts_activities.WRONG,
     **texts_catalogue.WRONG,
     **texts_rules.WRONG,
@@ -762,6 +765,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     **texts_scan.FIELDS,
     **texts_limits.FIELDS,
     **texts_ladders.FIELDS,
+    **texts_boards.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
     **texts_till.FIELDS,

@@ -12,9 +12,10 @@ from litestar.routes import HTTPRoute
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, check_codes, staff
+from api import auth, boards, check_codes, staff
 from api import ladders as star_ladders
 from api import vouchers as hers
+from api.boards import NewBoard
 from api.check_codes import Certificate
 from api.staff import PointsChange
 from ledger import identifiers
@@ -54,6 +55,7 @@ from tests.pages import people, tills
 from tests.pages.conftest import SETTINGS
 from tests.pages.people import NORTH, SOUTH, District, Person
 from tests.pages.tills import Shop
+from tests.recognition.awarded import a_star
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
@@ -124,6 +126,28 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "/account/consents": (
         ("resident", "/account/consents"),
         ("ward", "/account/consents?done=consent_withdrawn"),
+    ),
+    "/account/boards": (
+        ("resident", "/account/boards"),
+        ("ward", "/account/boards"),
+        ("shopper", "/account/boards?done=consent_withdrawn"),
+        ("chief", "/account/boards"),
+    ),
+    "/boards/{book}": (("nobody", "/boards/{book}"), ("resident", "/boards/{book}"), ("nobody", "/boards/none")),
+    "/boards/{book}/{board_id}": (
+        ("nobody", "/boards/{book}/{board_stars}"),
+        ("nobody", "/boards/{book}/{board_averages}"),
+        ("nobody", "/boards/{book}/00000000-0000-4000-8000-000000000000"),
+    ),
+    "/staff/boards": (
+        ("chief", "/staff/boards?done=board_published"),
+        ("clerk", "/staff/boards"),
+        ("auditor", "/staff/boards"),
+    ),
+    "/staff/boards/new": (
+        ("chief", "/staff/boards/new"),
+        ("chief", "/staff/boards/new?kind=stars&from_day=2026-01-01&to_day=2026-02-01&least_star=3"),
+        ("clerk", "/staff/boards/new?kind=averages&from_day=x&to_day=2026-02-01&least_star=3"),
     ),
     "/account/looks": (("resident", "/account/looks"), ("ward", "/account/looks")),
     "/account/password": (("resident", "/account/password"), ("newcomer", "/account/password")),
@@ -455,6 +479,10 @@ FORMS: Final[dict[str, str]] = {
     "/staff/cases/{case_id}/proposal": "chief",
     "/staff/cases/{case_id}/decision": "chief",
     "/staff/alarms/{alarm_id}/seen": "chief",
+    "/account/boards": "resident",
+    "/account/boards/withdraw": "resident",
+    "/staff/boards": "chief",
+    "/staff/boards/{board_id}/withdraw": "chief",
     "/staff/access-log": "chief",
     "/staff/volunteers": "chief",
     "/staff/volunteers/new": "chief",
@@ -605,11 +633,31 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         ids |= await _hours(tx, book, resident, me)
         ids |= await _vouchers(tx, book, resident)
         ids |= await _cases(tx, shop, resident, me, colleague)
+        ids |= await _boards(tx, book, district, me)
         ids |= await _stars(tx, book, resident, ward, me, colleague)
     arrival = await activities_of(database, district, ward)
     await shops_of(database, book, shop, cast["shop"])
     await goods_of(database, district)
     return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
+
+
+async def _boards(tx: AsyncConnection, book: Book, district: District, me: Principal) -> dict[str, str]:
+    """A board of people, one of averages, and one that was withdrawn."""
+    keys = ciphers.Keys.of(people.IDENTITY_KEYS, people.INDEX_KEYS)
+    for each in (district.northern, district.southern):
+        assert each.volunteer is not None
+        await a_star(tx, book.book_id, each.volunteer.holder, 4)
+    found = {}
+    today = auth.today().isoformat()
+    for name, kind, organisation in (
+        ("board_stars", "stars", None),
+        ("board_averages", "averages", None),
+        ("board_gone", "stars", NORTH),
+    ):
+        wanted = NewBoard(kind, "2026-01-01", today, organisation)
+        found[name] = (await boards.publish(tx, keys, me, wanted))[0].board_id
+    await boards.withdraw(tx, me, found["board_gone"])
+    return {name: str(board_id) for name, board_id in found.items()}
 
 
 async def _cases(
