@@ -119,9 +119,11 @@ def amount(language: Language, kind: Kind, of: int) -> str:
     """Minutes, weeks or days in words."""
     if kind == "year_hours":
         hours, minutes = divmod(of, 60)
-        if language == "zh":
-            return f"{hours} 小时" + (f" {minutes} 分" if minutes else "")
-        return f"{hours} h" + (f" {minutes} min" if minutes else "")
+        if language == "en":
+            return " ".join([f"{hours} h"] * bool(hours or not minutes) + [f"{minutes} min"] * bool(minutes))
+        if minutes and not hours:
+            return f"{minutes} 分钟"
+        return f"{hours} 小时" + (f" {minutes} 分" if minutes else "")
     if language == "zh":
         return f"{of} 周" if kind == "weekly" else f"{of} 天"
     what = "week" if kind == "weekly" else "day"
