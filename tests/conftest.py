@@ -28,6 +28,7 @@ from ledger.books.directory import Book
 from ledger.database import connect, distribution, embedded, schema
 from ledger.earning import checks as earning_checks
 from ledger.errors import UnitExists
+from ledger.recognition import checks as recognition_checks
 from ledger.spending import checks as spending_checks
 from tests import leaks
 
@@ -183,3 +184,4 @@ async def book(database: AsyncEngine) -> AsyncIterator[Book]:
     assert await integrity.check(database, made.book_id) == []
     assert await earning_checks.check(database, made.book_id) == []
     assert await spending_checks.check(database, made.book_id) == []
+    assert await recognition_checks.check(database, made.book_id) == []

@@ -65,11 +65,13 @@ NAMED: Final = (
     "voucher_id",
     "board_id",
     "honour_id",
+    "proof_id",
 )
 """What addresses name by UUIDs."""
 
 WORDS: Final = {
     "code": "5100",
+    "token": "none",
     "period": "2020-01",
     "role_id": "1",
     "token_id": "1",
