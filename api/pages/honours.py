@@ -330,7 +330,7 @@ async def honours_file(
     async with database.connect() as tx:
         found = await honours.listed(tx, me, year, state=_state(request, "given"))
     headers = {"Content-Disposition": f'attachment; filename="honours-{year}.csv"', "Cache-Control": "no-store"}
-    return Response(honours.as_csv(found), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(honours.as_csv(found), media_type="text/csv", headers=headers)
 
 
 async def _honours(
