@@ -39,8 +39,9 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
-from ledger.recognition import ladders
+from ledger.recognition import honours, ladders, targets
 from ledger.recognition.tables import assessed, assessments, award_objections, awards
+from ledger.recognition.targets import Wanted
 from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
 from ledger.spending import tills as spending_tills
 from ledger.spending.catalogue import Eligible, Quota
@@ -377,6 +378,20 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("auditor", "/outlet/day?outlet=X0001"),
         ("auditor", "/outlet/day?outlet=X0002&on=never"),
     ),
+    "/staff/targets": (("chief", "/staff/targets"), ("auditor", "/staff/targets")),
+    "/staff/targets/{target}": (
+        ("chief", "/staff/targets/lake-hours?done=target_set"),
+        ("auditor", "/staff/targets/lake-hours?year=1999&reached=1"),
+        ("chief", "/staff/targets/groups?after=nobody"),
+    ),
+    "/staff/honours": (
+        ("chief", "/staff/honours?done=honours_added"),
+        ("chief", "/staff/honours?state=given"),
+        ("auditor", "/staff/honours?state=declined&proposed=3"),
+        ("auditor", "/staff/honours?after=never&year=1999"),
+    ),
+    "/honours/{book}/{year}": (("nobody", "/honours/{book}/{this_year}"), ("resident", "/honours/{book}/never")),
+    "/me/targets": (("resident", "/me/targets"), ("ward", "/me/targets"), ("chief", "/me/targets")),
     "/staff/cases": (("chief", "/staff/cases"), ("auditor", "/staff/cases?state=decided"), ("clerk", "/staff/cases")),
     "/staff/cases/{case_id}": (
         ("chief", "/staff/cases/{case_open}"),
@@ -401,7 +416,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 LEAD_ON: Final = {"/en", "/en/{rest}"}
 """Addresses that lead to pages and are none."""
 
-FILES: Final = {"/account/export", "/code/state"}
+FILES: Final = {"/staff/honours/list", "/account/export", "/code/state"}
 """Addresses of files that a browser saves, and of a word that the script of a page reads."""
 
 FORMS: Final[dict[str, str]] = {
@@ -475,6 +490,12 @@ FORMS: Final[dict[str, str]] = {
     "/till/practice/photo": "till",
     "/till/practice/quote": "till",
     "/till/practice/redeem": "till",
+    "/staff/targets": "chief",
+    "/staff/targets/{target}/end": "chief",
+    "/staff/targets/{target}/honours": "chief",
+    "/staff/honours": "chief",
+    "/staff/honours/decide": "chief",
+    "/staff/honours/{honour_id}/end": "chief",
     "/staff/cases/{case_id}/answer": "chief",
     "/staff/cases/{case_id}/proposal": "chief",
     "/staff/cases/{case_id}/decision": "chief",
@@ -634,11 +655,40 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         ids |= await _vouchers(tx, book, resident)
         ids |= await _cases(tx, shop, resident, me, colleague)
         ids |= await _boards(tx, book, district, me)
+        await _honours(tx, book, resident, ward, me, colleague)
         ids |= await _stars(tx, book, resident, ward, me, colleague)
     arrival = await activities_of(database, district, ward)
     await shops_of(database, book, shop, cast["shop"])
     await goods_of(database, district)
-    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
+    names = {"book": book.code, "arrival": arrival, "this_year": str(auth.today().year)}
+    return Cast(cast, ids | names, district)
+
+
+async def _honours(
+    tx: AsyncConnection, book: Book, resident: Person, ward: Person, me: Principal, colleague: Principal
+) -> None:
+    """Targets of people and groups, and honours that wait and that were given, to her, to a minor and to a group."""
+    assert resident.volunteer is not None
+    assert ward.volunteer is not None
+    now = await connect.now(tx)
+    year = day_of(now).year
+    for wanted in (
+        Wanted("lake-hours", "Hours for the lake", "year_hours", "person", 60, year - 1),
+        Wanted("every-week", "Every week", "weekly", "person", 53, year, category="lake & shore"),
+        Wanted("theme", "Theme days", "theme_days", "person", 1, year, year + 1, NORTH, None, ("03-05", "12-05")),
+        Wanted("groups", "Hours of groups", "year_hours", "group", 60, year),
+    ):
+        await targets.set_(tx, book.book_id, wanted, by=me.name, now=now)
+    for name, give in (("Helper of the year", True), ("Friend of the lake", False), ("Neighbour", None)):
+        for whose in (
+            {"holder": resident.volunteer.holder},
+            {"holder": ward.volunteer.holder},
+            {"organisation": NORTH},
+        ):
+            made = await honours.propose(tx, book.book_id, year, name, by=colleague.name, now=now, **whose)
+            if give is not None:
+                asked = [made.honour_id]
+                await honours.decide(tx, book.book_id, asked, give, by=me.name, holder=None, now=now)
 
 
 async def _boards(tx: AsyncConnection, book: Book, district: District, me: Principal) -> dict[str, str]:

@@ -24,7 +24,7 @@ from tests.pages.people import NORTH, PASSWORD, SOUTH, District, Person, posted,
 
 PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staff/users", "/staff/tokens"
 ODD = "<script>alert(1)</script>"
-RECORDS = ("records", "notices", "assessments", "awards", "overdue")
+RECORDS = ("records", "notices", "assessments", "awards", "targets", "honours", "overdue")
 BOOKS = ("approvals", "lapsing")
 RULES = ("rules", "ladders", "day", "cases", "alarms", "limits")
 EVERYBODY = ("activities", "volunteers", "organisations", "outlets", "catalogue")
