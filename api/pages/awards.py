@@ -14,8 +14,9 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, desk, problems, staff
+from api import auth, desk, problems, staff, star_words
 from api.pages import doors, frame, texts
+from api.pages.assessments import why_fewer
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
@@ -37,7 +38,7 @@ from ledger.errors import (
     StillInNotice,
     UnknownAward,
 )
-from ledger.recognition import awards
+from ledger.recognition import awards, ladders, shortfalls
 from ledger.recognition.awards import Award, Awarded, Objection, State
 
 HERE: Final = "/staff/awards"
@@ -320,6 +321,8 @@ async def _one(
         named = await organisations.find_many(tx, me.book_id, [of.organisation] if of.organisation else [])
         hers = await desk.holder(tx, me) == of.holder
         today = day_of(await connect.now(tx))
+        since = await shortfalls.explain(tx, me.book_id, of) if of.state == "awarded" else None
+        by_ladder = await ladders.version(tx, me.book_id, since.ladder) if since is not None else None
     language = frame.view_of(request).language
     open_one = next((each for each in raised if each.upheld is None), None)
     certifies = auth.is_within(me, Right.CERTIFY, of.line)
@@ -344,6 +347,9 @@ async def _one(
             {code: each.name for code, each in named.items()},
             names,
         ),
+        shortfall=None
+        if since is None or by_ladder is None or since.supported
+        else why_fewer(language, by_ladder, since),
         objections=[_said(language, each) for each in raised],
         objection="" if open_one is None else open_one.objection_id,
         may={
@@ -371,7 +377,7 @@ def _facts(language: Language, of: Award, organisation: dict[str, str], names: d
 
     code = of.organisation
     told = [
-        ("award_star", texts.star(language, of.star, of.title)),
+        ("award_star", star_words.called(language, of.star, of.title)),
         ("award_organisation", "" if code is None else organisation.get(code, code)),
         ("award_as_of", day(of.as_of)),
         ("award_hours", texts.hours(language, of.minutes)),
@@ -413,7 +419,7 @@ def _title(language: Language, of: Award, people: dict[str, Masked]) -> str:
         who = texts.t(language, "record_erased")
     else:
         who = f"{number} {people[number].name}" if number in people else number
-    return texts.t(language, "award_of", who=who, star=texts.star(language, of.star, of.title))
+    return texts.t(language, "award_of", who=who, star=star_words.called(language, of.star, of.title))
 
 
 def _about(language: Language, of: Award, today: date) -> str:

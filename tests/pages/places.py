@@ -310,7 +310,6 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("nobody", "/certificate/{book}"),
         ("nobody", "/certificate/{book}?serial=S2026-000001&check={check_awarded}"),
         ("nobody", "/certificate/{book}?serial=S2026-000005&check={check_ended}"),
-        ("nobody", "/certificate/{book}?serial=S2026-000001&check=never"),
         ("resident", "/certificate/{book}?serial=S2026-000001"),
     ),
     "/notice/{book}/{organisation}": (
