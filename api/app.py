@@ -27,6 +27,7 @@ from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
     activities,
     approvals,
+    awards,
     boards,
     books,
     budgets,
@@ -212,6 +213,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             rules.router,
             limits.router,
             records.router,
+            awards.router,
             platforms.router,
             public.router,
             boards.public_router,

@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -54,6 +54,7 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.recognition import proofs
 from ledger.recognition.ladder import NATIONAL
+from ledger.recognition import awards
 from ledger.spending import alarms, cases, catalogue, outlets, tickets, tills
 from ledger.spending.catalogue import Item
 from ledger.spending.outlets import Details
@@ -62,6 +63,7 @@ from ledger.spending.tables import redemptions
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
 from tests.earning.rows import a_record
+from tests.recognition.awarded import a_star
 
 Body = Callable[["World", str], Any]
 
@@ -310,6 +312,26 @@ ROWS: Final = [
     Row("decideRules", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.rules}),
     Row("withdrawRules", "operator", path=lambda w: {"version": 999}, works=False),
     Row("tryRules", RECORD_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
+    # assessments and awards of stars
+    Row("assessStars", "operator", lambda w, n: {"as_of": "2026-01-02"}),
+    Row("listAssessments", RECORD_READERS),
+    Row("readAssessment", RECORD_READERS, path=lambda w: {"assessment_id": w.assessment}),
+    Row("listAssessed", RECORD_READERS, path=lambda w: {"assessment_id": w.assessment}),
+    Row("listFalls", RECORD_READERS, path=lambda w: {"assessment_id": w.assessment}),
+    Row("proposeAwards", "operator", path=lambda w: {"assessment_id": w.assessment}),
+    Row("listAwards", RECORD_READERS),
+    Row("readAward", f"{MASKED} records:read", path=lambda w: {"award_id": w.awards["awarded"]}),
+    Row("awardStar", "reviewer+", path=lambda w: {"award_id": w.awards["ready"]}),
+    Row("refuseStar", "reviewer+", lambda w, n: {"reason": "材料不齐"}, lambda w: {"award_id": w.awards["waits"]}),
+    Row("endStar", "reviewer+", lambda w, n: {"reason": "时长不实"}, lambda w: {"award_id": w.awards["awarded"]}),
+    Row("objectToAward", ANYBODY, lambda w, n: {"reason": "不属实的"}, lambda w: {"award_id": w.awards["in_notice"]}),
+    Row(
+        "decideAwardObjection",
+        "reviewer+",
+        lambda w, n: {"upheld": True, "decision": "已经核实"},
+        lambda w: {"objection_id": w.star_objection},
+    ),
+    Row("awardAll", "reviewer*", lambda w, n: {}),
     # disputed redemptions, alarms and signals
     Row("disputeRedemption", "volunteer**", lambda w, n: {}, lambda w: {"redemption_id": w.nothing}, works=False),
     Row("listCases", STAFF_READERS),
@@ -528,6 +550,9 @@ class World:
     cases: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
     alarm: str = ""
+    assessment: str = ""
+    awards: dict[str, str] = field(default_factory=dict)
+    star_objection: str = ""
     nothing: str = "00000000-0000-4000-8000-000000000000"
 
     def reward(self) -> dict[str, Any]:
@@ -615,6 +640,15 @@ class World:
                 tx, book, asked.proof_id, **printed, ladder=NATIONAL, by="room:test", holder=None, now=now
             )
         self.proofs.append(str(asked.proof_id))
+    async def _starred(self, tx: AsyncConnection, holder: str) -> None:
+        """Stars of the volunteer: awarded, objected to, and three whose notice is over."""
+        book = self.book.book_id
+        for star, name in enumerate(("awarded", "objected", "in_notice", "ready", "waits"), 1):
+            state = name if star < 3 else "in_notice"
+            self.awards[name] = str(await a_star(tx, book, holder, star, "street", state))
+        self.assessment = str((await awards.find(tx, book, UUID(self.awards["awarded"]))).assessment_id)
+        [raised] = await awards.objections_of(tx, book, UUID(self.awards["objected"]))
+        self.star_objection = str(raised.objection_id)
 
     async def furnish(self) -> None:
         """Puts there what the calls are about."""
@@ -657,6 +691,7 @@ class World:
             await self._disputed(tx, her.holder, now)
             for number_of_hers in ("V-1", "V-3", "V-6"):
                 await self._asked(tx, number_of_hers, issued=number_of_hers == "V-6")
+            await self._starred(tx, her.holder)
             member = await volunteers.find(tx, book.book_id, "V-6")
             await members.join(tx, book.book_id, "street", member.holder, "member", passed)
             for number_of_hers in ("V-1", "V-3", "V-4"):
