@@ -169,7 +169,11 @@ async def test_another_organisation_issues_nothing_and_the_one_above_may(office:
         await organisations.add(tx, office.book.book_id, "D2", "二社区", "D")
     elsewhere = await office.colleague(Grant("recorder", "D2"), Grant("reviewer", "D2"))
     assert (await elsewhere.get(f"/proofs/{asked}")).status_code == 403
-    for verb, body in (("issue", ISSUER), ("refusal", {"reason": "请先核对"}), ("revocation", {"reason": "印错了姓名"})):
+    for verb, body in (
+        ("issue", ISSUER),
+        ("refusal", {"reason": "请先核对"}),
+        ("revocation", {"reason": "印错了姓名"}),
+    ):
         assert (await elsewhere.post(f"/proofs/{asked}/{verb}", body)).status_code == 403
     assert (await elsewhere.get("/proofs")).json()["items"] == []
     assert told(await office.mine("POST", "", {"organisation": "D2"})) == (409, "not_the_organiser")
