@@ -168,7 +168,7 @@ async def _one(
         rises = await assessments.rows(tx, me.book_id, of, within, which="rises", after=after, limit=A_LIST)
         falls = await assessments.rows(tx, me.book_id, of, within, which="falls", after=lower, limit=A_LIST)
         why: dict[str, Difference] = {}
-        for told in await shortfalls.falls(tx, me.book_id, of, within, after=lower, limit=A_LIST):
+        for told in (await shortfalls.falls(tx, me.book_id, of, within, after=lower, limit=A_LIST)).items:
             why[told.award.holder] = told  # her highest star stands last
         numbers = [each.volunteer_no for each in (*rises, *falls) if each.volunteer_no is not None]
         people = await persons.masked(tx, keys, me.book_id, numbers, me.name, auth.now())

@@ -15,6 +15,8 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, desk, problems, staff, star_words
+from api import awards as deciding
+from api.awards import NewAwardDecision
 from api.pages import doors, frame, texts
 from api.pages.assessments import why_fewer
 from api.problems import Language
@@ -122,14 +124,7 @@ async def award(
     me = await doors.colleague(request, database, settings, Right.CERTIFY)
     try:
         async with database.begin() as tx:
-            await _mine(tx, me, award_id)
-            await awards.award(
-                *(tx, me.book_id, award_id),
-                by=me.name,
-                holder=await desk.holder(tx, me),
-                within=desk.reach(me, Right.CERTIFY),
-                now=await connect.now(tx),
-            )
+            await deciding.decide(tx, me, award_id, awards.award)
     except (NotAllowed, SessionEnded, UnknownAward):
         raise
     except Refusal as refusal:
@@ -150,14 +145,7 @@ async def refuse(
     [reason] = await frame.fields(request, "reason")
     try:
         async with database.begin() as tx:
-            await _mine(tx, me, award_id)
-            await awards.refuse(
-                *(tx, me.book_id, award_id, reason),
-                by=me.name,
-                holder=await desk.holder(tx, me),
-                within=desk.reach(me, Right.CERTIFY),
-                now=await connect.now(tx),
-            )
+            await deciding.decide(tx, me, award_id, awards.refuse, reason)
     except (NotAllowed, SessionEnded, UnknownAward):
         raise
     except Refusal as refusal:
@@ -178,14 +166,7 @@ async def end(
     [reason] = await frame.fields(request, "reason")
     try:
         async with database.begin() as tx:
-            await _mine(tx, me, award_id)
-            await awards.end(
-                *(tx, me.book_id, award_id, reason),
-                by=me.name,
-                holder=await desk.holder(tx, me),
-                within=desk.reach(me, Right.CERTIFY),
-                now=await connect.now(tx),
-            )
+            await deciding.decide(tx, me, award_id, awards.end, reason)
     except (NotAllowed, SessionEnded, UnknownAward):
         raise
     except Refusal as refusal:
@@ -209,19 +190,11 @@ async def decide_objection(
         if decision not in ("uphold", "reject"):
             raise InvalidField("decision", "missing")
         async with database.begin() as tx:
-            await _mine(tx, me, award_id)
             raised = await awards.objections_of(tx, me.book_id, award_id)
             asked = next((each for each in raised if f"{each.objection_id}" == objection), None)
             if asked is None:
                 raise InvalidField("objection", "page_too_old")
-            await awards.decide_objection(
-                *(tx, me.book_id, asked.objection_id),
-                upheld=upheld,
-                decision=words,
-                by=me.name,
-                holder=await desk.holder(tx, me),
-                now=await connect.now(tx),
-            )
+            await deciding.decide_objection(tx, me, asked.objection_id, NewAwardDecision(upheld, words))
     except (NotAllowed, SessionEnded, UnknownAward):
         raise
     except Refusal as refusal:
@@ -231,11 +204,6 @@ async def decide_objection(
 
 def _back(award_id: UUID, done: str) -> Redirect:
     return Redirect(f"{HERE}/{award_id}", status_code=303, query_params={"done": f"award_done_{done}"})
-
-
-async def _mine(tx: AsyncConnection, me: Principal, award_id: UUID) -> None:
-    """Whether it lies within her right to certify. UnknownAward, NotAllowed."""
-    auth.within(me, Right.CERTIFY, (await awards.find(tx, me.book_id, award_id)).line)
 
 
 # --- what they show ---------------------------------------------------------------------------------------------------

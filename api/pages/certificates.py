@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, certificates, check_codes, qr, star_words
+from api import auth, certificates, check_codes, qr, seals, star_words
 from api.certificates import Checked
 from api.pages import doors, frame, texts
 from api.pages.notices import NOT_INDEXED
@@ -122,7 +122,7 @@ async def certificate(
         address=certificates.place(settings, base, me.book),
         organisation=paper.organisation,
         awarded=texts.day(language, of.awarded_on),
-        seal=None,
+        seal=seals.svg(paper.organisation, texts.t(language, "certificate_seal", name=paper.organisation)),
         ended=_ended(language, of, with_reason=True),
     )
 

@@ -34,6 +34,7 @@ TILES: Final = (
     ("notices", "/staff/notices", Right.READ_RECORDS, False),
     ("assessments", "/staff/assessments", Right.READ_RECORDS, False),
     ("awards", "/staff/awards", Right.READ_RECORDS, False),
+    ("proofs", "/staff/proofs", Right.READ_RECORDS, False),
     ("overdue", "/staff/overdue", Right.READ_RECORDS, False),
     ("propose", "/staff/propose", Right.PROPOSE, False),
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),

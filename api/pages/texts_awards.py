@@ -223,6 +223,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "certificate_title": ("{star}级志愿者", "Volunteer with {star}"),
     "certificate_thanks": ("感谢您的奉献。", "Thank you for what you have given."),
+    "certificate_seal": ("{name} 的印章图案", "Image of the seal of {name}"),
     "certificate_serial": ("证书编号 {serial}", "Certificate {serial}"),
     "certificate_code": ("校验码 {code}", "Check code {code}"),
     "certificate_check": ("扫码核对，或打开 {address}", "Check it by the code, or at {address}"),

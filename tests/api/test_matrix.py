@@ -52,9 +52,8 @@ from ledger.earning import (
     volunteers,
 )
 from ledger.earning.activities import Plan
-from ledger.recognition import proofs
+from ledger.recognition import awards, proofs
 from ledger.recognition.ladder import NATIONAL
-from ledger.recognition import awards
 from ledger.spending import alarms, cases, catalogue, outlets, tickets, tills
 from ledger.spending.catalogue import Item
 from ledger.spending.outlets import Details
@@ -640,6 +639,7 @@ class World:
                 tx, book, asked.proof_id, **printed, ladder=NATIONAL, by="room:test", holder=None, now=now
             )
         self.proofs.append(str(asked.proof_id))
+
     async def _starred(self, tx: AsyncConnection, holder: str) -> None:
         """Stars of the volunteer: awarded, objected to, and three whose notice is over."""
         book = self.book.book_id
