@@ -36,6 +36,7 @@ TILES: Final = (
     ("awards", "/staff/awards", Right.READ_RECORDS, False),
     ("targets", "/staff/targets", Right.READ_RECORDS, False),
     ("honours", "/staff/honours", Right.READ_RECORDS, False),
+    ("proofs", "/staff/proofs", Right.READ_RECORDS, False),
     ("overdue", "/staff/overdue", Right.READ_RECORDS, False),
     ("propose", "/staff/propose", Right.PROPOSE, False),
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),

@@ -166,8 +166,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "proofs_issue": ("出具证明", "Issue it"),
     "proofs_issue_about": (
-        "出具以后内容不再改变，在本单位公示 7 天以上。",
-        "Once issued it does not change; the organisation shows it among its own for some days.",
+        "出具以后内容不再改变，并在本单位公示。",
+        "Once issued it does not change, and the organisation shows it among its own for some days.",
     ),
     "proofs_refuse": ("不予出具", "Do not issue it"),
     "proofs_refuse_about": ("志愿者会看到原因。", "She will read the reason."),

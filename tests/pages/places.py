@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -38,8 +38,9 @@ from ledger.earning import (
 )
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
-from ledger.earning.tables import objections
-from ledger.recognition import honours, ladders, targets
+from ledger.earning.tables import objections, records
+from ledger.recognition import honours, ladders, proofs, targets
+from ledger.recognition.ladder import NATIONAL
 from ledger.recognition.tables import assessed, assessments, award_objections, awards
 from ledger.recognition.targets import Wanted
 from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
@@ -346,7 +347,6 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("nobody", "/certificate/{book}"),
         ("nobody", "/certificate/{book}?serial=S2026-000001&check={check_awarded}"),
         ("nobody", "/certificate/{book}?serial=S2026-000005&check={check_ended}"),
-        ("nobody", "/certificate/{book}?serial=S2026-000001&check=never"),
         ("resident", "/certificate/{book}?serial=S2026-000001"),
     ),
     "/notice/{book}/{organisation}": (
@@ -403,6 +403,42 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/alarms"),
         ("auditor", "/staff/alarms?seen=1&month=2001-01"),
         ("clerk", "/staff/alarms?month=never"),
+    ),
+    "/me/proofs": (
+        ("resident", "/me/proofs?done=proof_asked"),
+        ("ward", "/me/proofs"),
+        ("auditor", "/me/proofs"),
+    ),
+    "/me/proofs/new": (
+        ("resident", "/me/proofs/new?organisation=37N"),
+        ("resident", "/me/proofs/new?organisation=none"),
+    ),
+    "/me/proofs/{proof_id}/print": (
+        ("resident", "/me/proofs/{proof_issued}/print"),
+        ("resident", "/me/proofs/{proof_revoked}/print"),
+    ),
+    "/proof/{token}": (
+        ("nobody", "/proof/{token_issued}"),
+        ("nobody", "/proof/{token_revoked}"),
+        ("resident", "/proof/{token_corrected}"),
+    ),
+    "/staff/proofs": (
+        ("chief", "/staff/proofs"),
+        ("auditor", "/staff/proofs?state=issued"),
+        ("auditor", "/staff/proofs?state=corrected"),
+        ("chief", "/staff/proofs?state=refused&after=never"),
+        ("clerk", "/staff/proofs?state=revoked"),
+    ),
+    "/staff/proofs/{proof_id}": (
+        ("chief", "/staff/proofs/{proof_waits}"),
+        ("chief", "/staff/proofs/{proof_issued}?done=proof_issued_done"),
+        ("auditor", "/staff/proofs/{proof_revoked}"),
+        ("auditor", "/staff/proofs/{proof_refused}"),
+    ),
+    "/staff/proofs/{proof_id}/print": (("chief", "/staff/proofs/{proof_issued}/print"),),
+    "/staff/volunteers/{number}/proofs": (
+        ("chief", "/staff/volunteers/{residents_number}/proofs?done=proof_waits_already"),
+        ("chief", "/staff/volunteers/N0001/proofs"),
     ),
     "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
@@ -504,6 +540,12 @@ FORMS: Final[dict[str, str]] = {
     "/account/boards/withdraw": "resident",
     "/staff/boards": "chief",
     "/staff/boards/{board_id}/withdraw": "chief",
+    "/me/proofs": "resident",
+    "/me/proofs/{proof_id}/withdraw": "resident",
+    "/staff/proofs/{proof_id}/issue": "chief",
+    "/staff/proofs/{proof_id}/refusal": "chief",
+    "/staff/proofs/{proof_id}/revocation": "chief",
+    "/staff/volunteers/{number}/proofs": "chief",
     "/staff/access-log": "chief",
     "/staff/volunteers": "chief",
     "/staff/volunteers/new": "chief",
@@ -652,6 +694,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await _limits(tx, book, me, colleague)
         await _ladders(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
+        ids |= await _proofs(tx, book, resident, me)
         ids |= await _vouchers(tx, book, resident)
         ids |= await _cases(tx, shop, resident, me, colleague)
         ids |= await _boards(tx, book, district, me)
@@ -1040,6 +1083,39 @@ async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principa
         )
     )
     return {state: str(record_id) for state, record_id in ids.items()}
+
+
+async def _proofs(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:
+    """Proofs of hers: issued, corrected since, revoked, refused, and one that is overdue."""
+    assert resident.volunteer is not None
+    now, holder, ids = await connect.now(tx), resident.volunteer.holder, {}
+    wrong = await a_record(tx, book.book_id, holder, people.NORTH, 45, state="credited", served_on=date(2020, 1, 2))
+    printed = {"person_in_charge": "Wang", "handler": "Li <b>", "contact": "0531 000", "remarks": "For a school"}
+    for name in ("issued", "corrected", "revoked", "refused", "waits"):
+        asked, _ = await proofs.request(
+            *(tx, book.book_id, holder, people.NORTH),
+            from_day=None if name == "corrected" else date(2026, 1, 1),
+            to_day=None,
+            ladder=NATIONAL,
+            by=me.name,
+            now=now - timedelta(days=30),
+        )
+        ids[f"proof_{name}"] = str(asked.proof_id)
+        if name == "refused":
+            await proofs.refuse(
+                *(tx, book.book_id, asked.proof_id, "Please correct your name first"), by="user:0", holder=None, now=now
+            )
+        elif name != "waits":
+            made = await proofs.issue(
+                *(tx, book.book_id, asked.proof_id), **printed, ladder=NATIONAL, by="user:0", holder=None, now=now
+            )
+            ids[f"token_{name}"] = check_codes.of_proof(SETTINGS, book.book_id, made)
+        if name == "revoked":
+            await proofs.revoke(tx, book.book_id, asked.proof_id, "Printed for another", by="user:0", now=now)
+    await tx.execute(
+        update(records).where(records.c.book_id == book.book_id, records.c.record_id == wrong).values(state="corrected")
+    )
+    return ids | {"residents_number": resident.volunteer.volunteer_no}
 
 
 async def an_organisation(database: AsyncEngine, book: Book, ward: Person) -> None:
