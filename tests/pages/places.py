@@ -1090,11 +1090,15 @@ async def _proofs(tx: AsyncConnection, book: Book, resident: Person, me: Princip
     assert resident.volunteer is not None
     now, holder, ids = await connect.now(tx), resident.volunteer.holder, {}
     wrong = await a_record(tx, book.book_id, holder, people.NORTH, 45, state="credited", served_on=date(2020, 1, 2))
+    today = day_of(now)
+    for days in (50, 60):
+        day = today - timedelta(days=days)
+        await a_record(tx, book.book_id, holder, people.NORTH, 45, state="credited", served_on=day)
     printed = {"person_in_charge": "Wang", "handler": "Li <b>", "contact": "0531 000", "remarks": "For a school"}
     for name in ("issued", "corrected", "revoked", "refused", "waits"):
         asked, _ = await proofs.request(
             *(tx, book.book_id, holder, people.NORTH),
-            from_day=None if name == "corrected" else date(2026, 1, 1),
+            from_day=None if name == "corrected" else today - timedelta(days=90),
             to_day=None,
             ladder=NATIONAL,
             by=me.name,
