@@ -21,9 +21,9 @@ from ledger.errors import (
     SecondPersonNeeded,
     StillInNotice,
 )
-from ledger.recognition import assessments, awards, differences
-from ledger.recognition.differences import Difference
+from ledger.recognition import assessments, awards, shortfalls
 from ledger.recognition.ladder import Ladder, Level
+from ledger.recognition.shortfalls import Difference
 from tests.recognition.careers import Career, awarded, career
 
 
@@ -205,12 +205,12 @@ async def test_a_star_ends_by_a_reason_and_may_be_earned_again(database: AsyncEn
 
 async def falls(made: Career, of: assessments.Assessment) -> list[Difference]:
     async with made.database.connect() as tx:
-        return await differences.falls(tx, made.book, of)
+        return (await shortfalls.falls(tx, made.book, of)).items
 
 
 async def explained(made: Career, award: awards.Award, of: assessments.Assessment | None = None) -> Difference:
     async with made.database.connect() as tx:
-        return await differences.explain(tx, made.book, award, of)
+        return await shortfalls.explain(tx, made.book, award, of)
 
 
 async def test_a_record_reversed_after_an_award_is_what_explains_the_difference(
@@ -257,6 +257,9 @@ async def test_a_record_reversed_after_an_award_is_what_explains_the_difference(
     # The same day as known now: another answer than the one that was known then, beside which it stands.
     assert await after.stars(await after.assessed(day)) == {"V-0000": 0}
     assert await after.stars(first) == {"V-0000": 1}
+    # To an assessment of before that, nothing had happened yet.
+    earlier = await explained(after, star, await after.assessed(date(2026, 5, 10), known_at=first.known_at))
+    assert (earlier.minutes_again, earlier.corrected, earlier.star) == (101 * 60, (), 1)
     ended = await after.end(star)
     assert (ended.state, ended.minutes, ended.assessment_id) == ("ended", star.minutes, first.assessment_id)
     assert await falls(after, now_known) == []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, literal, select, text
+from sqlalchemy import DateTime, Uuid, any_, bindparam, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,7 +44,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An award, and what an assessment of `day` says. `minutes_then` and `minutes_again`: of the award's day.
+    """An award, and what an assessment as of `day` says. `minutes_then` and `minutes_again`: of the award's day.
 
     `corrected` took minutes away since; what is left of the difference was entered later. `needed`: minutes for this
     star by the ladder of the assessment; None: it has no such star. `facts` None: nothing is known of her any more.
@@ -77,6 +77,14 @@ class Difference:
         return self.minutes_again - self.minutes_then + self.corrected_minutes
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Differences, and after whom the next page begins (a holder); None: this is the last."""
+
+    items: list[Difference]
+    next: str | None
+
+
 async def falls(
     tx: AsyncConnection,
     book: int,
@@ -85,11 +93,11 @@ async def falls(
     *,
     after: str = "",
     limit: int = 50,
-) -> list[Difference]:
+) -> Page:
     """Who holds a star that an assessment no longer supports, and why, in order of holders, after one.
 
     Of `limit` people at most, each with every such star that has not been ended. `within`: only who belongs to these
-    organisations or those below them; None: all.
+    organisations or those below them; None: all. What the books learned after the assessment is not in it.
     """
     people = await assessments.rows(tx, book, of, within, which="falls", after=after, limit=limit)
     hers = {each.holder: each for each in people}
@@ -97,7 +105,8 @@ async def falls(
     held = await awards.awarded_to(tx, book, hers)
     fallen = [each for each in held if hers[each.holder].star < each.star <= hers[each.holder].facts.held]
     stand = {each: (hers[each].star, hers[each].facts) for each in hers}
-    return await _told(tx, book, fallen, of.as_of, ladder, stand)
+    told = await _told(tx, book, fallen, of.as_of, ladder, stand, of.known_at)
+    return Page(told, people[-1].holder if len(people) == limit else None)
 
 
 async def explain(tx: AsyncConnection, book: int, award: Award, of: Assessment | None = None) -> Difference:
@@ -113,7 +122,7 @@ async def explain(tx: AsyncConnection, book: int, award: Award, of: Assessment |
         day, ladder = of.as_of, await ladders.version(tx, book, of.ladder)
         for row in await assessments.rows(tx, book, of, holder=award.holder):
             stand[award.holder] = (row.star, row.facts)
-    [told] = await _told(tx, book, [award], day, ladder, stand)
+    [told] = await _told(tx, book, [award], day, ladder, stand, None if of is None else of.known_at)
     return told
 
 
@@ -124,9 +133,10 @@ async def _told(
     day: date,
     ladder: Ladder,
     stand: dict[str, tuple[int, Facts]],
+    known_at: datetime | None,
 ) -> list[Difference]:
-    again = await _minutes_again(tx, book, of)
-    corrected = await _corrected(tx, book, of)
+    again = await _minutes_again(tx, book, of, known_at)
+    corrected = await _corrected(tx, book, of, known_at)
     told = []
     for award in of:
         star, facts = stand.get(award.holder, (0, None))
@@ -149,25 +159,35 @@ async def _told(
     return told
 
 
-async def _minutes_again(tx: AsyncConnection, book: int, of: Sequence[Award]) -> dict[UUID, int]:
-    """The minutes that counted for these awards, as the books have them of those days now."""
+async def _minutes_again(
+    tx: AsyncConnection, book: int, of: Sequence[Award], known_at: datetime | None
+) -> dict[UUID, int]:
+    """The minutes that count for these awards, of their days: as the books have them now, or had them at an instant."""
     rows = await tx.execute(
         text("""
-            SELECT w.award_id, sum(t.credits - t.debits)::bigint AS minutes
+            SELECT w.award_id, sum(m.minutes - l.minutes)::bigint AS minutes
             FROM awards w
             JOIN accounts a ON a.book_id = :book
                 AND a.code IN ('9200.' || w.holder, CASE WHEN w.honour THEN '9210.' || w.holder END)
-            JOIN day_totals t ON t.book_id = :book AND t.account_id = a.account_id AND t.day <= w.as_of
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(t.credits - t.debits), 0) AS minutes FROM day_totals t
+                WHERE t.book_id = :book AND t.account_id = a.account_id AND t.day <= w.as_of) m
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(e.credit - e.debit), 0) AS minutes FROM entries e
+                WHERE a.recorded_at > :known_at AND e.book_id = :book AND e.account_id = a.account_id
+                  AND e.recorded_at > :known_at AND e.effective_on <= w.as_of) l
             WHERE w.book_id = :book AND w.award_id = ANY(:awards) GROUP BY w.award_id""").bindparams(
-            bindparam("awards", type_=ARRAY(Uuid))
+            bindparam("awards", type_=ARRAY(Uuid)), bindparam("known_at", type_=DateTime(timezone=True))
         ),
-        {"book": book, "awards": [each.award_id for each in of]},
+        {"book": book, "awards": [each.award_id for each in of], "known_at": known_at},
     )
     return {each.award_id: each.minutes for each in rows}
 
 
-async def _corrected(tx: AsyncConnection, book: int, of: Sequence[Award]) -> dict[UUID, list[Correction]]:
-    """The records that counted when these awards were assessed, and were corrected since."""
+async def _corrected(
+    tx: AsyncConnection, book: int, of: Sequence[Award], known_at: datetime | None
+) -> dict[UUID, list[Correction]]:
+    """The records that counted when these awards were assessed, and were corrected since, or until an instant."""
     if not of:
         return {}
     known = await _known_ids(tx, book, {each.assessment_id for each in of})
@@ -176,7 +196,7 @@ async def _corrected(tx: AsyncConnection, book: int, of: Sequence[Award]) -> dic
         [(each.award_id, each.holder, each.as_of, known[each.assessment_id]) for each in of],
     )
     honour = {each.award_id for each in of if each.honour}
-    rows = await tx.execute(
+    found = (
         select(
             wanted.c.award_id,
             records.c.record_id,
@@ -200,12 +220,14 @@ async def _corrected(tx: AsyncConnection, book: int, of: Sequence[Award]) -> dic
         )
         .order_by(records.c.served_on, records.c.record_id)
     )
-    found: dict[UUID, list[Correction]] = {}
-    for award_id, *told in rows:
+    if known_at is not None:
+        found = found.where(records.c.correction_transaction < stars.known_id(known_at))
+    corrected: dict[UUID, list[Correction]] = {}
+    for award_id, *told in await tx.execute(found):
         each = Correction(*told)
         if each.record_class == "credit" or award_id in honour:
-            found.setdefault(award_id, []).append(each)
-    return found
+            corrected.setdefault(award_id, []).append(each)
+    return corrected
 
 
 async def _known_ids(tx: AsyncConnection, book: int, of: Collection[UUID]) -> dict[UUID, UUID]:
