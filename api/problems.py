@@ -516,6 +516,19 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "这段时间里没有已经入账的服务，没有可以证明的内容。请换一段时间。",
         "There is no credited service between these days, so there is nothing to prove. Please choose other days.",
     ),
+    errors.HonourExists: Row(
+        409,
+        "honour_exists",
+        "{year} 年的“{name}”已经提过名，或者已经授予，不用再提。",
+        "The honour {name} of {year} has been proposed or given already. Nothing needs to be done.",
+    ),
+    errors.TargetMissed: Row(
+        409,
+        "target_missed",
+        "服务记录更正以后，目标“{target}”没有达到，不能授予。请不要采用这项提名。",
+        "Since records were corrected, the target {target} is not reached any more, so the honour is not given. Please "
+        "decline it.",
+    ),
     errors.UnknownAlarm: Row(
         404,
         "unknown_alarm",

@@ -29,6 +29,7 @@
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
     │   ├── AlreadyMember  ActivityExists  OutletExists  GoodsExist  OfferExists  TargetExists
+    │   ├── HonourExists
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
@@ -61,6 +62,7 @@
     ├── AssessmentUnfinished        there are no candidates yet
     ├── StillInNotice  AwardObjected  NotTheCertifier   why a star is not awarded now, or not by them
     ├── NotTheOrganiser  NothingToProve         why no proof of service is issued
+    ├── TargetMissed                an honour is not given for what has been corrected since
     ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
     ├── NeedsApproval               nobody posts that alone: propose it
@@ -392,7 +394,9 @@ class UnknownMark(Unknown):
 
 @dataclass(eq=False)
 class UnknownProof(Unknown):
-    proof: UUID
+    """`proof`: its number, or what the address of its page ends with."""
+
+    proof: UUID | str
 
 
 @dataclass(eq=False)
@@ -454,6 +458,14 @@ class OfferExists(Taken):
 @dataclass(eq=False)
 class TargetExists(Taken):
     target: str
+
+
+@dataclass(eq=False)
+class HonourExists(Taken):
+    """It has been proposed, or given, for that year already."""
+
+    year: int
+    name: str
 
 
 @dataclass(eq=False)
@@ -794,6 +806,15 @@ class NotTheOrganiser(Refusal):
 @dataclass(eq=False)
 class NothingToProve(Refusal):
     """No credited service between these days."""
+
+
+@dataclass(eq=False)
+class TargetMissed(Refusal):
+    """What an honour is for does not stand any more: minutes, weeks or days."""
+
+    target: str
+    amount: int
+    needed: int
 
 
 @dataclass(eq=False)

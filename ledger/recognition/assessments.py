@@ -23,8 +23,8 @@ from ledger.books.versions import EARLIEST
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning.tables import organisations, volunteers
-from ledger.errors import AssessmentUnfinished, InvalidField, UnknownAssessment, UnknownLadder
-from ledger.recognition import stars
+from ledger.errors import AssessmentUnfinished, InvalidField, UnknownAssessment
+from ledger.recognition import ladders, stars
 from ledger.recognition.ladder import NATIONAL, Facts, HoursClass, Ladder
 from ledger.recognition.tables import assessed, assessments
 
@@ -78,18 +78,6 @@ class Tally:
 _COLUMNS: Final = [assessments.c[name] for name in Assessment.__dataclass_fields__]
 
 
-async def in_force(tx: AsyncConnection, book: int, day: date) -> Ladder:
-    """The ladder of that day."""
-    return NATIONAL
-
-
-async def ladder_of(tx: AsyncConnection, book: int, version: int) -> Ladder:
-    """The ladder of that version. UnknownLadder."""
-    if version != 0:
-        raise UnknownLadder(version)
-    return NATIONAL
-
-
 # --- making -----------------------------------------------------------------------------------------------------------
 
 
@@ -132,9 +120,9 @@ async def begin(
         if known_at is not None and known_at > settled:
             raise InvalidField("known_at", "too_recent")
         if version is None:
-            ladder = await in_force(tx, book, as_of)
+            ladder = await ladders.in_force(tx, book, as_of)
         else:
-            ladder = await ladder_of(tx, book, version)
+            ladder = await ladders.version(tx, book, version)
         while True:
             row = {
                 "book_id": book,
@@ -182,7 +170,7 @@ async def run(database: AsyncEngine, book: int, assessment_id: UUID) -> Assessme
         begun = await _locked(tx, book, assessment_id)
         if begun.done_at is not None:
             return begun
-        ladder = await ladder_of(tx, book, begun.ladder)
+        ladder = await ladders.version(tx, book, begun.ladder)
         asked = stars.parameters(book, ladder, begun.as_of, begun.known_at) | {"assessment": assessment_id}
         await tx.execute(text(_stored(ladder)), asked)
         people, digest = await stored_digest(tx, book, begun)
@@ -251,7 +239,7 @@ async def again(tx: AsyncConnection, book: int, of: Assessment) -> tuple[int, by
     It differs only if somebody has been erased since, or something was changed that never changes.
     """
     await connect.no_timeout(tx)
-    ladder = await ladder_of(tx, book, of.ladder)
+    ladder = await ladders.version(tx, book, of.ladder)
     return await _digest(tx, _of_the_books(ladder), stars.parameters(book, ladder, of.as_of, of.known_at), of)
 
 
@@ -272,6 +260,11 @@ async def _digest(tx: AsyncConnection, rows: str, asked: dict[str, Any], of: Ass
     national = " ".join(str(level.minutes) for level in NATIONAL.levels)
     people, digest = (await tx.execute(text(query), asked | {"ladder": of.ladder, "national": national})).one()
     return people, bytes(digest)
+
+
+async def ladder_of(tx: AsyncConnection, book: int, version: int) -> Ladder:
+    """The ladder that an assessment names. UnknownLadder."""
+    return await ladders.version(tx, book, version)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -300,6 +293,13 @@ async def of_book(
     return [Assessment(*row) for row in rows]
 
 
+async def done_ones(tx: AsyncConnection, book: int) -> list[Assessment]:
+    """All assessments of a book that were run to their end, the oldest first."""
+    done = (assessments.c.book_id == book, assessments.c.done_at.is_not(None))
+    rows = await tx.execute(select(*_COLUMNS).where(*done).order_by(assessments.c.assessment_id))
+    return [Assessment(*row) for row in rows]
+
+
 async def tallies(tx: AsyncConnection, book: int, assessment_id: UUID) -> list[Tally]:
     """How many have how many stars, from none up."""
     found = await tx.execute(
@@ -325,9 +325,9 @@ async def rows(
     """What people were assessed by, in order of their holder numbers, after one.
 
     `within`: only who belongs to these organisations or those below them; None: all. `which`: all, or who has more or
-    fewer stars than she holds. `holder`: one person alone.
+    fewer stars than she holds. `holder`: one person alone, also if she has been erased; who has been is in no list.
     """
-    counted: Sequence[HoursClass] = (await ladder_of(tx, book, of.ladder)).classes
+    counted: Sequence[HoursClass] = (await ladders.version(tx, book, of.ladder)).classes
     hers = (volunteers.c.book_id == book) & (volunteers.c.holder == assessed.c.holder)
     wanted = (
         select(
@@ -336,7 +336,7 @@ async def rows(
             volunteers.c.organisation,
         )
         .select_from(assessed)
-        .outerjoin(volunteers, hers)
+        .join(volunteers, hers, isouter=holder is not None)
         .where(assessed.c.book_id == book, assessed.c.assessment_id == of.assessment_id, assessed.c.holder > after)
         .order_by(assessed.c.holder)
         .limit(limit)

@@ -36,7 +36,7 @@ from ledger.errors import (
     UnknownAward,
     UnknownObjection,
 )
-from ledger.recognition import assessments, serials
+from ledger.recognition import assessments, ladders, serials
 from ledger.recognition.ladder import Ladder
 from ledger.recognition.tables import award_objections, awards
 from ledger.text import one_line
@@ -134,7 +134,7 @@ async def propose(tx: AsyncConnection, book: int, assessment_id: UUID, *, by: st
     """
     await connect.no_timeout(tx)
     of = await assessments.locked(tx, book, assessment_id)
-    ladder = await assessments.ladder_of(tx, book, of.ladder)
+    ladder = await ladders.version(tx, book, of.ladder)
     today = day_of(now)
     until = (await calendar.read(tx, today)).after(today, ladder.publicity_days)
     levels = ladder.levels
@@ -451,10 +451,23 @@ async def find(tx: AsyncConnection, book: int, award_id: UUID) -> Award:
     return found[0]
 
 
+async def with_serial(tx: AsyncConnection, book: int, serial: str) -> Award | None:
+    """The award whose certificate has this number; None: no such certificate."""
+    found = await _read(tx, book, _AWARDS.where(awards.c.book_id == book, awards.c.serial == serial))
+    return found[0] if found else None
+
+
 async def of_holder(tx: AsyncConnection, book: int, holder: str) -> list[Award]:
     """Somebody's awards, the newest first, whatever has become of them."""
     wanted = _AWARDS.where(awards.c.book_id == book, awards.c.holder == holder)
     return await _read(tx, book, wanted.order_by(awards.c.proposed_at.desc(), awards.c.star.desc()))
+
+
+async def awarded_to(tx: AsyncConnection, book: int, holders: Iterable[str]) -> list[Award]:
+    """The stars that these people hold."""
+    hers = awards.c.holder == any_(literal(sorted(holders), ARRAY(TEXT)))
+    wanted = _AWARDS.where(awards.c.book_id == book, hers, awards.c.state == "awarded")
+    return await _read(tx, book, wanted.order_by(awards.c.holder, awards.c.star))
 
 
 async def in_notice(
@@ -559,7 +572,7 @@ async def _locked_one(tx: AsyncConnection, book: int, award_id: UUID) -> Award:
 
 async def _ladder(tx: AsyncConnection, book: int, of: Award) -> Ladder:
     assessment = await assessments.find(tx, book, of.assessment_id)
-    return await assessments.ladder_of(tx, book, assessment.ladder)
+    return await ladders.version(tx, book, assessment.ladder)
 
 
 def _change(book: int, award_id: UUID) -> Any:

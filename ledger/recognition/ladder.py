@@ -52,6 +52,10 @@ class Ladder:
     """Working days for which candidates are shown before the award."""
     objection_days: int = 10
     """Working days within which an objection shall be decided."""
+    proof_days: int = 10
+    """Working days within which a proof of service that somebody asks for shall be issued or refused."""
+    proof_notice_days: int = 7
+    """Days for which the organisation shows among its own what it has issued (民发〔2015〕149号)."""
 
 
 NATIONAL: Final = Ladder(

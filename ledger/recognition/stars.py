@@ -84,6 +84,16 @@ async def star_of(tx: AsyncConnection, book: int, holder: str, *, ladder: Ladder
     return 0 if found is None else found.star
 
 
+async def compared(
+    tx: AsyncConnection, book: int, before: Ladder, after: Ladder, *, day: date
+) -> dict[tuple[int, int], int]:
+    """How many volunteers have which star by the one ladder and which by the other on that day, where anybody has."""
+    both = f"""SELECT b.star AS was, a.star AS will, count(*) AS people
+        FROM ({statement(before)}) b JOIN ({statement(after)}) a ON a.holder = b.holder GROUP BY 1, 2"""
+    asked = parameters(book, before, day, None) | parameters(book, after, day, None)
+    return {(row.was, row.will): row.people for row in await tx.execute(text(both), asked)}
+
+
 async def _settled(tx: AsyncConnection, known_at: datetime | None) -> None:
     if known_at is not None and known_at > await connect.now(tx) - SETTLED_AFTER:
         raise InvalidField("known_at", "too_recent")

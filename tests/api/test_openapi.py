@@ -63,11 +63,15 @@ NAMED: Final = (
     "sheet_id",
     "redemption_id",
     "voucher_id",
+    "board_id",
+    "honour_id",
+    "proof_id",
 )
 """What addresses name by UUIDs."""
 
 WORDS: Final = {
     "code": "5100",
+    "token": "none",
     "period": "2020-01",
     "role_id": "1",
     "token_id": "1",
@@ -82,6 +86,7 @@ WORDS: Final = {
     "till": "1",
     "item": "G-1",
     "key": "never",
+    "target": "T-1",
 }
 """What addresses name by words and numbers."""
 

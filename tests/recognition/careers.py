@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.earning import hours
-from ledger.recognition import assessments, awards
+from ledger.recognition import assessments, awards, ladders
 from ledger.recognition.assessments import Assessment
 from ledger.recognition.awards import Award
+from ledger.recognition.ladder import Ladder
 from tests.earning.programmes import Programme, later, opened
 
 DAY: Final = date(2026, 3, 10)
@@ -46,6 +47,14 @@ class Career:
     async def assessed(self, as_of: date = DAY, **other: Any) -> Assessment:
         return await assessments.assess(self.database, self.book, as_of, by="user:operator", **other)
 
+    async def ladder(self, ladder: Ladder, since: date) -> int:
+        """Brings a ladder into force from that day on; its version."""
+        async with self.database.begin() as tx:
+            now = await connect.now(tx)
+            draft = await ladders.draft(tx, self.book, ladder, effective_from=since, by="user:operator", now=now)
+            await ladders.approve(tx, self.book, draft.version, by="user:owner", now=now)
+        return draft.version
+
     async def stars(self, of: Assessment) -> dict[str, int]:
         """Stars by volunteer number."""
         async with self.database.connect() as tx:
@@ -69,11 +78,9 @@ class Career:
         async with self.database.begin() as tx:
             return await awards.award(tx, self.book, award.award_id, by=by, now=await connect.now(tx), **other)
 
-    async def refuse(self, award: Award, by: str = "user:certifier", **other: Any) -> Award:
+    async def refuse(self, award: Award, by: str = "user:certifier", reason: str = "材料不齐", **other: Any) -> Award:
         async with self.database.begin() as tx:
-            return await awards.refuse(
-                tx, self.book, award.award_id, "材料不齐", by=by, now=await connect.now(tx), **other
-            )
+            return await awards.refuse(tx, self.book, award.award_id, reason, by=by, now=await connect.now(tx), **other)
 
     async def end(self, award: Award, by: str = "user:certifier", **other: Any) -> Award:
         async with self.database.begin() as tx:
