@@ -36,6 +36,7 @@ from ledger.recognition.proofs import (
     NAME_LENGTH,
     REASON_LENGTHS,
     REMARKS_LENGTH,
+    Organiser,
     Proof,
     Service,
     State,
@@ -227,9 +228,9 @@ async def request(tx: AsyncConnection, me: Principal, new: NewProof) -> tuple[Sh
     return await _request(tx, me, await own.volunteer(tx, me), new)
 
 
-async def organisers(tx: AsyncConnection, me: Principal) -> list[proofs.Organiser]:
+async def organisers(tx: AsyncConnection, me: Principal) -> list[Organiser]:
     """Whom she may ask. NotAllowed."""
-    return await proofs.organisers(tx, me.book_id, (await own.volunteer(tx, me)).holder)
+    return await organisers_of(tx, me, await own.volunteer(tx, me))
 
 
 async def of_mine(tx: AsyncConnection, me: Principal, *, after: UUID | None = None, limit: int) -> list[Shown]:
@@ -313,6 +314,11 @@ async def listed(
 async def of_volunteer(tx: AsyncConnection, me: Principal, her: Volunteer) -> list[Shown]:
     """What a volunteer within the caller's reach has asked for, the newest first."""
     return await _shown(tx, me, await proofs.of_volunteer(tx, me.book_id, her.holder))
+
+
+async def organisers_of(tx: AsyncConnection, me: Principal, her: Volunteer) -> list[Organiser]:
+    """Whom a volunteer may ask who is within the caller's reach."""
+    return await proofs.organisers(tx, me.book_id, her.holder)
 
 
 async def waiting(tx: AsyncConnection, me: Principal) -> list[Waiting]:

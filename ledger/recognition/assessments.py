@@ -325,7 +325,7 @@ async def rows(
     """What people were assessed by, in order of their holder numbers, after one.
 
     `within`: only who belongs to these organisations or those below them; None: all. `which`: all, or who has more or
-    fewer stars than she holds. `holder`: one person alone.
+    fewer stars than she holds. `holder`: one person alone, also if she has been erased; who has been is in no list.
     """
     counted: Sequence[HoursClass] = (await ladders.version(tx, book, of.ladder)).classes
     hers = (volunteers.c.book_id == book) & (volunteers.c.holder == assessed.c.holder)
@@ -336,7 +336,7 @@ async def rows(
             volunteers.c.organisation,
         )
         .select_from(assessed)
-        .outerjoin(volunteers, hers)
+        .join(volunteers, hers, isouter=holder is not None)
         .where(assessed.c.book_id == book, assessed.c.assessment_id == of.assessment_id, assessed.c.holder > after)
         .order_by(assessed.c.holder)
         .limit(limit)

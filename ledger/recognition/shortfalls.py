@@ -77,6 +77,14 @@ class Difference:
         return self.minutes_again - self.minutes_then + self.corrected_minutes
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Differences, and after whom the next page begins (a holder); None: this is the last."""
+
+    items: list[Difference]
+    next: str | None
+
+
 async def falls(
     tx: AsyncConnection,
     book: int,
@@ -85,7 +93,7 @@ async def falls(
     *,
     after: str = "",
     limit: int = 50,
-) -> list[Difference]:
+) -> Page:
     """Who holds a star that an assessment no longer supports, and why, in order of holders, after one.
 
     Of `limit` people at most, each with every such star that has not been ended. `within`: only who belongs to these
@@ -97,7 +105,8 @@ async def falls(
     held = await awards.awarded_to(tx, book, hers)
     fallen = [each for each in held if hers[each.holder].star < each.star <= hers[each.holder].facts.held]
     stand = {each: (hers[each].star, hers[each].facts) for each in hers}
-    return await _told(tx, book, fallen, of.as_of, ladder, stand, of.known_at)
+    told = await _told(tx, book, fallen, of.as_of, ladder, stand, of.known_at)
+    return Page(told, people[-1].holder if len(people) == limit else None)
 
 
 async def explain(tx: AsyncConnection, book: int, award: Award, of: Assessment | None = None) -> Difference:

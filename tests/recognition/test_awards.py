@@ -205,7 +205,7 @@ async def test_a_star_ends_by_a_reason_and_may_be_earned_again(database: AsyncEn
 
 async def falls(made: Career, of: assessments.Assessment) -> list[Difference]:
     async with made.database.connect() as tx:
-        return await shortfalls.falls(tx, made.book, of)
+        return (await shortfalls.falls(tx, made.book, of)).items
 
 
 async def explained(made: Career, award: awards.Award, of: assessments.Assessment | None = None) -> Difference:
