@@ -722,10 +722,10 @@ async def _honours(
     now = await connect.now(tx)
     year = day_of(now).year
     for wanted in (
-        Wanted("lake-hours", "Hours for the lake", "year_hours", "person", 60, year - 1),
+        Wanted("lake-hours", "Lake hours", "year_hours", "person", 60, year - 1),
         Wanted("every-week", "Every week", "weekly", "person", 53, year, category="lake & shore"),
         Wanted("theme", "Theme days", "theme_days", "person", 1, year, year + 1, NORTH, None, ("03-05", "12-05")),
-        Wanted("groups", "Hours of groups", "year_hours", "group", 60, year),
+        Wanted("groups", "Groups", "year_hours", "group", 60, year),
     ):
         await targets.set_(tx, book.book_id, wanted, by=me.name, now=now)
     for name, give in (("Helper of the year", True), ("Friend of the lake", False), ("Neighbour", None)):
