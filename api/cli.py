@@ -34,6 +34,7 @@ from api import (
     cli_paper,
     cli_rules,
     cli_stars,
+    cli_targets,
     journal_files,
     keys,
     memory,
@@ -669,6 +670,7 @@ cli.add_command(cli_calendar.calendar)
 cli.add_command(cli_rules.rules)
 cli.add_command(cli_ladders.ladder)
 cli.add_command(cli_stars.print_stars)
+cli.add_command(cli_targets.print_targets)
 cli.add_command(cli_paper.check_code)
 
 

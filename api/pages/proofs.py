@@ -28,7 +28,7 @@ from ledger.recognition.ladder import HoursClass
 HERE: Final = "/me/proofs"
 MOST: Final = 50
 """Of hers on a page; older ones stand in her export."""
-NOT_FOUND: Final = {"X-Robots-Tag": "noindex, nofollow"}
+NOT_INDEXED: Final = {"X-Robots-Tag": "noindex, nofollow"}
 """No search engine keeps a page about somebody."""
 
 
@@ -231,7 +231,7 @@ async def on_paper(
         name=name,
         id_number=paper.id_number,
         number=paper.volunteer_no,
-        period=period(language, paper.proof.from_day, paper.proof.to_day),
+        period=period(language, paper.proof.from_day or issued.services[0].day, paper.proof.to_day),
         total=texts.hours(language, issued.credit_minutes + issued.honour_minutes),
         sums=sums(language, issued.credit_minutes, issued.honour_minutes),
         services=[
@@ -263,19 +263,19 @@ async def public(
         found = await proofs.public(database, keys, settings, token, auth.address_of(request))
     except TooManyAttempts as refusal:
         sentence = texts.t(language, "proof_wait", seconds=refusal.seconds)
-        return frame.page(request, "proof_unknown.html", status=429, path="/", headers=NOT_FOUND, sentence=sentence)
+        return frame.page(request, "proof_unknown.html", status=429, path="/", headers=NOT_INDEXED, sentence=sentence)
     if found is None:
         sentence = texts.t(language, "proof_unknown_do")
-        return frame.page(request, "proof_unknown.html", status=404, path="/", headers=NOT_FOUND, sentence=sentence)
+        return frame.page(request, "proof_unknown.html", status=404, path="/", headers=NOT_INDEXED, sentence=sentence)
     return frame.page(
         request,
         "proof_public.html",
         path=f"/proof/{token}",
-        headers=NOT_FOUND,
+        headers=NOT_INDEXED,
         proof=found,
         revoked=None if found.revoked_on is None else texts.day(language, found.revoked_on),
         issued_on=texts.day(language, found.issued_on),
-        period=period(language, found.from_day, found.to_day),
+        period=period(language, found.from_day or found.services[0].day, found.to_day),
         sums=sums(language, found.credit_minutes, found.honour_minutes),
         services=[
             service(language, each.day, each.activity, each.category, each.record_class, each.minutes)

@@ -179,7 +179,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "proofs_own": ("这是您自己的申请，请别的同事办理。", "This is your own: a colleague decides."),
     "proofs_notice": ("在本单位公示到 {day}", "Shown within the organisation until {day}"),
     "proofs_notice_label": ("公示", "Publicity"),
-    "proofs_page": ("核验网址", "Page for checking"),
+    "proofs_page": ("扫码看到的页面", "What the QR code opens"),
     "proof_issued_done": ("已出具，可以打印。", "Issued. You can print it now."),
     "proof_refused_done": ("已答复不予出具。", "Refused."),
     "proof_revoked_done": ("已撤销。", "Revoked."),

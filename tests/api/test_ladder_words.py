@@ -75,9 +75,3 @@ def test_each_thing_that_a_ladder_says_has_a_sentence(language: Language, about:
     [line] = ladders.differences(language, NATIONAL, changed)
     assert line.count(" → ") == 1
     assert ladders.differences(language, changed, changed) == []
-
-
-def test_what_stars_are_called() -> None:
-    gold = ladders.example("longquanyi")
-    assert [ladders.star_of("zh", gold, number) for number in (0, 1, 6, 8)] == ["没有星级", "一星", "金星", "八星"]
-    assert [ladders.star("en", number) for number in range(3)] == ["no star", "1 star", "2 stars"]

@@ -94,6 +94,7 @@ RENEWERS: Final = "recorder+ reviewer+ operator+"
 ISSUERS: Final = "recorder+ reviewer+"
 ANYBODY: Final = "volunteer merchant recorder* reviewer* operator* auditor* owner*"
 """Everybody who has signed in to the book."""
+STAR: Final = [{"minutes": 6000}]
 STAFF_READERS: Final = "recorder* reviewer* operator* auditor* owner*"
 RECORD_READERS: Final = f"{STAFF_READERS} records:read"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
@@ -423,6 +424,34 @@ ROWS: Final = [
     Row("readLimits", STAFF_READERS, path=lambda w: {"version": w.limits}),
     Row("decideLimits", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.limits}),
     Row("withdrawLimits", "operator", path=lambda w: {"version": 999}, works=False),
+    # star ladders
+    Row(
+        "draftLadder", "operator", lambda w, n: {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}]}}
+    ),
+    Row("listLadders", RECORD_READERS),
+    Row("readLadderInForce", f"volunteer merchant {STAFF_READERS}"),
+    Row("listLadderExamples", RECORD_READERS),
+    Row("readLadder", RECORD_READERS, path=lambda w: {"version": w.ladder}),
+    Row(
+        *("readLadderEffect", "recorder reviewer operator auditor owner records:read"),
+        path=lambda w: {"version": w.ladder},
+    ),
+    Row("decideLadder", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.ladder}),
+    Row("withdrawLadder", "operator", path=lambda w: {"version": 999}, works=False),
+    # targets and honours
+    Row("setTarget", "operator+", lambda w, n: a_target(n, "street")),
+    Row("setTarget", "operator", lambda w, n: a_target(n, None)),
+    Row("listTargets", RECORD_READERS),
+    Row("endTarget", "operator+", lambda w, n: {"last_year": w.year}, lambda w: {"target": "T-1"}),
+    Row("readTargetProgress", f"{MASKED} records:read", path=lambda w: {"target": "T-1"}),
+    Row("proposeReached", "operator+", lambda w, n: {"target": "T-1", "year": w.year}),
+    Row("proposeHonour", "operator+", lambda w, n: {"year": w.year, "name": n, "volunteer": "V-1"}),
+    Row("proposeHonour", "operator+", lambda w, n: {"year": w.year, "name": n, "organisation": "street"}),
+    Row("listHonours", RECORD_READERS),
+    Row("decideHonours", "reviewer+", lambda w, n: {"honours": [w.honours[0]], "give": True}),
+    Row("endHonour", "reviewer+", path=lambda w: {"honour_id": w.honours[1]}),
+    Row("listMyTargets", "volunteer**"),
+    Row("listMyHonours", "volunteer**"),
     # public boards
     Row("listBoards", "public"),
     Row("readBoard", "public", path=lambda w: {"board_id": w.board}),
@@ -490,6 +519,10 @@ def account(code: str, account_class: str) -> dict[str, str]:
     return {"code": code, "name": code, "class": account_class, "unit": "PT"}
 
 
+def a_target(code: str, organisation: str | None) -> dict[str, Any]:
+    return {"target": code, "name": "二十小时", "kind": "year_hours", "amount": 1200, "organisation": organisation}
+
+
 def a_board(organisation: str | None) -> dict[str, Any]:
     return {"kind": "hours", "from_day": "2026-01-01", "to_day": "2026-01-31", "organisation": organisation}
 
@@ -544,7 +577,10 @@ class World:
     renewals: list[str] = field(default_factory=list)
     rules: int = 0
     limits: int = 0
+    ladder: int = 0
     board: str = ""
+    honours: list[str] = field(default_factory=list)
+    year: int = 0
     sheet: str = ""
     cases: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
@@ -737,13 +773,27 @@ class World:
         self.rules = drafted.json()["version"]
         drafted = await clerk.post("/policies", {"effective_from": "2026-01-01", "policy": {}})
         self.limits = drafted.json()["version"]
+        drafted = await clerk.post("/ladders", {"effective_from": "2026-01-01", "ladder": {"levels": STAR}})
+        self.ladder = drafted.json()["version"]
         self.board = (await clerk.post("/boards", a_board("street") | {"kind": "stars"})).json()["id"]
+        await self._honoured(clerk)
         for key in ("h1", "h2"):
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])
 
         await self._till(book)
         await self.hand_in()
+
+    async def _honoured(self, clerk: Caller) -> None:
+        """A target, an honour that waits and one that was given."""
+        self.year = auth.today().year
+        assert (await clerk.post("/targets", a_target("T-1", "street"))).status_code == 201
+        for name in ("waits", "given"):
+            made = await clerk.post("/honours", {"year": self.year, "name": name, "volunteer": "V-1"})
+            self.honours.append(made.json()["id"])
+        reviewer = await a_user(self.http, self.database, self.book, Grant("reviewer"))
+        given = await reviewer.post("/honours/decisions", {"honours": self.honours[1:], "give": True})
+        assert given.json()["outcomes"][0]["state"] == "given"
 
     async def hand_in(self) -> None:
         """Records that wait, that are drawn for a call-back, and that are in notice, one of them objected to."""
