@@ -20,7 +20,7 @@ from ledger.database import connect
 from ledger.days import day_of
 from ledger.errors import GoodsExist, IdempotencyConflict, InvalidField, Refusal
 from ledger.spending import catalogue, claims, outlets, stock
-from ledger.spending.catalogue import PER, Item, Kind, Quota
+from ledger.spending.catalogue import PER, Eligible, Item, Kind, Quota
 from ledger.spending.stock import MOST_PIECES
 
 CLIENT: Final = "room:cli"
@@ -88,7 +88,7 @@ async def _open(tx: AsyncConnection, book: int) -> list[str]:
 
 def _item(fields: Sequence[str], today: date) -> tuple[Item, int]:
     """The item of a line, and how many pieces of it were donated to each outlet; InvalidField."""
-    code, called, kind, points, pieces, quota = fields
+    code, called, kind, points, pieces, quota, star, most_star = fields
     if kind not in KINDS:
         raise InvalidField("kind", "not_a_kind")
     if not _WHOLE.fullmatch(points):
@@ -103,17 +103,32 @@ def _item(fields: Sequence[str], today: date) -> tuple[Item, int]:
         if found is None or found[2] not in PER:
             raise InvalidField("quota_per_person", "not_a_quota")
         quotas = (Quota("person", int(found[1]), found[2]),)
-    return Item(code, called, KINDS[kind], int(points), today, None, quotas), int(pieces or 0)
+    eligible = Eligible(star=_stars(star, "star"), most_star=_stars(most_star, "most_star"))
+    return Item(code, called, KINDS[kind], int(points), today, None, quotas, eligible), int(pieces or 0)
+
+
+def _stars(cell: str, name: str) -> int | None:
+    if not cell:
+        return None
+    if not _WHOLE.fullmatch(cell):
+        raise InvalidField(f"eligible.{name}", "not_a_whole_number")
+    return int(cell)
 
 
 async def _added(database: AsyncEngine, book: int, new: Item, today: date) -> bool:
-    """Whether an item is new; GoodsExist where another one has its code."""
+    """Whether an item is new; GoodsExist where another one has its code.
+
+    A list that says nothing of stars leaves an item to whom it belongs.
+    """
     async with database.begin() as tx:
         there = (await catalogue.find_many(tx, book, [new.item], today)).get(new.item)
         if there is None:
             await catalogue.add(tx, book, new, by=CLIENT, now=await connect.now(tx))
             return True
     if (there.name, there.kind, there.points, there.quotas) != (new.name, new.kind, new.points, new.quotas):
+        raise GoodsExist(new.item)
+    asked = (new.eligible.star, new.eligible.most_star)
+    if asked != (None, None) and asked != (there.eligible.star, there.eligible.most_star):
         raise GoodsExist(new.item)
     return False
 

@@ -1,4 +1,4 @@
-"""Check codes of what is printed: eight characters beside a line of a passbook or on a receipt.
+"""Check codes of what is printed: eight characters beside a line of a passbook, on a receipt or on a certificate.
 
 A code is a keyed digest (HMAC-SHA-256, cut to 40 bits) of what stands in the line. Whoever has the paper, or a photo
 of it, types the line and learns whether it was printed by this service just so: nothing is read from the books, and
@@ -76,6 +76,17 @@ class Receipt:
     points: int
 
 
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A star certificate. Its code opens what the books say of it today, for who has the paper."""
+
+    book: str
+    serial: str
+
+
+Printed = Line | Receipt | Certificate
+
+
 def passbook_number(settings: Settings, book: str, account: str) -> str:
     """What a printed passbook of this account is called: ten characters that lead nobody to the account."""
     return _cut(_digest(keys.of_kind(settings, "print")[-1], ("passbook", _bare(book), account)), PASSBOOK_LENGTH)
@@ -91,13 +102,18 @@ def of_receipt(settings: Settings, receipt: Receipt) -> str:
     return _made(keys.of_kind(settings, "print")[0], receipt)
 
 
-def is_right(settings: Settings, typed: Line | Receipt, code: str) -> bool:
+def of_certificate(settings: Settings, certificate: Certificate) -> str:
+    """The check code of a certificate that is printed."""
+    return _made(keys.of_kind(settings, "print")[0], certificate)
+
+
+def is_right(settings: Settings, typed: Printed, code: str) -> bool:
     """Whether one of the keys made this code for just that."""
     given = _plain(code).encode("utf-8", "surrogatepass")
     return any(hmac.compare_digest(_made(key, typed).encode(), given) for key in keys.of_kind(settings, "print"))
 
 
-async def check(database: AsyncEngine, settings: Settings, typed: Line | Receipt, code: str, address: str) -> bool:
+async def check(database: AsyncEngine, settings: Settings, typed: Printed, code: str, address: str) -> bool:
     """The same for somebody at this address: who is wrong more than five times a day waits. TooManyAttempts."""
     attempt = _attempt(settings, "check codes", address)
     right = is_right(settings, typed, code)
@@ -108,9 +124,10 @@ async def check(database: AsyncEngine, settings: Settings, typed: Line | Receipt
     return right
 
 
-def address(settings: Settings, base: str, book: str) -> str:
+def address(settings: Settings, base: str, book: str, what: Literal["line", "receipt"] = "line") -> str:
     """Where somebody checks what is printed for this book; `base`: where the service is, if no setting says so."""
-    return f"{_here(settings, base)}/verify?{urlencode({'book': book})}"
+    asked = {"book": book} if what == "line" else {"book": book, "what": what}
+    return f"{_here(settings, base)}/verify?{urlencode(asked)}"
 
 
 def _here(settings: Settings, base: str) -> str:
@@ -221,6 +238,11 @@ def read_receipt(*, book: str, receipt: str, day: str, outlet: str, points: str)
     )
 
 
+def read_certificate(*, book: str, serial: str) -> Certificate:
+    """A certificate as somebody read it from the paper. InvalidField."""
+    return Certificate(_name("book", _bare(book)), _name("serial", _bare(serial).upper()))
+
+
 def _name(field: str, text: str) -> str:
     if not 1 <= len(text) <= LONGEST or not text.isascii():
         raise InvalidField(field, "not_as_printed")
@@ -238,8 +260,8 @@ def _day(field: str, text: str) -> date:
 
 
 def _figure(field: str, text: str) -> int:
-    """Points, or hours and minutes as 2:30, which are minutes."""
-    plain = _bare(text)
+    """Points, also as 1,250; or hours and minutes as 2:30, which are minutes."""
+    plain = _bare(text).replace(",", "")
     if found := _HOURS.fullmatch(plain):
         return int(found[1]) * 60 + int(found[2])
     if not _FIGURE.fullmatch(plain):
@@ -250,16 +272,18 @@ def _figure(field: str, text: str) -> int:
 # --- the code ---------------------------------------------------------------------------------------------------------
 
 
-def _made(key: str, what: Line | Receipt) -> str:
+def _made(key: str, what: Printed) -> str:
     return _cut(_digest(key, _words(what)), CODE_LENGTH)
 
 
-def _words(what: Line | Receipt) -> tuple[str, ...]:
+def _words(what: Printed) -> tuple[str, ...]:
     match what:
         case Line(book, passbook, number, day, side, amount, balance):
             return "line", book, _plain(passbook), f"{number}", f"{day}", side, f"{amount}", f"{balance}"
         case Receipt(book, receipt, day, outlet, points):
             return "receipt", book, _plain(receipt), f"{day}", outlet.upper(), f"{points}"
+        case Certificate(book, serial):
+            return "certificate", book, _plain(serial)
 
 
 def _digest(key: str, words: tuple[str, ...]) -> bytes:

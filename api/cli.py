@@ -28,10 +28,13 @@ from api import (
     cli_calendar,
     cli_catalogue,
     cli_hours,
+    cli_ladders,
     cli_organisation,
     cli_outlet,
     cli_paper,
     cli_rules,
+    cli_stars,
+    cli_targets,
     journal_files,
     keys,
     memory,
@@ -58,6 +61,7 @@ from ledger.errors import (
     UnknownUser,
     UnknownVolunteer,
 )
+from ledger.recognition import checks as recognition_checks
 from ledger.spending import checks as spending_checks
 
 on_port = click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
@@ -566,7 +570,7 @@ def check(book: str | None, as_json: bool) -> None:
             books = [await directory.find_book(tx, book)] if book else await directory.all_books(tx)
         found = [("", finding) for finding in await guards.check_guards(database)]
         for each in books:
-            for look in (integrity.check, earning_checks.check, spending_checks.check):
+            for look in (integrity.check, earning_checks.check, spending_checks.check, recognition_checks.check):
                 found += [(each.code, finding) for finding in await look(database, each.book_id)]
         return len(books), found
 
@@ -664,6 +668,9 @@ def run_bench(seconds: int, count: int, preload: int, only: tuple[str, ...], as_
 cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
 cli.add_command(cli_rules.rules)
+cli.add_command(cli_ladders.ladder)
+cli.add_command(cli_stars.print_stars)
+cli.add_command(cli_targets.print_targets)
 cli.add_command(cli_paper.check_code)
 
 

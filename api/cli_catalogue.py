@@ -22,7 +22,12 @@ def catalogue() -> None:
 
 @catalogue.command("import")
 @of_book
-@click.option("--file", required=True, type=A_FILE, help="code,name,kind,points,stock,quota_per_person (CSV or XLSX).")
+@click.option(
+    "--file",
+    required=True,
+    type=A_FILE,
+    help="code,name,kind,points,stock,quota_per_person[,star,most_star] (CSV or XLSX).",
+)
 @click.option("--outlet", "outlets", metavar="CODE", multiple=True, help="Only at this one.  [default: at all]")
 @refused_into
 @strict
@@ -33,8 +38,9 @@ def import_catalogue(
     """Take items from a list: with their prices and quotas into the catalogue, and to the outlets of the book.
 
     Of goods with a number as stock so many donated pieces are received at each outlet, once; everything else is offered
-    there as the merchant's own. A faulty line is refused, with its reason, and costs nothing but itself. Importing the
-    same list again changes nothing.
+    there as the merchant's own. `star` and `most_star` may be left out: who has so many stars at least, and at most. A
+    faulty line is refused, with its reason, and costs nothing but itself. Importing the same list again changes
+    nothing.
     """
     with told_refusals(refused, as_json) as told:
 

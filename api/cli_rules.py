@@ -80,7 +80,7 @@ def draft_rules(
 
     async def work(database: AsyncEngine) -> Version[RuleSet]:
         async with database.begin() as tx:
-            me, now = await _somebody(tx, book, by, Right.DRAFT_RULES), await connect.now(tx)
+            me, now = await somebody(tx, book, by, Right.DRAFT_RULES), await connect.now(tx)
             approved = (await rule_sets.in_force(tx, me.book_id)).versions
             wanted = changed(approved[-1].content if approved else DEFAULT)
             return await rule_sets.draft(
@@ -107,7 +107,7 @@ def approve_rules(book: str, by: str, version: int, as_json: bool) -> None:
 
     async def work(database: AsyncEngine) -> Version[RuleSet]:
         async with database.begin() as tx:
-            me, now = await _somebody(tx, book, by, Right.APPROVE_RULES), await connect.now(tx)
+            me, now = await somebody(tx, book, by, Right.APPROVE_RULES), await connect.now(tx)
             return await rule_sets.approve(tx, me.book_id, version, by=me.name, now=now)
 
     done = with_database(work)
@@ -136,22 +136,27 @@ def show_rules(book: str, version: int | None, as_json: bool) -> None:
 
     found, others = with_database(work)
     if as_json:
-        print_json({"rule_set": None if found is None else _shown(found), "versions": [_line(each) for each in others]})
+        print_json(
+            {
+                "rule_set": None if found is None else _shown(found),
+                "versions": [versioned.line(each) for each in others],
+            }
+        )
         return
     if found is None:
         click.echo(f"{book} has no rules in force.")
     else:
-        click.echo(_told(found))
+        click.echo(versioned.told(found))
         for sentence in explain.terms(language(), found.content).values():
             click.echo(f"  {sentence}")
         for item in found.content.items:
             click.echo(f"  {item.code}  {explain.item(language(), item)}")
     for each in others:
         if found is None or each.version != found.version:
-            click.echo(_told(each))
+            click.echo(versioned.told(each))
 
 
-async def _somebody(tx: AsyncConnection, book: str, login: str, right: Right) -> Principal:
+async def somebody(tx: AsyncConnection, book: str, login: str, right: Right) -> Principal:
     """The one with this login, who has this right for the whole book. UnknownBook, UnknownUser, NotAllowed."""
     into = await directory.find_book(tx, book)
     user = await users.with_login(tx, login)
@@ -169,20 +174,5 @@ def _content(file: Path | None) -> bytes | None:
     return None if file is None else file.read_bytes()
 
 
-def _told(each: Version[RuleSet]) -> str:
-    return f"Version {each.version}, {versioned.status(each)}, from {each.effective_from}. {each.note}".rstrip()
-
-
-def _line(each: Version[RuleSet]) -> dict[str, object]:
-    return {
-        "version": each.version,
-        "status": versioned.status(each),
-        "effective_from": each.effective_from,
-        "note": each.note,
-        "drafted_by": each.drafted_by,
-        "decided_by": each.decided_by,
-    }
-
-
 def _shown(each: Version[RuleSet]) -> dict[str, object]:
-    return _line(each) | {"rules": rule_body.stored(each.content)}
+    return versioned.line(each) | {"rules": rule_body.stored(each.content)}

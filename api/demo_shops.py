@@ -8,12 +8,11 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.books import balances, journal
-from ledger.books.evaluate import Refused
+from ledger.books import balances
 from ledger.books.proposals import Line, Proposal
 from ledger.days import day_of
 from ledger.errors import Refusal
-from ledger.spending import catalogue, outlets, stock
+from ledger.spending import catalogue, outlets, postings, stock
 from ledger.spending.catalogue import Eligible, Item, Quota
 from ledger.spending.outlets import Details
 
@@ -130,7 +129,5 @@ async def _carried_out(tx: AsyncConnection, book: int, outlet: str) -> None:
     [there] = await balances.balances(tx, book, [f"1200.{outlet}"])
     if there.balance:
         lines = (Line("5300", "debit", there.balance), Line(there.account, "credit", there.balance))
-        gone = Proposal(stock.CLIENT, f"demo:stock:{outlet}", "demo", "spend.count", None, lines, "room:demo")
-        [outcome] = await journal.post(tx, book, [gone])
-        if isinstance(outcome, Refused):
-            raise outcome.refusal
+        gone = Proposal(postings.CLIENT, f"demo:stock:{outlet}", "demo", "spend.count", None, lines, "room:demo")
+        await postings.post_all(tx, book, [gone])

@@ -367,7 +367,7 @@ async def board(
     return Board(
         of.name,
         [
-            Notice(each, names.get(numbers.get(each.holder, "")), _tail(numbers.get(each.holder, "")))
+            Notice(each, names.get(numbers.get(each.holder, "")), tail(numbers.get(each.holder, "")))
             for each in page.records
         ],
         notices.surely(days, page),
@@ -375,6 +375,6 @@ async def board(
     )
 
 
-def _tail(number: str) -> str:
+def tail(number: str) -> str:
     """The last characters of a number; of a short one, half of it."""
     return number[-min(TAIL, max(1, len(number) // 2)) :] if number else ""

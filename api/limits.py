@@ -26,7 +26,6 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "paper": ("paper_day_points", "ticket_points", "ticket_days", "agent_sample"),
     "vouchers": ("voucher_grace_days", "voucher_back_days"),
     "signals": ("burst_seconds", "share_percent", "share_least", "fresh_hours", "night_from", "night_until"),
-    "stars": ("star_minutes",),
 }
 """The limits in the order in which they are told."""
 
@@ -123,10 +122,6 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "早上 {n} 点以前的兑换，列入提示。",
         "What is redeemed before {n} in the morning is a signal.",
     ),
-    "star_minutes": (
-        "服务时长满 {n} 小时，依次是一星、二星……",
-        "From {n} hours of service on somebody has one, two … stars.",
-    ),
 }
 """Each limit in Chinese and English, with the number in it."""
 
@@ -143,11 +138,8 @@ def label(language: Language, name: str) -> str:
 
 def sentence(language: Language, policy: Policy, name: str) -> str:
     """One limit in words."""
-    value = getattr(policy, name)
-    if name == "star_minutes":
-        value = ("、" if language == "zh" else ", ").join(hours(each) for each in value)
     zh, en = SENTENCES[name]
-    return (zh if language == "zh" else en).format(n=value)
+    return (zh if language == "zh" else en).format(n=getattr(policy, name))
 
 
 def words(language: Language, policy: Policy) -> list[str]:
@@ -163,11 +155,6 @@ def differences(language: Language, before: Policy, after: Policy) -> list[str]:
         for name in names
         if getattr(before, name) != getattr(after, name)
     ]
-
-
-def hours(minutes: int) -> str:
-    """Minutes as hours, with what is left over as a decimal."""
-    return f"{minutes / 60:.2f}".rstrip("0").rstrip(".")
 
 
 def of_body(body: Mapping[str, Any]) -> Policy:

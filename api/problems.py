@@ -479,11 +479,23 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "编号“{target}”已经是另一个目标，请换一个编号。",
         "The code {target} is another target's. Please choose another code.",
     ),
+    errors.AssessmentUnfinished: Row(
+        409,
+        "assessment_unfinished",
+        "这次评定还没有算完。请对同一天再评定一次，它会接着算完。",
+        "This assessment has not been computed to its end. Please assess the same day again: it goes on from there.",
+    ),
     errors.StillInNotice: Row(
         409,
         "still_in_notice",
         "名单公示到 {until} 为止，请在公示结束以后再决定。",
         "The candidates are shown until {until}. Please decide after that day.",
+    ),
+    errors.AwardObjected: Row(
+        409,
+        "award_objected",
+        "有人对这项星级提出了异议，最迟 {due_on} 答复。请先处理异议，再作决定。",
+        "Somebody has objected to this star; the answer is due on {due_on}. Please decide the objection first.",
     ),
     errors.NotTheCertifier: Row(
         403,
@@ -503,6 +515,19 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "nothing_to_prove",
         "这段时间里没有已经入账的服务，没有可以证明的内容。请换一段时间。",
         "There is no credited service between these days, so there is nothing to prove. Please choose other days.",
+    ),
+    errors.HonourExists: Row(
+        409,
+        "honour_exists",
+        "{year} 年的“{name}”已经提过名，或者已经授予，不用再提。",
+        "The honour {name} of {year} has been proposed or given already. Nothing needs to be done.",
+    ),
+    errors.TargetMissed: Row(
+        409,
+        "target_missed",
+        "服务记录更正以后，目标“{target}”没有达到，不能授予。请不要采用这项提名。",
+        "Since records were corrected, the target {target} is not reached any more, so the honour is not given. Please "
+        "decline it.",
     ),
     errors.UnknownAlarm: Row(
         404,

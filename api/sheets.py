@@ -38,6 +38,8 @@ class Column:
     name: str
     chinese: str
     kind: Kind = "text"
+    optional: bool = False
+    """Whether a sheet may do without it; its cells are then empty."""
 
 
 HOURS: Final = (
@@ -72,6 +74,8 @@ CATALOGUE: Final = (
     Column("points", "积分", "whole"),
     Column("stock", "库存", "whole"),
     Column("quota_per_person", "每人限兑"),
+    Column("star", "最低星级", "whole", optional=True),
+    Column("most_star", "最高星级", "whole", optional=True),
 )
 OPENING: Final = (
     Column("volunteer", "志愿者编号", "code"),
@@ -95,6 +99,7 @@ _HEADER_WITHIN: Final = 10
 _LONGEST_LINE: Final = 65_536
 _MOST_WIDE: Final = 1000
 _DELIMITERS: Final = ",;\t"
+_NOWHERE: Final = -1
 _PRECISE: Final = 15
 """Digits that a number of a spreadsheet keeps."""
 _WORKBOOK: Final = b"PK\x03\x04"
@@ -142,7 +147,7 @@ def time_of(text: str) -> datetime | None:
 
 
 def _places(header: Mapping[int, str], columns: Sequence[Column]) -> list[int] | str:
-    """In which places the columns stand; or the first names that are missing."""
+    """In which places the columns stand, -1 of one that is left out; or the first names that are missing."""
     places: dict[str, list[int]] = {}
     for place, text in header.items():
         places.setdefault(text.strip().lower(), []).append(place)
@@ -151,6 +156,8 @@ def _places(header: Mapping[int, str], columns: Sequence[Column]) -> list[int] |
         there = places.get(column.chinese, []) + places.get(column.name, [])
         if len(there) == 1:
             found.append(there[0])
+        elif column.optional and not there:
+            found.append(_NOWHERE)
         else:
             missing.append(f"{column.chinese} ({column.name})")
     return ", ".join(missing) if missing else found
@@ -278,7 +285,7 @@ def _of_texts(
             continue
         if len(cells) < width:
             cells += [""] * (width - len(cells))
-        fields = [cells[place].strip() for place, _ in asked]
+        fields = [cells[place].strip() if place >= 0 else "" for place, _ in asked]
         if any(fields):
             for place, (_, is_code) in enumerate(asked):
                 if is_code and "." in fields[place] and (whole := _WHOLE_AS_DECIMAL.fullmatch(fields[place])):

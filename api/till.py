@@ -228,17 +228,17 @@ async def redeem(database: AsyncEngine, settings: Settings, me: Principal, new: 
             await alarms.raise_(tx, me.book_id, "over_shop_day", me.outlet, now=now)
 
     try:
-        return await claimed.once(database, me, key, call, _with_what_lapsed(database, me, work), on_refusal)
+        return await claimed.once(database, me, key, call, _with_what_lapsed(me, work), on_refusal)
     except _Lapsed:
         await redemption.lapse(database, me.book_id)
         return await claimed.once(database, me, key, call, work, on_refusal)
 
 
 class _Lapsed(Exception):
-    """Something that waited in vain has been given back: what was sold out may be there again."""
+    """What the call lacks may be kept for somebody who waited in vain, and has not been given back yet."""
 
 
-def _with_what_lapsed(database: AsyncEngine, me: Principal, work: claimed.Work) -> claimed.Work:
+def _with_what_lapsed(me: Principal, work: claimed.Work) -> claimed.Work:
     """The same call, which looks once whether what it lacks is kept for somebody whose time is over."""
 
     async def looked(tx: AsyncConnection, now: datetime.datetime) -> tuple[msgspec.Struct, UUID | None]:

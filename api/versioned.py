@@ -65,3 +65,20 @@ async def withdraw(tx: AsyncConnection, me: Principal, kind: Kind[T], version: i
     if (await versions.find(tx, kind, me.book_id, version)).drafted_by != me.name:
         raise NotAllowed
     return await versions.decline(tx, kind, me.book_id, version, by=me.name, now=await connect.now(tx))
+
+
+def told(each: Version[T]) -> str:
+    """A version in a line, as commands print it."""
+    return f"Version {each.version}, {status(each)}, from {each.effective_from}. {each.note}".rstrip()
+
+
+def line(each: Version[T]) -> dict[str, object]:
+    """The same for machines, as commands print it."""
+    return {
+        "version": each.version,
+        "status": status(each),
+        "effective_from": each.effective_from,
+        "note": each.note,
+        "drafted_by": each.drafted_by,
+        "decided_by": each.decided_by,
+    }

@@ -104,7 +104,6 @@ async def buy(database: AsyncEngine, settings: Settings, me: Principal, new: New
 
     async def work(tx: AsyncConnection, now: datetime.datetime) -> tuple[VoucherView, None]:
         her = await own.volunteer(tx, me)
-        policy = await policies.in_force(tx, me.book_id, day_of(now))
         born = await persons.born(tx, personal, me.book_id, her.volunteer_no)
         voucher_id = next(identifiers.rising(now))
         digits = number_of(keys.of_kind(settings, "print")[0], voucher_id)
@@ -118,7 +117,6 @@ async def buy(database: AsyncEngine, settings: Settings, me: Principal, new: New
             by=me.name,
             age=None if born is None else full_years(born, day_of(now)),
             now=now,
-            policy=policy,
         )
         [told] = await _told(tx, me, [bought])
         return view(told), None

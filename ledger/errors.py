@@ -29,6 +29,7 @@
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
     │   ├── AlreadyMember  ActivityExists  OutletExists  GoodsExist  OfferExists  TargetExists
+    │   ├── HonourExists
     │   └── IdentityTaken           another volunteer has that identity number
     ├── EffectiveDayOutOfRange      before the book's first day or after today
     ├── IdempotencyConflict         the key stands for another call
@@ -58,8 +59,10 @@
     ├── NotSignedIn  HeadCountDiffers           why she is not signed out, why an activity is not closed
     ├── AlreadyProposed  NotProposed            a case waits for the second person, or for the first
     ├── AlreadyDecided              what waited for a second person waits no more
-    ├── StillInNotice  NotTheCertifier          why a star is not awarded now, or not by them
+    ├── AssessmentUnfinished        there are no candidates yet
+    ├── StillInNotice  AwardObjected  NotTheCertifier   why a star is not awarded now, or not by them
     ├── NotTheOrganiser  NothingToProve         why no proof of service is issued
+    ├── TargetMissed                an honour is not given for what has been corrected since
     ├── BeginsTooEarly              rules are made for days that have not come yet
     ├── ReservedKind                only a room posts transactions of this kind
     ├── NeedsApproval               nobody posts that alone: propose it
@@ -458,6 +461,14 @@ class TargetExists(Taken):
 
 
 @dataclass(eq=False)
+class HonourExists(Taken):
+    """It has been proposed, or given, for that year already."""
+
+    year: int
+    name: str
+
+
+@dataclass(eq=False)
 class NumberHasUser(Taken):
     """The volunteer can sign in already."""
 
@@ -758,10 +769,24 @@ class AlreadyDecided(Refusal):
 
 
 @dataclass(eq=False)
+class AssessmentUnfinished(Refusal):
+    """It was begun and not run to its end: assess that day again, which goes on with it."""
+
+    assessment: UUID
+
+
+@dataclass(eq=False)
 class StillInNotice(Refusal):
     """Candidates are shown until the end of that day."""
 
     until: date
+
+
+@dataclass(eq=False)
+class AwardObjected(Refusal):
+    """Somebody has objected to the award: that is decided first, on `due_on` at the latest."""
+
+    due_on: date
 
 
 @dataclass(eq=False)
@@ -781,6 +806,15 @@ class NotTheOrganiser(Refusal):
 @dataclass(eq=False)
 class NothingToProve(Refusal):
     """No credited service between these days."""
+
+
+@dataclass(eq=False)
+class TargetMissed(Refusal):
+    """What an honour is for does not stand any more: minutes, weeks or days."""
+
+    target: str
+    amount: int
+    needed: int
 
 
 @dataclass(eq=False)

@@ -28,6 +28,7 @@ from ledger.books.directory import Book
 from ledger.database import connect, distribution, embedded, schema
 from ledger.earning import checks as earning_checks
 from ledger.errors import UnitExists
+from ledger.recognition import checks as recognition_checks
 from ledger.spending import checks as spending_checks
 from tests import leaks
 
@@ -111,7 +112,8 @@ def folders() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def server(folders: Path) -> Iterator[Server]:
     if given := CITUS or os.environ.get("MEIDE_TEST_SERVER"):
-        yield _with_roles(Server(make_url(given), secrets.token_urlsafe()))
+        # The processes of one run share it, and its roles have one password.
+        yield _with_roles(Server(make_url(given), os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_urlsafe()))
     else:
         with embedded.running(folders / "server") as own:
             yield _with_roles(Server(make_url(own.admin_url), secrets.token_urlsafe()))
@@ -120,6 +122,7 @@ def server(folders: Path) -> Iterator[Server]:
 def _with_roles(server: Server) -> Server:
     for role in (OWNER, SERVICE):
         server.execute(
+            sql.SQL("SELECT pg_advisory_lock(1)"),  # until the connection ends: two cannot change a role at once
             sql.SQL("DO $$ BEGIN CREATE ROLE {}; EXCEPTION WHEN duplicate_object THEN NULL; END $$").format(
                 sql.Identifier(role)
             ),
@@ -181,3 +184,4 @@ async def book(database: AsyncEngine) -> AsyncIterator[Book]:
     assert await integrity.check(database, made.book_id) == []
     assert await earning_checks.check(database, made.book_id) == []
     assert await spending_checks.check(database, made.book_id) == []
+    assert await recognition_checks.check(database, made.book_id) == []

@@ -30,7 +30,9 @@ MOST: Final = 50
 QUOTAS: Final = 3
 """Rows for quotas in the form; as many more as an item has."""
 MOST_QUOTAS: Final = 10
-PLAIN: Final = (*("name", "on_from", "on_until", "star", "tag", "least_age", "most_age", "voucher_days", "giftable"),)
+PLAIN: Final = (
+    *("name", "on_from", "on_until", "star", "most_star", "tag", "least_age", "most_age", "voucher_days", "giftable"),
+)
 ROWS: Final = tuple(f"quota_{part}_{row}" for row in range(MOST_QUOTAS) for part in ("by", "times", "per"))
 FIELDS: Final = (*PLAIN, *ROWS)
 
@@ -222,10 +224,26 @@ def described(language: Language, quotas: tuple[Quota, ...], eligible: Eligible)
         texts.t(language, f"quota_{each.by}", times=each.times, per=texts.t(language, f"per_{each.per}"))
         for each in quotas
     ]
-    return words + [
+    return (
+        words
+        + _stars(language, eligible)
+        + [
+            texts.t(language, f"eligible_{name}", value=value)
+            for name in ("tag", "least_age", "most_age")
+            if (value := getattr(eligible, name)) is not None
+        ]
+    )
+
+
+def _stars(language: Language, eligible: Eligible) -> list[str]:
+    least, most = eligible.star, eligible.most_star
+    if least is not None and most is not None:
+        name = "eligible_exactly" if least == most else "eligible_band"
+        return [texts.t(language, name, value=least, least=least, most=most)]
+    return [
         texts.t(language, f"eligible_{name}", value=value)
-        for name in ("star", "tag", "least_age", "most_age")
-        if (value := getattr(eligible, name)) is not None
+        for name, value in (("star", least), ("most_star", most))
+        if value is not None
     ]
 
 
@@ -242,7 +260,7 @@ def _typed(this: Item) -> dict[str, str]:
         this.name,
         this.on_from,
         this.on_until,
-        *(of.star, of.tag, of.least_age, of.most_age),
+        *(of.star, of.most_star, of.tag, of.least_age, of.most_age),
         this.voucher_days,
         "yes" if this.giftable else "",
     )
@@ -265,7 +283,11 @@ def _described(form: Mapping[str, str], there: Item) -> Item:
             if form[f"quota_times_{row}"]
         ),
         eligible=Eligible(
-            _number(form, "star"), form["tag"] or None, _number(form, "least_age"), _number(form, "most_age")
+            _number(form, "star"),
+            form["tag"] or None,
+            _number(form, "least_age"),
+            _number(form, "most_age"),
+            _number(form, "most_star"),
         ),
         voucher_days=_number(form, "voucher_days"),
         giftable=form["giftable"] == "yes",

@@ -336,8 +336,19 @@ class Bought:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """What else must stand on a receipt for anybody to check it, as the form at `address` calls it; all as typed."""
+
+    facts: Sequence[tuple[str, str]]
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a receipt says, and the till's screen above it. `here`: its address. `undo`: ways to undo it."""
+    """What a receipt says, and the till's screen above it. `here`: its address. `undo`: ways to undo it.
+
+    `check` None: it is no proof of anything, since nothing has been redeemed.
+    """
 
     here: str
     number: str
@@ -349,6 +360,7 @@ class Receipt:
     lines: Sequence[Bought]
     agent: bool = False
     undo: Sequence[str] = ()
+    check: Check | None = None
 
 
 def receipt_page(request: StrictRequest, counter: Counter, receipt: Receipt) -> Template:
@@ -378,6 +390,7 @@ def receipt_page(request: StrictRequest, counter: Counter, receipt: Receipt) -> 
         bought=receipt.lines,
         agent=receipt.agent,
         undo=receipt.undo,
+        check=receipt.check,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from decimal import Decimal
 from typing import Any, Final
 
 from litestar import get, post
@@ -26,8 +25,7 @@ from ledger.spending.policy import Policy
 
 HERE: Final = "/staff/limits"
 NEW: Final = f"{HERE}/new"
-TYPED: Final = ("effective_from", "note", *BOUNDS, "star_minutes")
-_HOURS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,2})?", re.ASCII)
+TYPED: Final = ("effective_from", "note", *BOUNDS)
 
 
 @get(HERE)
@@ -126,8 +124,7 @@ async def draft_form(
     async with database.connect() as tx:
         base = await _base(tx, me)
     form = {name: str(getattr(base, name)) for name in BOUNDS}
-    stars = " ".join(limits.hours(each) for each in base.star_minutes)
-    return _draft_page(request, form | {"effective_from": "", "note": "", "star_minutes": stars})
+    return _draft_page(request, form | {"effective_from": "", "note": ""})
 
 
 @post(NEW, status_code=200)
@@ -154,11 +151,10 @@ async def _base(tx: AsyncConnection, me: Principal) -> Policy:
 def _typed(form: dict[str, str]) -> tuple[Policy, date]:
     effective_from = bodies.day(texts.typed(form["effective_from"]), "effective_from")
     body: dict[str, Any] = {name: _whole(form[name], name) for name in BOUNDS}
-    body["star_minutes"] = [_minutes(each) for each in re.split(r"[\s,、]+", texts.typed(form["star_minutes"]))]
     try:
         return policies.read(body), effective_from
     except InvalidField as refused:
-        # By the field of the form; which of the stars is wrong is seen.
+        # By the field of the form.
         raise InvalidField(_called(refused.field), _problem(refused.problem)) from None
 
 
@@ -169,22 +165,13 @@ def _whole(typed: str, name: str) -> int:
     return number
 
 
-def _minutes(typed: str) -> int:
-    """Hours as minutes: they are told in hours."""
-    if not _HOURS.fullmatch(typed) or (Decimal(typed) * 60) % 1:
-        raise InvalidField(_called("star_minutes"), "not_hours")
-    return int(Decimal(typed) * 60)
-
-
 def _called(name: str) -> str:
     """A field by its name among the fields of forms, where the same word could be somebody else's."""
-    return f"limits_{name.partition('[')[0]}"
+    return f"limits_{name}"
 
 
 def _problem(problem: str) -> str:
     """What is wrong, by a word of the texts: bounds stand beside the field."""
-    if problem == "not_rising":
-        return "stars_not_rising"
     return "out_of_range" if re.match("not_[0-9]", problem) else problem
 
 
@@ -199,7 +186,7 @@ def _draft_page(request: StrictRequest, form: dict[str, str], refusal: Refusal |
         groups=[
             (
                 texts.t(language, f"limits_{group}"),
-                [(name, limits.label(language, name), BOUNDS.get(name)) for name in names],
+                [(name, limits.label(language, name), BOUNDS[name]) for name in names],
             )
             for group, names in limits.GROUPS.items()
         ],

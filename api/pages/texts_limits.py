@@ -19,7 +19,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "limits_paper": ("卡、兑换票和代办", "Cards, tickets, and acting for another"),
     "limits_vouchers": ("免单券", "Vouchers"),
     "limits_signals": ("哪些兑换提示工作人员看一看", "What the staff are to look at"),
-    "limits_stars": ("星级", "Stars"),
     "limits_versions": ("各版限额", "The versions"),
     "limits_none": ("还没有起草过限额，用的是系统原有的。", "No limits have been drafted: those of the service hold."),
     "limits_version": ("限额第 {version} 版", "Limits, version {version}"),
@@ -34,16 +33,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "limits_effective": ("从哪天起（写成 2027-01-01）", "First day (like 2027-01-01)"),
     "limits_bounds": ("可以写 {least} 到 {most}", "From {least} to {most}"),
-    "limits_stars_about": (
-        "写小时数，从一星写起，一个比一个大，中间空一格。",
-        "Hours, of one star first, each more than the one before, with spaces between them.",
-    ),
     "go_limits": ("各版限额", "The versions of the limits"),
-}
-
-WRONG: Final[dict[str, tuple[str, str]]] = {
-    "not_hours": ("“{field}”请写小时数，比如 100 300。", "{field}: hours, please, e.g. 100 300."),
-    "stars_not_rising": ("“{field}”：每一星要比前一星多。", "{field}: each star needs more than the one before."),
 }
 
 FIELDS: Final[dict[str, tuple[str, str]]] = {

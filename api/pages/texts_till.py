@@ -110,6 +110,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "till_receipt_goods": ("商品", "Goods"),
     "till_receipt_line": ("{name} × {quantity}：{points}", "{name} × {quantity}: {points}"),
     "till_receipt_returned": ("已退 {returned} 件", "{returned} returned"),
+    "till_receipt_verify": (
+        "打开 {address}，照着小票填，就能查是真是假。",
+        "Open {address} and type what stands here to see whether it is genuine.",
+    ),
     "till_print": ("打印小票", "Print the receipt"),
     "till_agent_for": ("代办", "Acted for by another"),
     # --- undoing it

@@ -17,9 +17,9 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import problems, requests, till
+from api import check_codes, problems, requests, till
 from api.pages import counter, frame, practice, receipts, scanning, texts
-from api.pages.counter import Bought, Chosen, Counter, Good, Receipt
+from api.pages.counter import Bought, Check, Chosen, Counter, Good, Receipt
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
@@ -256,21 +256,24 @@ def _undo(of: Redemption, now: datetime, policy: Policy) -> list[str]:
 
 @get(f"{REDEMPTIONS}/{{redemption_id:uuid}}")
 async def receipt(
-    request: StrictRequest, database: NamedDependency[AsyncEngine], redemption_id: FromPath[UUID]
+    request: StrictRequest,
+    database: NamedDependency[AsyncEngine],
+    settings: NamedDependency[Settings],
+    redemption_id: FromPath[UUID],
 ) -> Template:
     """A redemption as it stands, its receipt, and the ways to undo it."""
     me = await counter.seller(request, database)
     async with database.connect() as tx:
         of, now, policy = await _found(tx, me, redemption_id)
     language = frame.view_of(request).language
-    here = f"{REDEMPTIONS}/{redemption_id}"
+    here, status = f"{REDEMPTIONS}/{redemption_id}", receipts.status(of, now)
     return counter.receipt_page(
         request,
         Counter(HERE, of.outlet_name),
         Receipt(
             here=f"{here}?now=1" if "now" in request.query_params else here,
             number=receipts.number(of),
-            status=receipts.status(of, now),
+            status=status,
             made_at=of.made_at,
             points=of.points,
             refunded=of.refunded,
@@ -281,7 +284,23 @@ async def receipt(
             ],
             agent=of.agent is not None,
             undo=_undo(of, now, policy),
+            check=_check(request, settings, me, of) if status == "done" else None,
         ),
+    )
+
+
+def _check(request: StrictRequest, settings: Settings, me: Principal, of: Redemption) -> Check:
+    printed = check_codes.Receipt(me.book, receipts.number(of), of.day, of.outlet, of.points)
+    facts = {
+        "code": check_codes.grouped(check_codes.of_receipt(settings, printed)),
+        "book": me.book,
+        "outlet": of.outlet,
+        "day": f"{of.day}",
+    }
+    language = frame.view_of(request).language
+    return Check(
+        [(texts.field(language, f"paper_{name}"), fact) for name, fact in facts.items()],
+        check_codes.address(settings, str(request.base_url), me.book, "receipt"),
     )
 
 

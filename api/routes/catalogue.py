@@ -42,12 +42,16 @@ class QuotaBody(Body, frozen=True):
 
 
 class EligibleBody(Body, frozen=True):
-    """Whose it is: all of what is named must hold. `tag`: a qualification that holds that day; ages in full years."""
+    """Whose it is: all of what is named must hold. `tag`: a qualification that holds that day; ages in full years.
+
+    `star` and `most_star`: at least and at most so many stars, as they are reckoned on the day of the redemption.
+    """
 
     star: int | None = None
     tag: str | None = None
     least_age: int | None = None
     most_age: int | None = None
+    most_star: int | None = None
 
 
 class ItemBody(Body, frozen=True):
@@ -77,7 +81,7 @@ class ItemBody(Body, frozen=True):
             on_from if self.on_from is None else day(self.on_from, "on_from"),
             None if self.on_until is None else day(self.on_until, "on_until"),
             tuple(Quota(each.by, each.times, each.per) for each in self.quotas),
-            Eligible(asked.star, asked.tag, asked.least_age, asked.most_age),
+            Eligible(asked.star, asked.tag, asked.least_age, asked.most_age, asked.most_star),
             self.voucher_days,
             self.giftable,
         )
@@ -132,6 +136,7 @@ class EligibleView(msgspec.Struct, frozen=True):
     tag: str | None
     least_age: int | None
     most_age: int | None
+    most_star: int | None
 
 
 class ItemView(msgspec.Struct, frozen=True):
@@ -509,7 +514,7 @@ def _quotas(quotas: tuple[Quota, ...]) -> list[QuotaView]:
 
 
 def _eligible(of: Eligible) -> EligibleView:
-    return EligibleView(of.star, of.tag, of.least_age, of.most_age)
+    return EligibleView(of.star, of.tag, of.least_age, of.most_age, of.most_star)
 
 
 def _item(each: Item) -> ItemView:

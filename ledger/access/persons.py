@@ -9,10 +9,22 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, LargeBinary, Row, Update, any_, delete, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Row,
+    Update,
+    any_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +33,7 @@ from ledger.access.ciphers import Keys
 from ledger.access.identities import FIELDS, Field, Identity, Masked
 from ledger.access.log import Subject
 from ledger.access.tables import cards, guardians, persons
+from ledger.access.tables import consents as consents_table
 from ledger.database import connect
 from ledger.database.rows import rows_within
 from ledger.days import day_of
@@ -177,28 +190,76 @@ async def names_of_grown(
     return {number: each.name for number, each in shown.items() if each.minor is False}
 
 
+@dataclass(frozen=True, slots=True)
+class OnBoards:
+    """How people stand on public boards. Who is not recorded is in neither.
+
+    `names`, by volunteer number: in full of the grown-ups in `agreed`, else the first character alone. `minors`: who
+    stands on no board at all; a name of theirs is in no answer.
+    """
+
+    names: dict[str, str] = field(repr=False)
+    agreed: frozenset[str]
+    minors: frozenset[str]
+
+
+async def standing_on_boards(
+    tx: AsyncConnection, keys: Keys, book: int, volunteer_nos: Sequence[str], at: datetime, *, unnamed: int = 0
+) -> OnBoards:
+    """How these people stand on boards at this moment, in one statement: in full of grown-ups, known as such, who have
+    agreed to it (PIPL 25) since they are; what was agreed to for a minor names nobody. CannotDecrypt.
+
+    The names of the first `unnamed` of them are not asked for. Nothing of a minor leaves this but that it is one, so
+    there is nothing to log; and nothing of it is to be kept, since who agreed can withdraw it at any moment.
+    """
+    rows = await tx.execute(_ON_BOARDS, {"book": book, "numbers": list(volunteer_nos), "purpose": _PUBLIC_NAME})
+    wanted = frozenset(volunteer_nos[unnamed:])
+    today = day_of(at)
+    names, agreed, minors = {}, set(), set()
+    for row in rows:
+        data_key = _data_key(keys, row)
+        told = _unsealed(data_key, row, "born")
+        born = None if told is None else date.fromisoformat(told)
+        if born is not None and identities.is_minor(born, today):
+            minors.add(row.volunteer_no)
+        elif row.volunteer_no in wanted:
+            name = _unsealed(data_key, row, "name")
+            assert name is not None, "the column is never NULL"
+            in_full = (
+                born is not None and row.agreed_at is not None and not identities.is_minor(born, day_of(row.agreed_at))
+            )
+            names[row.volunteer_no] = name if in_full else identities.masked_name(name)
+            if in_full:
+                agreed.add(row.volunteer_no)
+    return OnBoards(names, frozenset(agreed), frozenset(minors))
+
+
+_PUBLIC_NAME: Final[consents.Purpose] = "public_name"
+_ON_BOARDS = select(
+    persons.c.book_id,
+    persons.c.volunteer_no,
+    persons.c.data_key,
+    persons.c.name,
+    persons.c.born,
+    select(func.max(consents_table.c.given_at))
+    .where(
+        consents_table.c.book_id == persons.c.book_id,
+        consents_table.c.holder == persons.c.holder,
+        consents_table.c.purpose == bindparam("purpose"),
+        consents_table.c.withdrawn_at.is_(None),
+    )
+    .scalar_subquery()
+    .label("agreed_at"),
+).where(persons.c.book_id == bindparam("book"), persons.c.volunteer_no == any_(bindparam("numbers", type_=ARRAY(TEXT))))
+
+
 async def on_boards(
     tx: AsyncConnection, keys: Keys, book: int, volunteer_nos: Sequence[str], at: datetime
 ) -> dict[str, str]:
-    """The names as a public board shows them, by volunteer number: in full of grown-ups who have agreed to it
-    (PIPL 25), else the first character alone. Minors are not in it, nor who is not recorded. CannotDecrypt.
-
-    Nothing of a minor leaves this, so there is nothing to log.
+    """The names as a public list shows them, by volunteer number: in full of grown-ups who have agreed to it, else the
+    first character alone. Minors are not in it, nor who is not recorded. CannotDecrypt.
     """
-    rows = (
-        await tx.execute(select(persons).where(persons.c.book_id == book, persons.c.volunteer_no.in_(volunteer_nos)))
-    ).all()
-    agreed = await consents.agreed(tx, book, [row.holder for row in rows], "public_name")
-    today = day_of(at)
-    shown = {}
-    for row in rows:
-        identity = _opened(_data_key(keys, row), row)
-        masked = identities.masked(identity, today)
-        if masked.minor:
-            continue
-        known_as_grown = masked.minor is False
-        shown[row.volunteer_no] = identity.name if known_as_grown and row.holder in agreed else masked.name
-    return shown
+    return (await standing_on_boards(tx, keys, book, volunteer_nos, at)).names
 
 
 async def reveal(
@@ -405,21 +466,22 @@ def _is(book: int, volunteer_no: str) -> ColumnElement[bool]:
     return (persons.c.book_id == book) & (persons.c.volunteer_no == volunteer_no)
 
 
-def _data_key(keys: Keys, row: Row[Any]) -> bytes:
+def _data_key(keys: Keys, row: Any) -> bytes:
     return ciphers.unseal_data_key(keys, row.data_key, row.book_id, row.volunteer_no)
 
 
 def _opened(data_key: bytes, row: Row[Any]) -> Identity:
     """The identity that a row of `persons` holds. CannotDecrypt."""
 
-    def unseal(name: Field) -> str | None:
-        sealed = getattr(row, name)
-        place = _place(name, row.book_id, row.volunteer_no)
-        return None if sealed is None else ciphers.unseal([data_key], sealed, *place).decode()
-
-    name, born = unseal("name"), unseal("born")
+    name, phone, id_number, born = (_unsealed(data_key, row, each) for each in FIELDS)
     assert name is not None, "the column is never NULL"
-    return Identity(name, unseal("phone"), unseal("id_number"), None if born is None else date.fromisoformat(born))
+    return Identity(name, phone, id_number, None if born is None else date.fromisoformat(born))
+
+
+def _unsealed(data_key: bytes, row: Any, name: Field) -> str | None:
+    sealed = getattr(row, name)
+    place = _place(name, row.book_id, row.volunteer_no)
+    return None if sealed is None else ciphers.unseal([data_key], sealed, *place).decode()
 
 
 def _place(name: Field, book: int, volunteer_no: str) -> tuple[object, ...]:

@@ -80,7 +80,7 @@ async def now(tx: AsyncConnection) -> datetime:
 
 
 async def driver(tx: AsyncConnection) -> DriverConnection[Any]:
-    """The psycopg connection under `tx`, in the same transaction; for the posting path only."""
+    """The psycopg connection under `tx`, in the same transaction: for what `pipeline` prepares, and for COPY."""
     assert tx.in_transaction(), "SQLAlchemy commits only what it has begun: use database.begin()"
     return cast("DriverConnection[Any]", (await tx.get_raw_connection()).driver_connection)
 

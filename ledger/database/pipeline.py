@@ -1,4 +1,4 @@
-"""Several prepared statements in one round trip, for the posting path.
+"""Several prepared statements in one round trip, for postings and redemptions.
 
 psycopg's own pipeline mode waits for the socket some eight times where two are enough, which costs as much as deciding
 and writing a batch of a hundred. libpq does the same with its own functions, which psycopg carries; its generators

@@ -128,7 +128,7 @@ def _of_level(ladder: Ladder, number: int, facts: Facts, day: date) -> list[Miss
     found: list[Missing] = []
     if facts.minutes < level.minutes:
         found.append(Missing("minutes", level.minutes - facts.minutes))
-    if facts.points < level.points:
+    if level.points and facts.points < level.points:
         found.append(Missing("points", level.points - facts.points))
     if level.months:
         long_enough = None if facts.registered_on is None else months_after(facts.registered_on, level.months)

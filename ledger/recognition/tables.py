@@ -47,6 +47,7 @@ ladders = Table(
     CheckConstraint("NOT approved OR decided_by <> drafted_by", name="two_people"),
     info=READ_ADD_CHANGE,
 )
+"""What stars ask for, in versions."""
 
 
 class _Mark(TypedColumns):
@@ -336,11 +337,12 @@ class _Board(TypedColumns):
     to_day: Named[datetime.date] = Column(Date)
     least_star: Named[int] = Column(SmallInteger)
     figures: Named[list[Any]] = Column(JSONB)
-    """Of averages: `[organisation, minutes, registered, active]` each."""
+    """Of averages: `[organisation, minutes, registered, active]` each, first of all of the board's organisation."""
     published_by: Named[str] = Column(Text(collation="C"))
     published_at: Named[datetime.datetime] = Column(DateTime(timezone=True))
     withdrawn_by: Named[str | None] = Column(Text(collation="C"))
     withdrawn_at: Named[datetime.datetime | None] = Column(DateTime(timezone=True))
+    """When it was withdrawn, or a newer one was published in its place."""
 
 
 boards = Table(
@@ -352,7 +354,17 @@ boards = Table(
     CheckConstraint("kind IN ('stars', 'hours', 'averages')", name="kind"),
     CheckConstraint("from_day <= to_day", name="days"),
     CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by IS NULL)", name="withdrawn"),
-    Index("boards_live_idx", "book_id", "published_at", postgresql_where=text("withdrawn_at IS NULL")),
+    # A newer board takes the place of the older one; also where two are published at the same time.
+    Index(
+        "boards_live_key",
+        "book_id",
+        "kind",
+        "organisation",
+        "category",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_where=text("withdrawn_at IS NULL"),
+    ),
     info=READ_ADD_CHANGE,
 )
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import func, insert, literal, or_, select, update
+from sqlalchemy import insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -174,14 +174,6 @@ async def listed(
             )
         )
     return [_alarm(row) for row in await tx.execute(found)]
-
-
-async def count_unseen(tx: AsyncConnection, book: int, within: Collection[str] | None = None) -> int:
-    """How many nobody has looked at."""
-    found = _of_book(book).with_only_columns(func.count()).where(alarms.c.seen_at.is_(None))
-    if within is not None:
-        found = found.where(organisations.c.line.overlap(literal(sorted(within), ARRAY(TEXT))))
-    return int((await tx.execute(found)).scalar_one())
 
 
 def _of_book(book: int) -> Any:

@@ -94,7 +94,7 @@ async def fill(
         of = line.offered.eligible
         if of != EVERYBODY:
             years = await age(presented.holder) if of.least_age is not None or of.most_age is not None else None
-            if not await eligibility.eligible(tx, book, presented.holder, of, age=years, day=day, policy=policy):
+            if not await eligibility.eligible(tx, book, presented.holder, of, age=years, day=day):
                 raise NotEligible(line.offered.item)
     basket = Basket(tuple(lines))
     if presented.most is not None and basket.points > presented.most:

@@ -13,14 +13,13 @@ from datetime import date, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, exists, func, insert, literal, or_, select, update
+from sqlalchemy import Uuid, any_, exists, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import identifiers
-from ledger.books import chart, journal
+from ledger.books import chart
 from ledger.books.chart import NewAccount
-from ledger.books.evaluate import Posted, Refused
 from ledger.books.proposals import Line, Proposal
 from ledger.days import day_of
 from ledger.earning.tables import organisations
@@ -36,12 +35,11 @@ from ledger.errors import (
     UnknownCase,
     UnknownRedemption,
 )
-from ledger.spending import alarms
+from ledger.spending import alarms, postings
 from ledger.spending.policy import Policy
 from ledger.spending.tables import cases, outlets, redemptions, refunds, vouchers
 from ledger.text import one_line
 
-CLIENT: Final = "room:spending"
 WALLET: Final = "2100"
 PAYABLE: Final = "2300"
 DISPUTED: Final = "2310"
@@ -284,12 +282,6 @@ async def listed(
     return [_case(row) for row in await tx.execute(found)]
 
 
-async def count_open(tx: AsyncConnection, book: int, within: Collection[str] | None = None) -> int:
-    """How many nobody has decided."""
-    found = _within(_of_book(book), within).with_only_columns(func.count()).where(cases.c.upheld.is_(None))
-    return int((await tx.execute(found)).scalar_one())
-
-
 def _of_book(book: int) -> Any:
     return (
         select(
@@ -401,7 +393,7 @@ async def _post(
         ],
     )
     proposal = Proposal(
-        client=CLIENT,
+        client=postings.CLIENT,
         key=f"case:{case_id}/{step}",
         call=f"{step} {case_id}",
         kind=f"spend.{step}",
@@ -413,12 +405,8 @@ async def _post(
         correction=None if refunds is None else "refund",
         corrects=refunds,
     )
-    [outcome] = await journal.post(tx, book, [proposal])
-    if isinstance(outcome, Refused):
-        raise outcome.refusal
-    assert isinstance(outcome, Posted), "what is not refused is posted"
-    assert outcome.transaction is not None, "whole, as asked"
-    return outcome.transaction.transaction_id
+    [posted] = await postings.post_all(tx, book, [proposal])
+    return posted
 
 
 async def _paid_by(tx: AsyncConnection, book: int, redemption_id: UUID) -> UUID | None:

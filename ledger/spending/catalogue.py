@@ -56,13 +56,15 @@ class Quota:
 class Eligible:
     """Whose an item is: all of what is named must hold; nothing named: everybody's.
 
-    `star`: at least so many; `tag`: a qualification of that name; the ages in full years, both included.
+    `star`, `most_star`: at least and at most so many, so that both together are a band (two stars get what is better
+    than what one star gets, not both); `tag`: a qualification of that name; the ages in full years, both included.
     """
 
     star: int | None = None
     tag: str | None = None
     least_age: int | None = None
     most_age: int | None = None
+    most_star: int | None = None
 
     def __bool__(self) -> bool:
         """Whether anything is asked for."""
@@ -119,27 +121,39 @@ class Offered:
 
 async def offered(tx: AsyncConnection, book: int, outlet: str, day: date) -> list[Offered]:
     """What the outlet has on that day, by code: what is on, offered there and has a price; also what is sold out."""
-    return _offers(await tx.execute(_offered(book, outlet, day).order_by(items.c.item)))
+    return await _offers(tx, book, outlet, None, day)
 
 
 async def priced(tx: AsyncConnection, book: int, outlet: str, wanted: Collection[str], day: date) -> dict[str, Offered]:
-    """Those of the wanted items that the outlet has on that day, in one statement; the others are left out."""
+    """Those of the wanted items that the outlet has on that day; the others are left out."""
     possible = Texts([item for item in wanted if CODE.fullmatch(item)])
-    rows = await pipeline.run(await connect.driver(tx), (_PRICED, (Int4(book), outlet, possible, day)))
-    return {each.item: each for each in _offers(row.values() for row in rows)}
+    return {each.item: each for each in await _offers(tx, book, outlet, possible, day)}
 
 
-# The same as `_offered`, prepared: every redemption asks for it.
-_PRICED: Final = Statement(
-    b"meide_priced",
+# Prepared: every redemption asks for it.
+_OFFERED: Final = Statement(
+    b"meide_offered",
     b"""SELECT i.item, i.name, i.kind,
                (SELECT p.points FROM prices p WHERE p.book_id = $1 AND p.item = i.item AND p.effective_from <= $4
                 ORDER BY p.effective_from DESC LIMIT 1) AS points,
                o.supply, o.pieces, i.quotas, i.eligible, i.voucher_days, i.giftable
         FROM offers o JOIN items i ON i.book_id = $1 AND i.item = o.item
-        WHERE o.book_id = $1 AND o.outlet = $2 AND o.item = ANY ($3) AND o.offered
-          AND i.on_from <= $4 AND (i.on_until IS NULL OR i.on_until >= $4)""",
+        WHERE o.book_id = $1 AND o.outlet = $2 AND ($3::text[] IS NULL OR o.item = ANY ($3)) AND o.offered
+          AND i.on_from <= $4 AND (i.on_until IS NULL OR i.on_until >= $4)
+        ORDER BY i.item""",
 )
+
+
+async def _offers(tx: AsyncConnection, book: int, outlet: str, wanted: Texts | None, day: date) -> list[Offered]:
+    """What the outlet has on that day of what is wanted; None: of everything."""
+    rows = await pipeline.run(await connect.driver(tx), (_OFFERED, (Int4(book), outlet, wanted, day)))
+    return [
+        Offered(
+            item, name, kind, points, supply, pieces, quotas_of(quotas), Eligible(**eligible), voucher_days, giftable
+        )
+        for item, name, kind, points, supply, pieces, quotas, eligible, voucher_days, giftable in map(dict.values, rows)
+        if points is not None
+    ]
 
 
 async def offer(tx: AsyncConnection, book: int, outlet: str, item: str, supply: str, *, switch_on: bool = True) -> None:
@@ -318,35 +332,6 @@ def _is_on(day: date) -> tuple[Any, Any]:
     return items.c.on_from <= day, or_(items.c.on_until.is_(None), items.c.on_until >= day)
 
 
-def _offered(book: int, outlet: str, day: date) -> Select[Any]:
-    return (
-        select(
-            items.c.item,
-            items.c.name,
-            items.c.kind,
-            _price(book, day),
-            offers.c.supply,
-            offers.c.pieces,
-            items.c.quotas,
-            items.c.eligible,
-            items.c.voucher_days,
-            items.c.giftable,
-        )
-        .join(offers, (offers.c.book_id == book) & (offers.c.item == items.c.item))
-        .where(items.c.book_id == book, offers.c.outlet == outlet, offers.c.offered, *_is_on(day))
-    )
-
-
-def _offers(rows: Iterable[Any]) -> list[Offered]:
-    return [
-        Offered(
-            item, name, kind, points, supply, pieces, quotas_of(quotas), Eligible(**eligible), voucher_days, giftable
-        )
-        for item, name, kind, points, supply, pieces, quotas, eligible, voucher_days, giftable in rows
-        if points is not None
-    ]
-
-
 def _items(book: int, day: date) -> Select[Any]:
     return select(
         items.c.item,
@@ -428,6 +413,8 @@ def _check(new: Item) -> None:
 def _check_eligible(wanted: Eligible) -> None:
     if wanted.star is not None and not 1 <= wanted.star <= MOST_STARS:
         raise InvalidField("eligible.star", "out_of_range")
+    if wanted.most_star is not None and not (wanted.star or 0) <= wanted.most_star <= MOST_STARS:
+        raise InvalidField("eligible.most_star", "out_of_range")
     if wanted.tag is not None and (not one_line(wanted.tag, least=1, most=NAME_LENGTH) or wanted.tag.strip() == ""):
         raise InvalidField("eligible.tag", "not_a_qualification")
     for name, age in (("least_age", wanted.least_age), ("most_age", wanted.most_age)):

@@ -23,9 +23,6 @@ from ledger.spending.tables import policies
 from ledger.text import one_line
 
 MOST_POINTS: Final = 10**9
-MOST_STARS: Final = 10
-MOST_STAR_MINUTES: Final = 6_000_000
-"""A hundred thousand hours: more than anybody serves."""
 
 BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "code_seconds": (20, 600),
@@ -70,8 +67,6 @@ def read(body: object) -> Policy:
     for name, value in body.items():
         if name in BOUNDS:
             values[name] = _whole(value, name, *BOUNDS[name])
-        elif name == "star_minutes":
-            values[name] = _star_minutes(value, name)
         else:
             raise InvalidField(name if one_line(str(name), least=1, most=100) else "?", "unknown")
     return Policy(**values)
@@ -79,7 +74,7 @@ def read(body: object) -> Policy:
 
 def stored(policy: Policy) -> dict[str, Any]:
     """The body of a policy with everything in it; `read` of it is the policy (without its version)."""
-    return {name: getattr(policy, name) for name in BOUNDS} | {"star_minutes": list(policy.star_minutes)}
+    return {name: getattr(policy, name) for name in BOUNDS}
 
 
 @lru_cache(maxsize=64)
@@ -144,23 +139,7 @@ def _whole(value: object, path: str, least: int, most: int) -> int:
     return value
 
 
-def _star_minutes(value: object, path: str) -> tuple[int, ...]:
-    """One star's, two stars', and so on: rising, at least one, all of them whole minutes."""
-    if not isinstance(value, list):
-        raise InvalidField(path, "not_a_list")
-    if not 1 <= len(value) <= MOST_STARS:
-        raise InvalidField(path, f"not_1_to_{MOST_STARS}")
-    below = 0
-    for number, each in enumerate(value):
-        if _whole(each, f"{path}[{number}]", 1, MOST_STAR_MINUTES) <= below:
-            raise InvalidField(f"{path}[{number}]", "not_rising")
-        below = each
-    return tuple(value)
-
-
 DEFAULT: Final = Policy()
 
-assert set(BOUNDS) == {each.name for each in fields(Policy)} - {"version", "star_minutes"}, (
-    "every number has its bounds"
-)
+assert set(BOUNDS) == {each.name for each in fields(Policy)} - {"version"}, "every number has its bounds"
 assert read(stored(DEFAULT)) == DEFAULT

@@ -67,6 +67,3 @@ class Policy:
     """… or between these hours."""
     voucher_back_days: int = 7
     """How long a voucher that comes back after its last day, when what was had for it is given back, can be used."""
-    star_minutes: tuple[int, ...] = (6_000, 18_000, 36_000, 60_000, 90_000)
-    """From how many minutes of credit hours on somebody has one, two, three … stars: the national ladder of 100, 300,
-    600, 1,000 and 1,500 hours."""

@@ -21,36 +21,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Uuid
 
 from ledger import identifiers
-from ledger.books import chart, journal
+from ledger.books import chart
 from ledger.books.chart import NewAccount
-from ledger.books.evaluate import Refused
 from ledger.books.proposals import Line, Proposal, Side
 from ledger.database import connect, pipeline
 from ledger.database.arrays import Bigints, Texts
 from ledger.database.pipeline import Statement
 from ledger.days import day_of, midnight
 from ledger.errors import (
-    AccountClosed,
-    AccountFrozen,
     HoldEnded,
     HoldExpired,
-    InsufficientBalance,
-    NotEnoughPoints,
     NotWaiting,
     OverLimit,
-    UnknownAccount,
     UnknownRedemption,
 )
-from ledger.spending import agents, alarms, baskets, pay_codes, quotas, stock, tickets, vouchers, words
+from ledger.spending import agents, alarms, baskets, pay_codes, postings, quotas, stock, tickets, vouchers, words
 from ledger.spending.baskets import Age, Basket, Priced, Wanted
 from ledger.spending.policy import Policy
 from ledger.spending.presented import Presented
 from ledger.spending.tables import items, outlet_days, redemption_lines, redemptions
 from ledger.spending.tables import outlets as outlets_table
 from ledger.spending.tills import Till
-
-CLIENT: Final = "room:spending"
-"""Whose keys the postings of this room have."""
 
 Status = Literal["waiting", "done", "declined", "lapsed", "cancelled"]
 
@@ -127,8 +118,8 @@ async def redeem(
 ) -> Made:
     """Redeems what is wanted for whoever presented something: it is `done`, or it is `waiting` for her.
 
-    What `baskets.fill` refuses, and OverLimit, SoldOut, OverQuota,
-    NotEnoughPoints; then nothing has happened, as far as the caller undoes its transaction.
+    What `baskets.fill` refuses, and OverLimit, SoldOut, OverQuota, NotEnoughPoints; then nothing has happened, as far
+    as the caller undoes its transaction.
     """
     day = day_of(now)
     basket = await baskets.fill(tx, book, till.outlet, presented, wanted, age=age, day=day, policy=policy)
@@ -169,11 +160,11 @@ async def redeem(
         posted = await _hold(tx, book, till, redemption_id, holder, points, policy)
     elif points:
         source = "2500" if presented.voucher_id is not None else f"2100.{holder}"
-        posted = await post(
+        posted = await postings.post(
             tx,
             book,
             Proposal(
-                client=CLIENT,
+                client=postings.CLIENT,
                 key=f"redeem:{redemption_id}",
                 call="redeem",
                 kind="spend.voucher_used" if presented.voucher_id is not None else "spend.redeem",
@@ -227,11 +218,11 @@ async def confirm(tx: AsyncConnection, book: int, holder: str, redemption_id: UU
     found = await _waiting(tx, book, holder, redemption_id, now)
     assert found.hold_id is not None, "what waits is held"
     try:
-        posted = await post(
+        posted = await postings.post(
             tx,
             book,
             Proposal(
-                client=CLIENT,
+                client=postings.CLIENT,
                 key=f"confirm:{redemption_id}",
                 call="confirm",
                 kind="spend.redeem",
@@ -300,18 +291,6 @@ async def find_many(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict
     """Those of them that are there."""
     asked = redemptions.c.redemption_id == any_(literal(list(ids), ARRAY(Uuid)))
     return {each.redemption_id: each for each in await _read(tx, book, _REDEMPTIONS.where(asked))}
-
-
-async def of_transactions(tx: AsyncConnection, book: int, ids: Iterable[UUID]) -> dict[UUID, Redemption]:
-    """Those that these transactions posted or held, by transaction."""
-    asked = literal(list(ids), ARRAY(Uuid))
-    found = await _read(
-        tx,
-        book,
-        _REDEMPTIONS.where((redemptions.c.transaction_id == any_(asked)) | (redemptions.c.hold_id == any_(asked))),
-    )
-    by_id = {each.transaction_id: each for each in found if each.transaction_id is not None}
-    return by_id | {each.hold_id: each for each in found if each.hold_id is not None}
 
 
 async def of_holder(
@@ -466,11 +445,11 @@ async def _hold(
     """T09."""
     held = NewAccount(f"2120.{holder}", holder, "liability", "PT")
     await chart.open_missing(tx, book, [held])
-    return await post(
+    return await postings.post(
         tx,
         book,
         Proposal(
-            client=CLIENT,
+            client=postings.CLIENT,
             key=f"redeem:{redemption_id}",
             call="redeem",
             kind="spend.hold",
@@ -481,19 +460,6 @@ async def _hold(
             hold_for=timedelta(seconds=policy.confirm_seconds),
         ),
     )
-
-
-async def post(tx: AsyncConnection, book: int, proposal: Proposal) -> UUID:
-    """Posts it; what the books refuse of a wallet is told without facts: NotEnoughPoints."""
-    [outcome] = await journal.post(tx, book, [proposal])
-    if not isinstance(outcome, Refused):
-        return outcome.transaction_id
-    refusal = outcome.refusal
-    if isinstance(refusal, InsufficientBalance | UnknownAccount | AccountFrozen | AccountClosed) and (
-        refusal.account[:4] in ("2100", "2120")
-    ):
-        raise NotEnoughPoints
-    raise refusal
 
 
 async def _waiting(tx: AsyncConnection, book: int, holder: str, redemption_id: UUID, now: datetime) -> Redemption:
@@ -517,7 +483,7 @@ async def _undo(tx: AsyncConnection, book: int, found: Redemption, status: Statu
     if found.hold_id is None:
         return
     void = Proposal(
-        client=CLIENT,
+        client=postings.CLIENT,
         key=f"void:{found.redemption_id}",
         call="void",
         kind="hold.void",
@@ -529,7 +495,7 @@ async def _undo(tx: AsyncConnection, book: int, found: Redemption, status: Statu
         ending="void",
     )
     try:
-        await post(tx, book, void)
+        await postings.post(tx, book, void)
     except (HoldExpired, HoldEnded):
         raise NotWaiting("lapsed") from None
 

@@ -19,9 +19,9 @@ from ledger import identifiers
 from ledger.books.proposals import Correction, Line, Proposal
 from ledger.days import day_of, midnight
 from ledger.errors import InvalidField, NotCancellable, NotRefundable, RedemptionDisputed, UnknownRedemption
-from ledger.spending import cases, pay_codes, redemption, vouchers
+from ledger.spending import cases, pay_codes, postings, redemption, vouchers
 from ledger.spending.policy import Policy
-from ledger.spending.redemption import CLIENT, RedeemedLine, Redemption
+from ledger.spending.redemption import RedeemedLine, Redemption
 from ledger.spending.tables import redemption_lines, redemptions, refunds
 
 Kind = Literal["cancel", "refund", "case"]
@@ -209,11 +209,11 @@ async def _give_back(
     if total:
         assert found.transaction_id is not None, "what was paid has been posted"
         target = "2500" if found.voucher_id is not None else f"2100.{found.holder}"
-        posted = await redemption.post(
+        posted = await postings.post(
             tx,
             book,
             Proposal(
-                client=CLIENT,
+                client=postings.CLIENT,
                 key=f"{kind}:{refund_id}",
                 call=kind,
                 kind=f"spend.{kind}",

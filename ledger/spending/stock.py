@@ -19,22 +19,18 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import identifiers
-from ledger.books import chart, journal
+from ledger.books import chart
 from ledger.books.chart import CODE, NewAccount
-from ledger.books.evaluate import Refused
 from ledger.books.proposals import MOST, Line, Proposal
 from ledger.database import connect, pipeline
 from ledger.database.arrays import Bigints, Texts
 from ledger.database.pipeline import Statement
 from ledger.days import day_of
 from ledger.errors import InvalidField, NotOffered, SoldOut, StockChanged
-from ledger.spending import catalogue, outlets
+from ledger.spending import catalogue, outlets, postings
 from ledger.spending.catalogue import Kind, Supply
 from ledger.spending.tables import items, offers, stock_moves
 from ledger.text import one_line
-
-CLIENT: Final = "room:spending"
-"""Whose keys the postings of this room have."""
 
 Origin = Literal["donated", "bought", "merchant"]
 ORIGINS: Final[tuple[Origin, ...]] = get_args(Origin)
@@ -361,7 +357,7 @@ async def _keep(
         await chart.open_missing(tx, book, accounts)
         proposals = [
             Proposal(
-                CLIENT,
+                postings.CLIENT,
                 f"stock:{move.move_id}",
                 call,
                 f"spend.{'count' if move.kind == 'count' else 'receipt'}",
@@ -371,10 +367,8 @@ async def _keep(
             )
             for move, lines in asked
         ]
-        for (move, _), outcome in zip(asked, await journal.post(tx, book, proposals), strict=True):
-            if isinstance(outcome, Refused):
-                raise outcome.refusal
-            posted[move.move_id] = outcome.transaction_id
+        done = await postings.post_all(tx, book, proposals)
+        posted = dict(zip((move.move_id for move, _ in asked), done, strict=True))
     rows = [
         {
             "book_id": book,

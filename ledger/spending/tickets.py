@@ -169,18 +169,13 @@ async def forget(tx: AsyncConnection, book: int, holder: str) -> None:
 
 async def by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes]) -> Ticket | None:
     """The ticket with one of these digests, whatever has become of it; not locked: whose it is, and no more."""
-    row = (await tx.execute(_with(book, digests))).one_or_none()
-    return None if row is None else _ticket(row)
-
-
-async def lock_by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes]) -> Ticket | None:
-    """The same, locked until the transaction ends; its holder's row in `shoppers` is locked before."""
-    row = (await tx.execute(_with(book, digests).with_for_update(key_share=True))).one_or_none()
+    found = select(tickets).where(tickets.c.book_id == book, tickets.c.digest.in_(digests))
+    row = (await tx.execute(found)).one_or_none()
     return None if row is None else _ticket(row)
 
 
 async def lock(tx: AsyncConnection, book: int, ticket_id: UUID) -> Ticket:
-    """A ticket that was presented before, locked in the same way."""
+    """A ticket that was found, locked until the transaction ends; its holder's row in `shoppers` is locked before."""
     found = select(tickets).where(tickets.c.book_id == book, tickets.c.ticket_id == ticket_id)
     return _ticket((await tx.execute(found.with_for_update(key_share=True))).one())
 
@@ -198,10 +193,6 @@ async def use(tx: AsyncConnection, book: int, ticket_id: UUID, at: datetime) -> 
         .values(used_at=at)
     )
     return used.rowcount == 1
-
-
-def _with(book: int, digests: Sequence[bytes]) -> Any:
-    return select(tickets).where(tickets.c.book_id == book, tickets.c.digest.in_(digests))
 
 
 def _ticket(row: Row[Any]) -> Ticket:

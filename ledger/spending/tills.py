@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
 from psycopg.types.numeric import Int4
-from sqlalchemy import any_, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.books.chart import CODE
 from ledger.database import connect, pipeline
 from ledger.database.pipeline import Statement
 from ledger.errors import InvalidField, UnknownTill
@@ -90,20 +87,6 @@ async def of_outlet(tx: AsyncConnection, book: int, outlet: str) -> list[Till]:
         _TILL.where(tills.c.book_id == book, tills.c.outlet == outlet).order_by(tills.c.till.desc())
     )
     return [Till(*row) for row in rows]
-
-
-async def of_outlets(tx: AsyncConnection, book: int, outlets: Iterable[str]) -> dict[str, list[Till]]:
-    """The tills that these outlets have or had, by outlet, the newest first."""
-    asked = [code for code in outlets if CODE.fullmatch(code)]
-    found: dict[str, list[Till]] = {code: [] for code in asked}
-    rows = await tx.execute(
-        _TILL.where(tills.c.book_id == book, tills.c.outlet == any_(literal(asked, ARRAY(TEXT)))).order_by(
-            tills.c.till.desc()
-        )
-    )
-    for row in rows:
-        found[row.outlet].append(Till(*row))
-    return found
 
 
 async def stand(tx: AsyncConnection, book: int, till: int, clerk: str | None) -> Till:

@@ -20,30 +20,17 @@ from sqlalchemy import BigInteger, Uuid, any_, bindparam, func, insert, literal,
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.books import chart, journal
+from ledger.books import chart
 from ledger.books.chart import NewAccount
-from ledger.books.evaluate import Refused
 from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.errors import (
-    AccountClosed,
-    AccountFrozen,
-    InsufficientBalance,
-    NotEligible,
-    NotEnoughPoints,
-    NotOffered,
-    UnknownAccount,
-    UnknownVoucher,
-    VoucherNotValid,
-)
-from ledger.spending import catalogue, eligibility, pay_codes, policies, quotas
+from ledger.errors import NotEligible, NotOffered, UnknownVoucher, VoucherNotValid
+from ledger.spending import catalogue, eligibility, pay_codes, policies, postings, quotas
 from ledger.spending.catalogue import EVERYBODY, Item, Offered
 from ledger.spending.policy import Policy
 from ledger.spending.tables import items, offers, outlets, vouchers
 
-CLIENT: Final = "room:spending"
-"""Whose keys the postings of this room have."""
 KIND: Final = "spend.voucher"
 """Of T14, which stands in her passbook."""
 OUTSTANDING: Final = "2500"
@@ -112,9 +99,9 @@ async def for_sale(tx: AsyncConnection, book: int, day: date) -> list[ForSale]:
     return [ForSale(each, places[code]) for code, each in sorted(found.items()) if _can_be_bought(each, day)]
 
 
-async def places_of(tx: AsyncConnection, book: int) -> dict[str, tuple[Place, ...]]:
-    """The items of which there are vouchers → the open outlets that offer them, merchants all."""
-    rows = await tx.execute(
+async def places_of(tx: AsyncConnection, book: int, item: str | None = None) -> dict[str, tuple[Place, ...]]:
+    """The items of which there are vouchers, or one of them → the open outlets that offer them, merchants all."""
+    asked = (
         select(items.c.item, outlets.c.outlet, outlets.c.name, outlets.c.address)
         .join(offers, (offers.c.book_id == book) & (offers.c.item == items.c.item))
         .join(outlets, (outlets.c.book_id == book) & (outlets.c.outlet == offers.c.outlet))
@@ -127,10 +114,12 @@ async def places_of(tx: AsyncConnection, book: int) -> dict[str, tuple[Place, ..
         )
         .order_by(items.c.item, outlets.c.name, outlets.c.outlet)
     )
+    if item is not None:
+        asked = asked.where(items.c.item == item)
     places: dict[str, list[Place]] = {}
-    for item, *place in rows:
-        places.setdefault(item, []).append(Place(*place))
-    return {item: tuple(found) for item, found in places.items()}
+    for code, *place in await tx.execute(asked):
+        places.setdefault(code, []).append(Place(*place))
+    return {code: tuple(found) for code, found in places.items()}
 
 
 def _can_be_bought(item: Item, day: date) -> bool:
@@ -149,7 +138,6 @@ async def buy(
     by: str,
     age: int | None,
     now: datetime,
-    policy: Policy,
 ) -> Voucher:
     """Buys a voucher at the price of today (T14). `digest`: of the digits that it gets if it may be given away.
 
@@ -158,12 +146,12 @@ async def buy(
     day = day_of(now)
     shopper = await pay_codes.lock(tx, book, holder)
     found = await catalogue.find(tx, book, item, day)
-    if not _can_be_bought(found, day) or item not in await places_of(tx, book):
+    if not _can_be_bought(found, day) or not await places_of(tx, book, item):
         raise NotOffered(item)
     assert found.points is not None, "what can be bought has a price"
     assert found.voucher_days is not None, "what can be bought as a voucher lasts so long"
     asked = found.eligible
-    if asked != EVERYBODY and not await eligibility.eligible(tx, book, holder, asked, age=age, day=day, policy=policy):
+    if asked != EVERYBODY and not await eligibility.eligible(tx, book, holder, asked, age=age, day=day):
         raise NotEligible(item)
     await quotas.use(tx, book, day, holder, shopper.household, [(_offered(found), 1)])
     bought = Voucher(
@@ -212,28 +200,19 @@ def _offered(item: Item) -> Offered:
 
 
 async def _pay(tx: AsyncConnection, book: int, voucher_id: UUID, holder: str, points: int, by: str) -> UUID:
-    """T14. What is wrong with the wallet is told without facts: NotEnoughPoints."""
+    """T14. NotEnoughPoints."""
     await chart.open_missing(tx, book, [_OUTSTANDING])
-    wallet = f"2100.{holder}"
     bought = Proposal(
-        client=CLIENT,
+        client=postings.CLIENT,
         key=f"voucher:{voucher_id}",
         call="voucher",
         kind=KIND,
         effective_at=None,
-        lines=(Line(wallet, "debit", points), Line(OUTSTANDING, "credit", points)),
+        lines=(Line(f"2100.{holder}", "debit", points), Line(OUTSTANDING, "credit", points)),
         actor=by,
         keep_refusal=False,
     )
-    [outcome] = await journal.post(tx, book, [bought])
-    if not isinstance(outcome, Refused):
-        return outcome.transaction_id
-    refusal = outcome.refusal
-    if isinstance(refusal, InsufficientBalance | UnknownAccount | AccountFrozen | AccountClosed) and (
-        refusal.account == wallet
-    ):
-        raise NotEnoughPoints
-    raise refusal
+    return await postings.post(tx, book, bought)
 
 
 # --- used and given back ---------------------------------------------------------------------------------------------
@@ -252,15 +231,6 @@ async def by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes]) ->
     """The voucher whose digits have one of these digests; not locked: whose it is, and no more."""
     shown = vouchers.c.digest == any_(literal(list(digests), ARRAY(BYTEA)))
     row = (await tx.execute(_VOUCHERS.where(vouchers.c.book_id == book, shown))).one_or_none()
-    return None if row is None else Voucher(*row)
-
-
-async def lock_by_digest(tx: AsyncConnection, book: int, digests: Sequence[bytes]) -> Voucher | None:
-    """The voucher whose digits have one of these digests, as it is now that it is locked; whether it is good for
-    anything is another matter (`Voucher.fault`). None: nobody's digits."""
-    shown = vouchers.c.digest == any_(literal(list(digests), ARRAY(BYTEA)))
-    found = _VOUCHERS.where(vouchers.c.book_id == book, shown)
-    row = (await tx.execute(found.with_for_update(key_share=True))).one_or_none()
     return None if row is None else Voucher(*row)
 
 
@@ -328,22 +298,19 @@ async def _expire_some(tx: AsyncConnection, book: int) -> int:
     await chart.open_missing(tx, book, [_OUTSTANDING, _BREAKAGE])
     over = [
         Proposal(
-            client=CLIENT,
+            client=postings.CLIENT,
             key=f"expired:{row.voucher_id}",
             call="expired",
             kind="spend.voucher_expired",
             effective_at=None,
             lines=(Line(OUTSTANDING, "debit", row.points), Line(BREAKAGE, "credit", row.points)),
-            actor=CLIENT,
+            actor=postings.CLIENT,
             keep_refusal=False,
         )
         for row in rows
     ]
-    ended = []
-    for row, outcome in zip(rows, await journal.post(tx, book, over), strict=True):
-        if isinstance(outcome, Refused):
-            raise outcome.refusal
-        ended.append({"of_voucher": row.voucher_id, "ended_by": outcome.transaction_id})
+    posted = await postings.post_all(tx, book, over)
+    ended = [{"of_voucher": row.voucher_id, "ended_by": ended_by} for row, ended_by in zip(rows, posted, strict=True)]
     await tx.execute(
         update(vouchers)
         .where(vouchers.c.book_id == book, vouchers.c.voucher_id == bindparam("of_voucher"))

@@ -4,7 +4,7 @@ Revision ID: 0007
 Revises: 0006
 Create Date: 2026-11-22 14:55:00
 
-All new, so the version before goes on undisturbed.
+All new, so the version before goes on undisturbed. The limits of spending no longer say what a star needs: ladders do.
 """
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.execute("UPDATE policies SET body = body - 'star_minutes' WHERE body ? 'star_minutes'")
     op.create_table(
         "serials",
         sa.Column("book_id", sa.Integer(), nullable=False),
@@ -74,10 +75,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("book_id", "board_id", name=op.f("boards_pkey")),
     )
     op.create_index(
-        "boards_live_idx",
+        "boards_live_key",
         "boards",
-        ["book_id", "published_at"],
-        unique=False,
+        ["book_id", "kind", "organisation", "category"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
         postgresql_where=sa.text("withdrawn_at IS NULL"),
     )
     op.create_table(
@@ -448,7 +450,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("given IS DISTINCT FROM false AND ended_at IS NULL"),
     )
     op.drop_table("honours")
-    op.drop_index("boards_live_idx", table_name="boards", postgresql_where=sa.text("withdrawn_at IS NULL"))
+    op.drop_index("boards_live_key", table_name="boards", postgresql_where=sa.text("withdrawn_at IS NULL"))
     op.drop_table("boards")
     op.drop_index("assessments_running_key", table_name="assessments", postgresql_where=sa.text("done_at IS NULL"))
     op.drop_index("assessments_as_of_idx", table_name="assessments")

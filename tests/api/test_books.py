@@ -384,7 +384,10 @@ async def test_a_session_that_was_good_a_moment_ago_still_ends(
     assert (answer.status_code, answer.json()["code"]) == (401, "session_ended")
 
 
-PUBLIC = {"signIn", "refreshSession", "readProgramme", "bindTill", "checkPassbookLine", "checkReceipt", "checkProof"}
+PUBLIC = {
+    *("signIn", "refreshSession", "readProgramme", "bindTill", "checkPassbookLine", "checkReceipt"),
+    *("listBoards", "readBoard", "checkProof"),
+}
 """Calls that anybody may make."""
 
 
@@ -518,8 +521,9 @@ async def test_the_description_says_what_each_call_of_the_books_takes_and_answer
         for method, call in methods.items()
         if "/books" in path
     }
-    # What stores nothing, or answers what became of each.
-    each = ("/trial", "/records/review", "/records/batch")
+    # What stores nothing, answers what became of each, or with what is there already.
+    each = ("/trial", "/records/review", "/records/batch", "/boards", "/boards/preview")
+    each += ("/targets/{target}/end", "/honours/reached", "/honours/decisions")
     for (path, method), call in calls.items():
         assert call["summary"], path
         assert call["description"], path

@@ -54,12 +54,12 @@ async def test_an_item_is_added_read_changed_and_listed(staff: Caller, today: da
     body = SOAP | {
         "on_until": (today + timedelta(days=30)).isoformat(),
         "quotas": [{"by": "person", "times": 2, "per": "month"}],
-        "eligible": {"star": 2, "tag": "骑手"},
+        "eligible": {"star": 2, "tag": "骑手", "most_star": 3},
     }
     added = await done(await staff.post("/items", body), 201)
     assert added == body | {
         "on_from": today.isoformat(),
-        "eligible": {"star": 2, "tag": "骑手", "least_age": None, "most_age": None},
+        "eligible": {"star": 2, "tag": "骑手", "least_age": None, "most_age": None, "most_star": 3},
         "voucher_days": None,
         "giftable": False,
     }

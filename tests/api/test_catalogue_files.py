@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+from datetime import date
+from pathlib import Path
+from typing import Final
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,13 +15,17 @@ from api.hours_files import Refused, Report
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.days import day_of
-from ledger.earning import organisations
-from ledger.errors import InvalidField, UnknownOutlet, UnreadableSheet
+from ledger.earning import hours, organisations
+from ledger.errors import InvalidField, NotEligible, OverQuota, UnknownOutlet, UnreadableSheet
+from ledger.recognition import stars
+from ledger.recognition.ladder import NATIONAL
 from ledger.spending import catalogue, outlets, stock
 from ledger.spending.catalogue import Quota
 from ledger.spending.outlets import Details
 from tests.books.ledgers import balances_of, move, opened
+from tests.spending.shops import opened_shop
 
+STAR_PERKS: Final = Path(demo_shops.__file__).parent / "demo_data" / "star-perks.csv"
 HEADER = "code,name,kind,points,stock,quota_per_person\n"
 LIST = (
     HEADER
@@ -113,12 +120,17 @@ async def test_a_list_may_be_for_some_outlets_only(database: AsyncEngine, book: 
         ("G1,香皂,goods,5,1,2/hour", "not_a_quota"),
         ("G1,香皂,goods,5,1,0/day", "out_of_range"),
         ("G01,别的,goods,5,1,", "goods_exist"),
+        ("G1,香皂,goods,5,,,three,", "not_a_whole_number"),
+        ("G1,香皂,goods,5,,,11,", "out_of_range"),
+        ("G1,香皂,goods,5,,,3,2", "out_of_range"),
+        ("G01,香皂,goods,5,,,3,", "goods_exist"),
     ],
 )
 async def test_a_faulty_line_costs_itself_and_no_other(
     database: AsyncEngine, book: Book, line: str, reason: str
 ) -> None:
-    report, refused = await imported(database, book, f"{HEADER}G01,香皂,goods,5,,\n{line}\nG09,毛巾,goods,5,,\n", "X1")
+    header = HEADER if line.count(",") == HEADER.count(",") else HEADER.replace("\n", ",star,most_star\n")
+    report, refused = await imported(database, book, f"{header}G01,香皂,goods,5,,\n{line}\nG09,毛巾,goods,5,,\n", "X1")
     assert [(number, why) for number, _, why in refused] == [(3, reason)]
     assert report == reports((2, 0, 1), (2, 0, 0))
 
@@ -131,6 +143,41 @@ async def test_another_number_of_donated_pieces_is_another_receipt_and_not_the_l
     assert refused == [(2, "G01 X1", "another_number")]
     assert report == reports((0, 4, 0), (0, 3, 1))
     assert (await shelves(database, book, "X1"))["G01"] == ("stock", 200)
+
+
+async def test_the_perks_of_stars_are_redeemed_by_those_of_the_star_and_cost_no_star(
+    database: AsyncEngine, book: Book
+) -> None:
+    """The list that comes with the service: 南川区 2019. With two stars the bus card of two stars, and no other."""
+    shop = await opened_shop(database, book, people=2)
+    for _ in range(2):
+        with STAR_PERKS.open("rb") as file:
+            done = await catalogue_files.import_catalogue(
+                shop.database, book.book_id, file, STAR_PERKS.name, [shop.OUTLET], told=pytest.fail
+            )
+    assert done == reports((0, 16, 0), (0, 16, 0))
+    first, second = shop.programme.volunteers
+    async with shop.database.begin() as tx:
+        rows = [(first.volunteer_no, 599 * 60), (second.volunteer_no, 600 * 60)]
+        await hours.carry_over(tx, book.book_id, shop.programme.TEAM, date(2025, 12, 31), rows, by="user:1")
+
+    async def hers(holder: str) -> list[str]:
+        got = []
+        for item in ("N12", "N22", "N32", "N42", "N54"):
+            try:
+                await shop.redeem(await shop.code(holder), {item: 1})
+                got.append(item)
+            except NotEligible:
+                pass
+        return got
+
+    assert await hers(first.holder) == ["N22"]
+    assert await hers(second.holder) == ["N32"]
+    await shop.redeem(await shop.code(second.holder), {"G01": 3})
+    async with shop.database.connect() as tx:
+        assert await stars.star_of(tx, book.book_id, second.holder, ladder=NATIONAL, day=date(2026, 3, 10)) == 3
+    with pytest.raises(OverQuota):  # once a year
+        await shop.redeem(await shop.code(second.holder), {"N32": 1})
 
 
 async def test_what_is_no_catalogue_is_said(database: AsyncEngine, book: Book) -> None:

@@ -10,7 +10,7 @@ from datetime import date
 import pytest
 
 from api import check_codes
-from api.check_codes import ALPHABET, Line, Receipt
+from api.check_codes import ALPHABET, Certificate, Line, Printed, Receipt
 from ledger.errors import InvalidField
 from tests.api.conftest import SETTINGS
 from tests.api.processes import meide
@@ -30,7 +30,7 @@ PRINTED = {
 }
 
 
-def right(typed: Line | Receipt, code: str) -> bool:
+def right(typed: Printed, code: str) -> bool:
     return check_codes.is_right(SETTINGS, typed, code)
 
 
@@ -54,6 +54,19 @@ def test_a_line_verifies_however_it_is_typed() -> None:
         assert check_codes.read_line(**PRINTED | changes) == LINE
     for typed in (code, check_codes.grouped(code), code.lower(), f" {code[:4]} {code[4:]} "):
         assert right(LINE, typed)
+
+
+def test_a_certificate_verifies_and_with_another_number_it_does_not() -> None:
+    certificate = Certificate("LAKE-1", "S2026-00017")
+    code = check_codes.of_certificate(SETTINGS, certificate)
+    for typed in ("S2026-00017", " s2026-00017", "Ｓ２０２６-０００１７"):
+        assert right(check_codes.read_certificate(book="LAKE-1", serial=typed), code)
+    for typed in ("S2026-00018", "S2025-00017", "S2026-0017"):
+        assert not right(check_codes.read_certificate(book="LAKE-1", serial=typed), code)
+    assert not right(replace(certificate, book="LAKE-2"), code)
+    for typed in ("", "証書一号", "9" * 65):
+        with pytest.raises(InvalidField):
+            check_codes.read_certificate(book="LAKE-1", serial=typed)
 
 
 def test_one_changed_character_does_not_verify() -> None:
@@ -113,6 +126,10 @@ def test_a_receipt_verifies_and_is_no_line() -> None:
     code = check_codes.of_receipt(SETTINGS, RECEIPT)
     typed = check_codes.read_receipt(book="LAKE-1", receipt="3F1B77C2", day="2026-11-21", outlet="x0001", points="25")
     assert right(typed, code)
+    much = replace(RECEIPT, points=1250)
+    printed = {"book": "LAKE-1", "receipt": "3F1B77C2", "day": "2026-11-21", "outlet": "X0001"}
+    for points in ("1,250", "1250"):
+        assert right(check_codes.read_receipt(**printed, points=points), check_codes.of_receipt(SETTINGS, much))
     for other in (
         replace(RECEIPT, book="LAKE-2"),
         replace(RECEIPT, receipt="3f1b-77c3"),

@@ -21,9 +21,12 @@ from ledger.books.proposals import Line
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import volunteers
+from ledger.recognition import targets
+from ledger.recognition.targets import Wanted
 from tests.api.processes import meide
 from tests.books.ledgers import opened, post, proposal
 from tests.conftest import OWNER, SERVICE, Server
+from tests.earning import programmes
 
 SIE = Path(__file__).parent.parent / "data" / "sie" / "typ4"
 FILES = ("--accounts", str(SIE / "accounts.csv"), "--journal", str(SIE / "journal.csv"))
@@ -140,7 +143,8 @@ def test_errors_speak_chinese_where_the_terminal_does_and_json_to_machines(here:
 
 @pytest.mark.parametrize("command", ["", "serve", "migrate", "demo", "book create", "unit create", "user create",
                                      "journal import", "balances", "check", "rekey", "hours import", "hours opening",
-                                     "hours totals", "import undo", "import list", "catalogue import"])  # fmt: skip
+                                     "hours totals", "stars", "targets", "import undo", "import list",
+                                     "catalogue import"])  # fmt: skip
 def test_every_command_has_help(command: str) -> None:
     done = CliRunner().invoke(cli, [*command.split(), "--help"])
     assert (done.exit_code, "Usage:" in done.output) == (0, True)
@@ -369,3 +373,74 @@ def test_a_sheet_that_is_none_and_an_import_that_is_not_there_are_told(
     ):
         done = meide(*arguments, **here)
         assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (status, True, False), done.stderr
+
+
+def test_the_stars_of_a_day_are_printed_by_the_ladder_of_that_day_or_of_another_as_known_now_or_then(
+    here: dict[str, str], code: str, folders: Path
+) -> None:
+    meide("book", "create", code, "x", **here)
+    nobody = meide("stars", "--book", code, "--as-of", "2026-01-31", **here)
+    assert (nobody.stdout, nobody.stderr) == ("as_of,volunteer,credit_minutes,star\n", "")
+    assert meide("stars", "--book", code, "--as-of", "2026-01-31", "--json", **here).stdout == "[]\n"
+
+    meide("hours", "import", "--book", code, "--organisations", str(HOURS / "organisations.csv"), **here)
+    few = folders / f"{code}.csv"
+    few.write_text("volunteer,credit_minutes\nV-2,18000\nV-1,5999\nV-3,6000\n", encoding="utf-8")
+    opening = ("--organisation", "370000", "--file", str(few), "--date", "2025-12-31")
+    meide("hours", "opening", "--book", code, *opening, **here)
+    asked = ("stars", "--book", code, "--as-of", "2026-01-31")
+    told = ["as_of,volunteer,credit_minutes,star", *(f"2026-01-31,V-{line}" for line in ("1,5999,0", "2,18000,2",
+            "3,6000,1"))]  # fmt: skip
+    assert meide(*asked, **here).stdout.splitlines() == told
+    assert meide(*asked, "--rules-on", "2025-01-01", "--format", "csv", **here).stdout.splitlines() == told
+    assert meide(*asked, "--ladder", "0", **here).stdout.splitlines() == told
+    as_json = json.loads(meide(*asked, "--format", "json", **here).stdout)
+    assert as_json[1] == {"as_of": "2026-01-31", "volunteer": "V-2", "credit_minutes": 18_000, "star": 2}
+    before = meide("stars", "--book", code, "--as-of", "2025-12-30", **here).stdout.splitlines()
+    assert before[1:] == [f"2025-12-30,V-{number},0,0" for number in (1, 2, 3)]
+    assert meide(*asked, "--known-at", "2026-02-01", **here).stdout.splitlines() == told[:1], "nobody was known then"
+
+    both = meide(*asked, "--ladder", "0", "--rules-on", "2026-01-01", **here)
+    assert (both.returncode, both.stdout) == (2, "")
+    for wrong in (("--ladder", "7"), ("--known-at", "2999-01-01"), ("--known-at", "then")):
+        refused = meide(*asked, *wrong, **here)
+        assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1)
+    assert meide("stars", "--book", code, "--as-of", "2999-01-01", **here).returncode == 1
+
+
+def test_the_targets_of_a_year_are_printed_with_how_far_everybody_is(here: dict[str, str], code: str) -> None:
+    meide("book", "create", code, "x", **here)
+    asked = ("targets", "--book", code, "--year", "2026")
+    header = "year,target,volunteer,organisation,amount,needed,reached"
+    assert meide(*asked, **here).stdout == f"{header}\n"
+
+    asyncio.run(_served(here["MEIDE_DATABASE_URL"], code))
+    assert meide(*asked, **here).stdout.splitlines() == [
+        header,
+        *(f"2026,group,,{group},180,120,True" for group in ("D", "D1", "D1T")),
+        "2026,person,V-0000,,120,120,True",
+        "2026,person,V-0001,,60,120,False",
+    ]
+    as_json = json.loads(meide(*asked, "--format", "json", **here).stdout)
+    assert (len(as_json), as_json[3]["volunteer"], as_json[3]["reached"]) == (5, "V-0000", True)
+    assert meide("targets", "--book", code, "--year", "1", **here).returncode == 2
+
+
+async def _served(url: str, code: str) -> None:
+    """Two volunteers with two hours and with one, and a target of people and one of groups."""
+    database = connect.to(url)
+    try:
+        async with database.connect() as tx:
+            book = await directory.find_book(tx, code)
+        programme = await programmes.opened(database, book, people=2)
+        served = [
+            programme.service(day, "08:00", "09:00", holder=programme.volunteers[number].holder)
+            for number, day in ((0, "2026-03-02"), (0, "2026-03-03"), (1, "2026-03-02"))
+        ]
+        await programme.review(*await programme.taken(*served))
+        async with programme.database.begin() as tx:
+            for whom in targets.WHOM:
+                wanted = Wanted(whom, "两小时", "year_hours", whom, 120, 2026)
+                await targets.set_(tx, book.book_id, wanted, by="user:1", now=await connect.now(tx))
+    finally:
+        await database.dispose()

@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -52,7 +52,7 @@ from ledger.earning import (
     volunteers,
 )
 from ledger.earning.activities import Plan
-from ledger.recognition import proofs
+from ledger.recognition import awards, proofs
 from ledger.recognition.ladder import NATIONAL
 from ledger.spending import alarms, cases, catalogue, outlets, tickets, tills
 from ledger.spending.catalogue import Item
@@ -62,6 +62,7 @@ from ledger.spending.tables import redemptions
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
 from tests.earning.rows import a_record
+from tests.recognition.awarded import a_star
 
 Body = Callable[["World", str], Any]
 
@@ -93,6 +94,7 @@ RENEWERS: Final = "recorder+ reviewer+ operator+"
 ISSUERS: Final = "recorder+ reviewer+"
 ANYBODY: Final = "volunteer merchant recorder* reviewer* operator* auditor* owner*"
 """Everybody who has signed in to the book."""
+STAR: Final = [{"minutes": 6000}]
 STAFF_READERS: Final = "recorder* reviewer* operator* auditor* owner*"
 RECORD_READERS: Final = f"{STAFF_READERS} records:read"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
@@ -132,6 +134,7 @@ ROWS: Final = [
     Row("exportMe", "volunteer**"),
     Row("listMyLapsing", "volunteer**"),
     Row("listMyHours", "volunteer**"),
+    Row("readMyStars", "volunteer**"),
     Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
     Row("readMyPassbook", "volunteer**"),
     Row("makePayCode", "volunteer**"),
@@ -275,6 +278,9 @@ ROWS: Final = [
     Row("listEntries", READERS, path=lambda w: {"code": "5100.street"}),
     Row("listEntries", BOOK_READERS, path=lambda w: {"code": "cash"}),
     Row("listLapsing", ALL_READERS),
+    # stars
+    Row("listStars", RECORD_READERS),
+    Row("readStars", f"{MASKED} records:read", path=lambda w: {"volunteer": "V-1"}),
     Row("setAccountStatus", "operator books:accounts", lambda w, n: {"status": "open"}, lambda w: {"code": w.wallet}),
     # postings: to wallets, hours and rewards by machines only
     Row("postTransaction", "operator books:post", lambda w, n: transfer(1, "cash", "bank")),
@@ -306,6 +312,26 @@ ROWS: Final = [
     Row("decideRules", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.rules}),
     Row("withdrawRules", "operator", path=lambda w: {"version": 999}, works=False),
     Row("tryRules", RECORD_READERS, lambda w, n: {"works": [{"day": "2026-03-05"}]}, lambda w: {"version": w.rules}),
+    # assessments and awards of stars
+    Row("assessStars", "operator", lambda w, n: {"as_of": "2026-01-02"}),
+    Row("listAssessments", RECORD_READERS),
+    Row("readAssessment", RECORD_READERS, path=lambda w: {"assessment_id": w.assessment}),
+    Row("listAssessed", RECORD_READERS, path=lambda w: {"assessment_id": w.assessment}),
+    Row("listFalls", RECORD_READERS, path=lambda w: {"assessment_id": w.assessment}),
+    Row("proposeAwards", "operator", path=lambda w: {"assessment_id": w.assessment}),
+    Row("listAwards", RECORD_READERS),
+    Row("readAward", f"{MASKED} records:read", path=lambda w: {"award_id": w.awards["awarded"]}),
+    Row("awardStar", "reviewer+", path=lambda w: {"award_id": w.awards["ready"]}),
+    Row("refuseStar", "reviewer+", lambda w, n: {"reason": "材料不齐"}, lambda w: {"award_id": w.awards["waits"]}),
+    Row("endStar", "reviewer+", lambda w, n: {"reason": "时长不实"}, lambda w: {"award_id": w.awards["awarded"]}),
+    Row("objectToAward", ANYBODY, lambda w, n: {"reason": "不属实的"}, lambda w: {"award_id": w.awards["in_notice"]}),
+    Row(
+        "decideAwardObjection",
+        "reviewer+",
+        lambda w, n: {"upheld": True, "decision": "已经核实"},
+        lambda w: {"objection_id": w.star_objection},
+    ),
+    Row("awardAll", "reviewer*", lambda w, n: {}),
     # disputed redemptions, alarms and signals
     Row("disputeRedemption", "volunteer**", lambda w, n: {}, lambda w: {"redemption_id": w.nothing}, works=False),
     Row("listCases", STAFF_READERS),
@@ -398,6 +424,43 @@ ROWS: Final = [
     Row("readLimits", STAFF_READERS, path=lambda w: {"version": w.limits}),
     Row("decideLimits", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.limits}),
     Row("withdrawLimits", "operator", path=lambda w: {"version": 999}, works=False),
+    # star ladders
+    Row(
+        "draftLadder", "operator", lambda w, n: {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}]}}
+    ),
+    Row("listLadders", RECORD_READERS),
+    Row("readLadderInForce", f"volunteer merchant {STAFF_READERS}"),
+    Row("listLadderExamples", RECORD_READERS),
+    Row("readLadder", RECORD_READERS, path=lambda w: {"version": w.ladder}),
+    Row(
+        *("readLadderEffect", "recorder reviewer operator auditor owner records:read"),
+        path=lambda w: {"version": w.ladder},
+    ),
+    Row("decideLadder", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.ladder}),
+    Row("withdrawLadder", "operator", path=lambda w: {"version": 999}, works=False),
+    # targets and honours
+    Row("setTarget", "operator+", lambda w, n: a_target(n, "street")),
+    Row("setTarget", "operator", lambda w, n: a_target(n, None)),
+    Row("listTargets", RECORD_READERS),
+    Row("endTarget", "operator+", lambda w, n: {"last_year": w.year}, lambda w: {"target": "T-1"}),
+    Row("readTargetProgress", f"{MASKED} records:read", path=lambda w: {"target": "T-1"}),
+    Row("proposeReached", "operator+", lambda w, n: {"target": "T-1", "year": w.year}),
+    Row("proposeHonour", "operator+", lambda w, n: {"year": w.year, "name": n, "volunteer": "V-1"}),
+    Row("proposeHonour", "operator+", lambda w, n: {"year": w.year, "name": n, "organisation": "street"}),
+    Row("listHonours", RECORD_READERS),
+    Row("decideHonours", "reviewer+", lambda w, n: {"honours": [w.honours[0]], "give": True}),
+    Row("endHonour", "reviewer+", path=lambda w: {"honour_id": w.honours[1]}),
+    Row("listMyTargets", "volunteer**"),
+    Row("listMyHonours", "volunteer**"),
+    # public boards
+    Row("listBoards", "public"),
+    Row("readBoard", "public", path=lambda w: {"board_id": w.board}),
+    Row("readMyBoards", "volunteer**"),
+    Row("previewBoard", "operator+", lambda w, n: a_board("street")),
+    Row("publishBoard", "operator+", lambda w, n: a_board("street")),
+    Row("publishBoard", "operator", lambda w, n: a_board(None)),
+    Row("listPublishedBoards", "operator*"),
+    Row("withdrawBoard", "operator+", path=lambda w: {"board_id": w.board}),
     # other platforms
     Row("pushRecords", "records:post", lambda w, n: {"records": []}),
     Row("submitRecord", "recorder+", lambda w, n: a_backfill(n)),
@@ -456,6 +519,14 @@ def account(code: str, account_class: str) -> dict[str, str]:
     return {"code": code, "name": code, "class": account_class, "unit": "PT"}
 
 
+def a_target(code: str, organisation: str | None) -> dict[str, Any]:
+    return {"target": code, "name": "二十小时", "kind": "year_hours", "amount": 1200, "organisation": organisation}
+
+
+def a_board(organisation: str | None) -> dict[str, Any]:
+    return {"kind": "hours", "from_day": "2026-01-01", "to_day": "2026-01-31", "organisation": organisation}
+
+
 def an_activity(starts_at: str) -> dict[str, str]:
     ends_at = starts_at.replace("T09", "T12")
     return {"name": "清洁", "category": "环保", "place": "湖边", "starts_at": starts_at, "ends_at": ends_at}
@@ -506,10 +577,17 @@ class World:
     renewals: list[str] = field(default_factory=list)
     rules: int = 0
     limits: int = 0
+    ladder: int = 0
+    board: str = ""
+    honours: list[str] = field(default_factory=list)
+    year: int = 0
     sheet: str = ""
     cases: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
     alarm: str = ""
+    assessment: str = ""
+    awards: dict[str, str] = field(default_factory=dict)
+    star_objection: str = ""
     nothing: str = "00000000-0000-4000-8000-000000000000"
 
     def reward(self) -> dict[str, Any]:
@@ -598,6 +676,16 @@ class World:
             )
         self.proofs.append(str(asked.proof_id))
 
+    async def _starred(self, tx: AsyncConnection, holder: str) -> None:
+        """Stars of the volunteer: awarded, objected to, and three whose notice is over."""
+        book = self.book.book_id
+        for star, name in enumerate(("awarded", "objected", "in_notice", "ready", "waits"), 1):
+            state = name if star < 3 else "in_notice"
+            self.awards[name] = str(await a_star(tx, book, holder, star, "street", state))
+        self.assessment = str((await awards.find(tx, book, UUID(self.awards["awarded"]))).assessment_id)
+        [raised] = await awards.objections_of(tx, book, UUID(self.awards["objected"]))
+        self.star_objection = str(raised.objection_id)
+
     async def furnish(self) -> None:
         """Puts there what the calls are about."""
         database, book = self.database, self.book
@@ -639,6 +727,7 @@ class World:
             await self._disputed(tx, her.holder, now)
             for number_of_hers in ("V-1", "V-3", "V-6"):
                 await self._asked(tx, number_of_hers, issued=number_of_hers == "V-6")
+            await self._starred(tx, her.holder)
             member = await volunteers.find(tx, book.book_id, "V-6")
             await members.join(tx, book.book_id, "street", member.holder, "member", passed)
             for number_of_hers in ("V-1", "V-3", "V-4"):
@@ -684,12 +773,27 @@ class World:
         self.rules = drafted.json()["version"]
         drafted = await clerk.post("/policies", {"effective_from": "2026-01-01", "policy": {}})
         self.limits = drafted.json()["version"]
+        drafted = await clerk.post("/ladders", {"effective_from": "2026-01-01", "ladder": {"levels": STAR}})
+        self.ladder = drafted.json()["version"]
+        self.board = (await clerk.post("/boards", a_board("street") | {"kind": "stars"})).json()["id"]
+        await self._honoured(clerk)
         for key in ("h1", "h2"):
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])
 
         await self._till(book)
         await self.hand_in()
+
+    async def _honoured(self, clerk: Caller) -> None:
+        """A target, an honour that waits and one that was given."""
+        self.year = auth.today().year
+        assert (await clerk.post("/targets", a_target("T-1", "street"))).status_code == 201
+        for name in ("waits", "given"):
+            made = await clerk.post("/honours", {"year": self.year, "name": name, "volunteer": "V-1"})
+            self.honours.append(made.json()["id"])
+        reviewer = await a_user(self.http, self.database, self.book, Grant("reviewer"))
+        given = await reviewer.post("/honours/decisions", {"honours": self.honours[1:], "give": True})
+        assert given.json()["outcomes"][0]["state"] == "given"
 
     async def hand_in(self) -> None:
         """Records that wait, that are drawn for a call-back, and that are in notice, one of them objected to."""

@@ -23,7 +23,6 @@ from ledger.earning import volunteers
 from ledger.spending import catalogue, tills
 from ledger.spending import vouchers as spending_vouchers
 from ledger.spending.catalogue import Eligible, Item
-from ledger.spending.policy import Policy
 from tests.api.conftest import SETTINGS, Caller, a_user
 from tests.earning.programmes import since_tuesday
 from tests.spending.shops import Shop, opened_shop
@@ -258,7 +257,6 @@ async def test_housekeeping_expires_what_nobody_used(world: World, database: Asy
             by="user:1",
             age=None,
             now=now,
-            policy=Policy(),
         )
     [before] = (await world.mine())["items"]
     assert (before["id"], before["state"], before["ended_at"]) == (str(bought.voucher_id), "expired", None)

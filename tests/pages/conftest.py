@@ -7,8 +7,9 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import pytest
@@ -61,7 +62,10 @@ async def site(database: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-Enters = Callable[[Person | Shop | None], Awaitable[httpx.AsyncClient]]
+class Enters(Protocol):
+    """Opens a browser, at an address of its own if its mistakes are to be counted apart."""
+
+    async def __call__(self, person: Person | Shop | None, *, address: str = "127.0.0.1") -> httpx.AsyncClient: ...
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +74,9 @@ async def enters(database: AsyncEngine) -> AsyncIterator[Enters]:
     app = create_app(SETTINGS, connect.to(people.url_of(database)))
     async with app.lifespan(), contextlib.AsyncExitStack() as clients:
 
-        async def entering(person: Person | Shop | None) -> httpx.AsyncClient:
-            client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://books.test")
+        async def entering(person: Person | Shop | None, *, address: str = "127.0.0.1") -> httpx.AsyncClient:
+            transport = httpx.ASGITransport(app=app, client=(address, 123))
+            client = httpx.AsyncClient(transport=transport, base_url="http://books.test")
             await clients.enter_async_context(client)
             if isinstance(person, Shop):
                 client.cookies.set(till_session.COOKIE, person.secret, "books.test")

@@ -12,8 +12,11 @@ from litestar.routes import HTTPRoute
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, check_codes, staff
+from api import auth, boards, check_codes, staff
+from api import ladders as star_ladders
 from api import vouchers as hers
+from api.boards import NewBoard
+from api.check_codes import Certificate
 from api.staff import PointsChange
 from ledger import identifiers
 from ledger.access import ciphers, consents, guardians, renewals, sessions, tokens, users
@@ -36,8 +39,10 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections, records
-from ledger.recognition import proofs
+from ledger.recognition import honours, ladders, proofs, targets
 from ledger.recognition.ladder import NATIONAL
+from ledger.recognition.tables import assessed, assessments, award_objections, awards
+from ledger.recognition.targets import Wanted
 from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
 from ledger.spending import tills as spending_tills
 from ledger.spending.catalogue import Eligible, Quota
@@ -52,6 +57,7 @@ from tests.pages import people, tills
 from tests.pages.conftest import SETTINGS
 from tests.pages.people import NORTH, SOUTH, District, Person
 from tests.pages.tills import Shop
+from tests.recognition.awarded import a_star
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
@@ -79,6 +85,12 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resident", "/hours/{in_notice}?done=objected_done"),
         ("resident", "/hours/{minus}"),
         ("ward", "/hours/{in_notice}"),
+    ),
+    "/me/stars": (
+        ("resident", "/me/stars"),
+        ("resident", "/me/stars?on=2025-12-31"),
+        ("ward", "/me/stars?on=never"),
+        ("chief", "/me/stars"),
     ),
     "/code": (("shopper", "/code"), ("resident", "/code?after=1"), ("auditor", "/code")),
     "/me/redemptions": (("shopper", "/me/redemptions"), ("resident", "/me/redemptions?after=never")),
@@ -116,6 +128,28 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "/account/consents": (
         ("resident", "/account/consents"),
         ("ward", "/account/consents?done=consent_withdrawn"),
+    ),
+    "/account/boards": (
+        ("resident", "/account/boards"),
+        ("ward", "/account/boards"),
+        ("shopper", "/account/boards?done=consent_withdrawn"),
+        ("chief", "/account/boards"),
+    ),
+    "/boards/{book}": (("nobody", "/boards/{book}"), ("resident", "/boards/{book}"), ("nobody", "/boards/none")),
+    "/boards/{book}/{board_id}": (
+        ("nobody", "/boards/{book}/{board_stars}"),
+        ("nobody", "/boards/{book}/{board_averages}"),
+        ("nobody", "/boards/{book}/00000000-0000-4000-8000-000000000000"),
+    ),
+    "/staff/boards": (
+        ("chief", "/staff/boards?done=board_published"),
+        ("clerk", "/staff/boards"),
+        ("auditor", "/staff/boards"),
+    ),
+    "/staff/boards/new": (
+        ("chief", "/staff/boards/new"),
+        ("chief", "/staff/boards/new?kind=stars&from_day=2026-01-01&to_day=2026-02-01&least_star=3"),
+        ("clerk", "/staff/boards/new?kind=averages&from_day=x&to_day=2026-02-01&least_star=3"),
     ),
     "/account/looks": (("resident", "/account/looks"), ("ward", "/account/looks")),
     "/account/password": (("resident", "/account/password"), ("newcomer", "/account/password")),
@@ -168,6 +202,15 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("auditor", "/staff/rules/2"),
         ("chief", "/staff/rules/4"),
     ),
+    "/staff/ladders": (("chief", "/staff/ladders"), ("auditor", "/staff/ladders?before=3")),
+    "/staff/ladders/new": (("chief", "/staff/ladders/new"), ("chief", "/staff/ladders/new?example=longquanyi")),
+    "/staff/ladders/{version}": (
+        ("chief", "/staff/ladders/1"),
+        ("chief", "/staff/ladders/2"),
+        ("chief", "/staff/ladders/3"),
+        ("auditor", "/staff/ladders/2"),
+    ),
+    "/staff/ladders/{version}/effect": (("chief", "/staff/ladders/3/effect"),),
     "/staff/limits": (("chief", "/staff/limits"), ("auditor", "/staff/limits?before=3")),
     "/staff/limits/new": (("chief", "/staff/limits/new"),),
     "/staff/limits/{version}": (
@@ -272,6 +315,40 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "/staff/objections": (("chief", "/staff/objections"),),
     "/staff/overdue": (("chief", "/staff/overdue"), ("auditor", "/staff/overdue")),
     "/staff/notices": (("chief", "/staff/notices"),),
+    "/staff/assessments": (("chief", "/staff/assessments"), ("auditor", "/staff/assessments?after=never")),
+    "/staff/assessments/{assessment_id}": (
+        ("chief", "/staff/assessments/{assessment}?done=assessed_done"),
+        ("clerk", "/staff/assessments/{assessment}?rises=never"),
+        ("auditor", "/staff/assessments/{begun}"),
+    ),
+    "/staff/awards": (
+        ("chief", "/staff/awards"),
+        ("chief", "/staff/awards?which=ready"),
+        ("auditor", "/staff/awards?which=objected&after=never"),
+        ("clerk", "/staff/awards?which=awarded"),
+    ),
+    "/staff/awards/{award_id}": (
+        ("chief", "/staff/awards/{award_in_notice}"),
+        ("chief", "/staff/awards/{award_ready}"),
+        ("chief", "/staff/awards/{award_objected}"),
+        ("chief", "/staff/awards/{award_awarded}?done=award_done_awarded"),
+        ("auditor", "/staff/awards/{award_refused}"),
+        ("auditor", "/staff/awards/{award_ended}"),
+    ),
+    "/star-notices/{book}": (("nobody", "/star-notices/{book}"), ("resident", "/star-notices/{book}?after=never")),
+    "/account/star-objections/{award_id}": (("ward", "/account/star-objections/{award_ready}"),),
+    "/me/awards": (("resident", "/me/awards"), ("shopper", "/me/awards"), ("chief", "/me/awards")),
+    "/me/certificates/{award_id}": (
+        ("resident", "/me/certificates/{award_awarded}"),
+        ("resident", "/me/certificates/{award_ended}"),
+        ("ward", "/me/certificates/{award_awarded}"),
+    ),
+    "/certificate/{book}": (
+        ("nobody", "/certificate/{book}"),
+        ("nobody", "/certificate/{book}?serial=S2026-000001&check={check_awarded}"),
+        ("nobody", "/certificate/{book}?serial=S2026-000005&check={check_ended}"),
+        ("resident", "/certificate/{book}?serial=S2026-000001"),
+    ),
     "/notice/{book}/{organisation}": (
         ("nobody", "/notice/{book}/37"),
         ("ward", "/notice/{book}/37S"),
@@ -301,6 +378,20 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("auditor", "/outlet/day?outlet=X0001"),
         ("auditor", "/outlet/day?outlet=X0002&on=never"),
     ),
+    "/staff/targets": (("chief", "/staff/targets"), ("auditor", "/staff/targets")),
+    "/staff/targets/{target}": (
+        ("chief", "/staff/targets/lake-hours?done=target_set"),
+        ("auditor", "/staff/targets/lake-hours?year=1999&reached=1"),
+        ("chief", "/staff/targets/groups?after=nobody"),
+    ),
+    "/staff/honours": (
+        ("chief", "/staff/honours?done=honours_added"),
+        ("chief", "/staff/honours?state=given"),
+        ("auditor", "/staff/honours?state=declined&proposed=3"),
+        ("auditor", "/staff/honours?after=never&year=1999"),
+    ),
+    "/honours/{book}/{year}": (("nobody", "/honours/{book}/{this_year}"), ("resident", "/honours/{book}/never")),
+    "/me/targets": (("resident", "/me/targets"), ("ward", "/me/targets"), ("chief", "/me/targets")),
     "/staff/cases": (("chief", "/staff/cases"), ("auditor", "/staff/cases?state=decided"), ("clerk", "/staff/cases")),
     "/staff/cases/{case_id}": (
         ("chief", "/staff/cases/{case_open}"),
@@ -361,7 +452,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 LEAD_ON: Final = {"/en", "/en/{rest}"}
 """Addresses that lead to pages and are none."""
 
-FILES: Final = {"/account/export", "/code/state"}
+FILES: Final = {"/staff/honours/list", "/account/export", "/code/state"}
 """Addresses of files that a browser saves, and of a word that the script of a page reads."""
 
 FORMS: Final[dict[str, str]] = {
@@ -397,6 +488,9 @@ FORMS: Final[dict[str, str]] = {
     "/staff/sheets": "chief",
     "/staff/rules/{version}/approve": "chief",
     "/staff/rules/{version}/decline": "chief",
+    "/staff/ladders/new": "chief",
+    "/staff/ladders/{version}/approve": "chief",
+    "/staff/ladders/{version}/decline": "chief",
     "/staff/limits/new": "chief",
     "/staff/limits/{version}/approve": "chief",
     "/staff/limits/{version}/decline": "chief",
@@ -409,6 +503,14 @@ FORMS: Final[dict[str, str]] = {
     "/staff/acts/new": "leader",
     "/staff/objections/{objection_id}/decide": "chief",
     "/account/objections/{record_id}": "resident",
+    "/staff/assessments": "chief",
+    "/staff/assessments/{assessment_id}/candidates": "chief",
+    "/staff/awards": "chief",
+    "/staff/awards/{award_id}/award": "chief",
+    "/staff/awards/{award_id}/refuse": "chief",
+    "/staff/awards/{award_id}/end": "chief",
+    "/staff/awards/{award_id}/objection": "chief",
+    "/account/star-objections/{award_id}": "resident",
     "/till": "till",
     "/till/code": "till",
     "/till/photo": "till",
@@ -424,10 +526,20 @@ FORMS: Final[dict[str, str]] = {
     "/till/practice/photo": "till",
     "/till/practice/quote": "till",
     "/till/practice/redeem": "till",
+    "/staff/targets": "chief",
+    "/staff/targets/{target}/end": "chief",
+    "/staff/targets/{target}/honours": "chief",
+    "/staff/honours": "chief",
+    "/staff/honours/decide": "chief",
+    "/staff/honours/{honour_id}/end": "chief",
     "/staff/cases/{case_id}/answer": "chief",
     "/staff/cases/{case_id}/proposal": "chief",
     "/staff/cases/{case_id}/decision": "chief",
     "/staff/alarms/{alarm_id}/seen": "chief",
+    "/account/boards": "resident",
+    "/account/boards/withdraw": "resident",
+    "/staff/boards": "chief",
+    "/staff/boards/{board_id}/withdraw": "chief",
     "/me/proofs": "resident",
     "/me/proofs/{proof_id}/withdraw": "resident",
     "/staff/proofs/{proof_id}/issue": "chief",
@@ -580,14 +692,65 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await budgets.share(tx, book.book_id, year, NORTH, 40_000)
         await _rules(tx, book, me, colleague)
         await _limits(tx, book, me, colleague)
+        await _ladders(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
         ids |= await _proofs(tx, book, resident, me)
         ids |= await _vouchers(tx, book, resident)
         ids |= await _cases(tx, shop, resident, me, colleague)
+        ids |= await _boards(tx, book, district, me)
+        await _honours(tx, book, resident, ward, me, colleague)
+        ids |= await _stars(tx, book, resident, ward, me, colleague)
     arrival = await activities_of(database, district, ward)
     await shops_of(database, book, shop, cast["shop"])
     await goods_of(database, district)
-    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
+    names = {"book": book.code, "arrival": arrival, "this_year": str(auth.today().year)}
+    return Cast(cast, ids | names, district)
+
+
+async def _honours(
+    tx: AsyncConnection, book: Book, resident: Person, ward: Person, me: Principal, colleague: Principal
+) -> None:
+    """Targets of people and groups, and honours that wait and that were given, to her, to a minor and to a group."""
+    assert resident.volunteer is not None
+    assert ward.volunteer is not None
+    now = await connect.now(tx)
+    year = day_of(now).year
+    for wanted in (
+        Wanted("lake-hours", "Hours for the lake", "year_hours", "person", 60, year - 1),
+        Wanted("every-week", "Every week", "weekly", "person", 53, year, category="lake & shore"),
+        Wanted("theme", "Theme days", "theme_days", "person", 1, year, year + 1, NORTH, None, ("03-05", "12-05")),
+        Wanted("groups", "Hours of groups", "year_hours", "group", 60, year),
+    ):
+        await targets.set_(tx, book.book_id, wanted, by=me.name, now=now)
+    for name, give in (("Helper of the year", True), ("Friend of the lake", False), ("Neighbour", None)):
+        for whose in (
+            {"holder": resident.volunteer.holder},
+            {"holder": ward.volunteer.holder},
+            {"organisation": NORTH},
+        ):
+            made = await honours.propose(tx, book.book_id, year, name, by=colleague.name, now=now, **whose)
+            if give is not None:
+                asked = [made.honour_id]
+                await honours.decide(tx, book.book_id, asked, give, by=me.name, holder=None, now=now)
+
+
+async def _boards(tx: AsyncConnection, book: Book, district: District, me: Principal) -> dict[str, str]:
+    """A board of people, one of averages, and one that was withdrawn."""
+    keys = ciphers.Keys.of(people.IDENTITY_KEYS, people.INDEX_KEYS)
+    for each in (district.northern, district.southern):
+        assert each.volunteer is not None
+        await a_star(tx, book.book_id, each.volunteer.holder, 4)
+    found = {}
+    today = auth.today().isoformat()
+    for name, kind, organisation in (
+        ("board_stars", "stars", None),
+        ("board_averages", "averages", None),
+        ("board_gone", "stars", NORTH),
+    ):
+        wanted = NewBoard(kind, "2026-01-01", today, organisation)
+        found[name] = (await boards.publish(tx, keys, me, wanted))[0].board_id
+    await boards.withdraw(tx, me, found["board_gone"])
+    return {name: str(board_id) for name, board_id in found.items()}
 
 
 async def _cases(
@@ -777,7 +940,6 @@ async def _vouchers(tx: AsyncConnection, book: Book, resident: Person) -> dict[s
             by="user:0",
             age=None,
             now=now,
-            policy=Policy(),
         )
         ids[name] = str(bought.voucher_id)
     of_her = (vouchers_table.c.book_id == book.book_id, vouchers_table.c.voucher_id == UUID(ids["over"]))
@@ -792,11 +954,98 @@ async def _limits(tx: AsyncConnection, book: Book, me: Principal, colleague: Pri
     for policy, day, by, note in (
         (Policy(free_points=30), day_of(now) - timedelta(days=30), colleague, "First limits of the district"),
         (Policy(free_points=30), tomorrow, me, ""),
-        (Policy(free_points=10, star_minutes=(90, 600)), tomorrow, colleague, "Careful"),
+        (Policy(free_points=10, free_times=2), tomorrow, colleague, "Careful"),
     ):
         made = await policies.draft(tx, book.book_id, policy, effective_from=day, note=note, by=by.name, now=now)
         if made.version == 1:
             await policies.approve(tx, book.book_id, 1, by=me.name, now=now)
+
+
+async def _stars(
+    tx: AsyncConnection, book: Book, resident: Person, ward: Person, me: Principal, colleague: Principal
+) -> dict[str, str]:
+    """An assessment and one that was begun; stars of the resident in every state, and of a minor in notice."""
+    now = await connect.now(tx)
+    today = day_of(now)
+    made = {"book_id": book.book_id, "as_of": today, "known_at": now, "ladder": 0, "made_by": me.name, "made_at": now}
+    assessment, begun = next(identifiers.rising(now)), next(identifiers.rising(now))
+    done = {"done_at": now, "people": 2, "digest": bytes(range(32))}
+    await tx.execute(insert(assessments).values(assessment_id=assessment, **made, **done))
+    await tx.execute(insert(assessments).values(assessment_id=begun, **made))
+    hers = {"book_id": book.book_id, "assessment_id": assessment, "honour_minutes": 0, "year_minutes": 0, "points": 0}
+    held: dict[str, Any] = {"title": "", "as_of": today, "minutes": 6_120, "needed": 6_000, "honour": False}
+    week = timedelta(days=7)
+    states: dict[str, dict[str, Any]] = {
+        "awarded": {"notice_until": today - week},
+        "ready": {"notice_until": today - timedelta(days=1)},
+        "objected": {"notice_until": today},
+        "refused": {"notice_until": today, "reason": "Hours of another <b> person"},
+        "ended": {"notice_until": today - week},
+        "in_notice": {"notice_until": today + week},
+        "minor": {"notice_until": today + week},
+    }
+    ids = {"assessment": str(assessment), "begun": str(begun)}
+    for person, star, before in ((resident, 2, 1), (ward, 0, 1)):
+        assert person.volunteer is not None
+        stars = {"star": star, "held": before, "kept": before, "registered_on": today - week}
+        row = {"holder": person.volunteer.holder, "credit_minutes": 18_060, **hers, **stars}
+        await tx.execute(insert(assessed).values(row))
+    for number, (state, values) in enumerate(states.items(), start=1):
+        whose = (ward if state == "minor" else resident).volunteer
+        assert whose is not None
+        serial, told = f"S2026-{number:06d}", dict(values)
+        if state in ("awarded", "ended"):
+            told |= {"awarded_on": today, "serial": serial}
+            ids[f"check_{state}"] = check_codes.of_certificate(SETTINGS, Certificate(book.code, serial))
+        if state in ("awarded", "ended", "refused"):
+            told |= {"decided_by": me.name, "decided_at": now}
+        if state == "ended":
+            told |= {"ended_on": today, "ended_at": now, "ended_by": me.name, "end_reason": "The hours were not hers"}
+        award_id = uuid4()
+        await tx.execute(
+            insert(awards).values(
+                book_id=book.book_id,
+                award_id=award_id,
+                assessment_id=assessment,
+                holder=whose.holder,
+                star=number,
+                organisation=NORTH if state != "awarded" else None,
+                state={"ready": "in_notice", "minor": "in_notice"}.get(state, state),
+                proposed_by=colleague.name,
+                proposed_at=now,
+                notice_from=today - week,
+                **held,
+                **told,
+            )
+        )
+        ids[f"award_{state}"] = str(award_id)
+    await tx.execute(
+        insert(award_objections).values(
+            book_id=book.book_id,
+            objection_id=uuid4(),
+            award_id=UUID(ids["award_objected"]),
+            raised_by="user:0",
+            raised_at=now,
+            reason="She was not there <b>at all</b>",
+            due_on=today,
+        )
+    )
+    return ids
+
+
+async def _ladders(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:
+    """A ladder in force, a draft of hers and one of a colleague's that changes it."""
+    now = await connect.now(tx)
+    tomorrow = day_of(now) + timedelta(days=1)
+    for example, day, by, note in (
+        ("national", day_of(now) - timedelta(days=30), colleague, "First ladder of the district"),
+        ("national", tomorrow, me, ""),
+        ("longquanyi", tomorrow, colleague, "With points"),
+    ):
+        the = star_ladders.example(example)
+        made = await ladders.draft(tx, book.book_id, the, effective_from=day, note=note, by=by.name, now=now)
+        if made.version == 1:
+            await ladders.approve(tx, book.book_id, 1, by=me.name, now=now)
 
 
 async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:

@@ -35,7 +35,7 @@ async def chief(enters: Enters, database: AsyncEngine, book: Book) -> httpx.Asyn
 async def draft(client: httpx.AsyncClient, **fields: str) -> httpx.Response:
     """Fills in the form and sends it."""
     form = {name: str(getattr(Policy(), name)) for name in BOUNDS}
-    form |= {"effective_from": TOMORROW.isoformat(), "note": "", "star_minutes": "100 300 600 1000 1500"}
+    form |= {"effective_from": TOMORROW.isoformat(), "note": ""}
     return await send(client, NEW, NEW, **form | fields)
 
 
@@ -60,7 +60,6 @@ async def test_one_drafts_a_colleague_approves_and_it_is_in_force(
         clerk,
         effective_from=f"{auth.today().year}－01-01",
         free_points="１５",
-        star_minutes="１.5、10, 20",
         note="<b>第一版</b>",
     )
     assert (answer.status_code, answer.headers["location"]) == (303, f"{LIMITS}/1")
@@ -72,13 +71,11 @@ async def test_one_drafts_a_colleague_approves_and_it_is_in_force(
     assert "用积分码一次换 20 分以内，不用本人在手机上确认。 → 用积分码一次换 15 分以内" in page
     assert (await press(chief, "approve")).status_code == 303
     found = await on(database, book)
-    assert (found.version, found.free_points, found.star_minutes) == (1, 15, (90, 600, 1200))
+    assert (found.version, found.free_points) == (1, 15)
     page = words_of((await clerk.get(f"{LIMITS}?lang=en")).text)
     assert "The limits of today (version 1)" in page
-    assert "From 1.5, 10, 20 hours of service on" in page
     form = (await clerk.get(NEW)).text
     assert 'name="free_points" value="15"' in form
-    assert "\n1.5 10 20</textarea>" in form
 
 
 async def test_a_form_as_it_comes_changes_nothing(
@@ -117,10 +114,6 @@ async def test_a_colleague_declines_and_a_second_click_changes_nothing(
         ({"effective_from": "tomorrow"}, "请写成 2027-12-31 这样"),
         ({"free_points": "much"}, "“用积分码一次换 … 分以内，不用本人在手机上确认”请写整数"),
         ({"confirm_seconds": "29"}, "“需要确认的，等 … 秒；没有确认就不兑换”太小或者太大"),
-        ({"star_minutes": "100 many"}, "请写小时数"),
-        ({"star_minutes": "0.33"}, "请写小时数"),
-        ({"star_minutes": "300 100"}, "每一星要比前一星多"),
-        ({"star_minutes": ""}, "请写小时数"),
         ({"note": "长" * 501}, "请写成一行"),
     ],
 )

@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth, till_session
+from api.pages import texts
 from api.pages.practice import CASES
+from api.problems import Language
 from ledger.access.rights import Grant
 from ledger.books.directory import Book
 from tests.pages import people, places, tills
@@ -324,6 +326,43 @@ async def test_a_receipt_is_found_by_the_number_that_is_printed_on_it(
         assert (led.status_code, led.headers["location"]) == (303, receipt.url.path)
     for typed in ("1", "99999999999999", "261122-00000000", "\u202e", "x" * 500):
         assert (await counter.get("/till/day", params={"receipt": typed})).status_code == 404
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_anybody_can_check_a_receipt_as_it_is_printed_and_a_changed_one_is_found_out(
+    counter: httpx.AsyncClient, enters: Enters, database: AsyncEngine, shopper: Person, language: Language
+) -> None:
+    receipt = await sold(counter, await tills.a_code(database, shopper))
+    page = html.unescape((await counter.get(receipt.url.path, params={"lang": language})).text)
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page))
+    typed = {name: facts[texts.field(language, f"paper_{name}")] for name in ("code", "book", "outlet", "day")}
+    assert re.fullmatch(r"[2-9A-Z]{4}-[2-9A-Z]{4}", typed["code"])
+    typed |= {"receipt": facts[texts.t(language, "till_receipt_number")], "points": "17"}
+    [form] = re.findall(r"https?://[^/ ]+(/verify[^ ，]+)", page)
+    anybody = await enters(None, address={"zh": "192.0.2.10", "en": "192.0.2.11"}[language])
+    assert 'name="receipt"' in (await anybody.get(form)).text
+    for changed, said in (
+        ({}, "对得上"),
+        ({"points": "18"}, "对不上"),
+        ({"outlet": "X0002"}, "对不上"),
+        ({"code": "2222-2222"}, "对不上"),
+    ):
+        answer = await people.send(anybody, form, "/verify", what="receipt", **typed | changed)
+        assert f"<h2>{said}</h2>" in answer.text, (changed, words_of(answer.text))
+
+
+async def test_what_was_not_redeemed_has_no_check_code(
+    counter: httpx.AsyncClient, database: AsyncEngine, shopper: Person
+) -> None:
+    quote = await press(counter, await coded(counter, G3=1), "/till/quote", code=await tills.a_code(database, shopper))
+    where = (await press(counter, quote, "/till/redeem")).headers["location"]
+    waiting = await counter.get(where)
+    await tills.confirms(database, shopper)
+    done = await counter.get(where)
+    await press(counter, await counter.get(f"{done.url.path}/cancel"), f"{done.url.path}/cancel")
+    cancelled = await counter.get(where)
+    assert ["校验码" in page.text for page in (waiting, done, cancelled)] == [False, True, False]
+    assert "校验码" not in (await counter.get("/till/practice/receipt?n.soap=1")).text
 
 
 async def test_another_shop_s_receipts_are_none(

@@ -126,7 +126,7 @@ class Shelves:
 
     async def on(self, day: date = TODAY, outlet: str = "X1") -> dict[str, Offered]:
         """What the outlet has on a day."""
-        async with self.database.connect() as tx:
+        async with self.database.begin() as tx:
             return {each.item: each for each in await catalogue.offered(tx, self.id, outlet, day)}
 
 

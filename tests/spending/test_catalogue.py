@@ -33,7 +33,7 @@ async def test_an_item_comes_back_as_it_was_put_in(shelves: Shelves) -> None:
         TODAY,
         TODAY + 30 * DAY,
         (Quota("person", 2, "month"), Quota("household", 5, "year")),
-        Eligible(3, "骑手", 18, 60),
+        Eligible(3, "骑手", 18, 60, 4),
         90,
         True,
     )
@@ -63,6 +63,7 @@ async def test_an_outlet_has_what_is_offered_there_and_on_that_day(shelves: Shel
         assert await catalogue.priced(tx, shelves.id, "X1", ["G1", "G3", "none", "\x00"], TODAY) == {}
         await catalogue.offer(tx, shelves.id, "X1", "G1", "stock")
         found = await catalogue.priced(tx, shelves.id, "X1", ["G1"], TODAY)
+        assert await catalogue.priced(tx, shelves.id, "X1", [], TODAY) == {}, "nothing is wanted, not everything"
     assert (found["G1"].points, found["G1"].supply, found["G1"].pieces) == (12, "stock", 0)
 
 
@@ -122,6 +123,8 @@ async def test_only_a_perk_costs_nothing(shelves: Shelves, kind: Any, points: in
         ({"quotas": (Quota("person", 2**63, "day"),)}, "quotas[0].times"),
         ({"quotas": (Quota("person", 1, "day"), Quota("person", 2, "day"))}, "quotas"),
         ({"eligible": Eligible(star=0)}, "eligible.star"),
+        ({"eligible": Eligible(star=2, most_star=1)}, "eligible.most_star"),
+        ({"eligible": Eligible(most_star=11)}, "eligible.most_star"),
         ({"eligible": Eligible(tag=" ")}, "eligible.tag"),
         ({"eligible": Eligible(least_age=-1)}, "eligible.least_age"),
         ({"eligible": Eligible(least_age=60, most_age=59)}, "eligible.most_age"),

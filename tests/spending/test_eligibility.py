@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books.directory import Book
-from ledger.earning import qualifications
+from ledger.earning import hours, qualifications
 from ledger.spending.catalogue import EVERYBODY, Eligible
-from ledger.spending.eligibility import eligible, star_of
-from ledger.spending.policy import Policy
+from ledger.spending.eligibility import eligible
 from tests.earning.programmes import Programme, opened
 
 TODAY = date(2026, 3, 10)
-ONE_STAR_FOR_TWO_HOURS = replace(Policy(), star_minutes=(120, 240))
 
 
 @pytest.fixture
@@ -26,9 +23,7 @@ async def programme(database: AsyncEngine, book: Book) -> Programme:
 
 async def is_hers(programme: Programme, asked: Eligible, *, age: int | None = None, day: date = TODAY) -> bool:
     async with programme.database.connect() as tx:
-        return await eligible(
-            tx, programme.book.book_id, programme.holder, asked, age=age, day=day, policy=ONE_STAR_FOR_TWO_HOURS
-        )
+        return await eligible(tx, programme.book.book_id, programme.holder, asked, age=age, day=day)
 
 
 async def test_what_asks_for_nothing_is_everybodys(programme: Programme) -> None:
@@ -66,13 +61,39 @@ async def test_a_tag_is_a_qualification_that_holds_that_day(programme: Programme
     assert not await is_hers(programme, Eligible(tag="骑手", least_age=18), age=17)  # all of it
 
 
-async def test_stars_come_from_credit_hours_by_the_policy(programme: Programme) -> None:
-    assert not await is_hers(programme, Eligible(star=1))
-    await programme.credited(programme.service("2026-03-05", "09:00", "10:59"))
-    assert not await is_hers(programme, Eligible(star=1))
-    await programme.credited(programme.service("2026-03-06", "09:00", "10:00"))
+async def test_a_perk_of_three_stars_is_hers_from_600_hours_on(programme: Programme) -> None:
+    """Hours of the books, as far as they were served by the day; what she has spent does not matter."""
+    async with programme.database.begin() as tx:
+        [new] = await hours.carry_over(
+            *(tx, programme.book.book_id, programme.TEAM, date(2025, 12, 31)),
+            [(programme.volunteers[0].volunteer_no, 599 * 60)],
+            by="user:owner",
+        )
+    assert new is True
+    assert not await is_hers(programme, Eligible(star=3))
+    assert await is_hers(programme, Eligible(star=2))
+    await programme.credited(programme.service("2026-03-05", "09:00", "10:00"))
 
-    assert await is_hers(programme, Eligible(star=1))
-    assert not await is_hers(programme, Eligible(star=2))
-    async with programme.database.connect() as tx:
-        assert await star_of(tx, programme.book.book_id, programme.holder, Policy()) == 0
+    assert await is_hers(programme, Eligible(star=3))
+    assert not await is_hers(programme, Eligible(star=3), day=date(2026, 3, 4))
+    assert not await is_hers(programme, Eligible(star=4))
+
+
+async def test_a_band_of_stars_is_of_those_in_it_alone(programme: Programme) -> None:
+    bands = [
+        Eligible(most_star=0),
+        *(Eligible(star=number, most_star=number) for number in (1, 2, 3)),
+        Eligible(star=1),
+    ]
+
+    async def hers() -> list[bool]:
+        return [await is_hers(programme, each) for each in bands]
+
+    assert await hers() == [True, False, False, False, False]
+    async with programme.database.begin() as tx:
+        await hours.carry_over(
+            *(tx, programme.book.book_id, programme.TEAM, date(2025, 12, 31)),
+            [(programme.volunteers[0].volunteer_no, 300 * 60)],
+            by="user:owner",
+        )
+    assert await hers() == [False, False, True, False, True]

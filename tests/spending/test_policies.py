@@ -22,7 +22,7 @@ from tests.conftest import new_book
 NOW = datetime(2026, 3, 5, 4, tzinfo=UTC)
 TODAY = day_of(NOW)
 TOMORROW = TODAY + timedelta(days=1)
-STRICT = Policy(free_points=5, free_times=1, star_minutes=(60, 600))
+STRICT = Policy(free_points=5, free_times=1)
 
 
 async def draft(
@@ -195,12 +195,6 @@ async def test_a_limit_out_of_bounds_is_named(database: AsyncEngine, book: Book,
         ({"free_points": True}, "free_points", "not_a_whole_number"),
         ({"free_points": None}, "free_points", "not_a_whole_number"),
         ({"free_points": 2**63}, "free_points", "not_0_to_1000000000"),
-        ({"star_minutes": 60}, "star_minutes", "not_a_list"),
-        ({"star_minutes": []}, "star_minutes", "not_1_to_10"),
-        ({"star_minutes": [*range(1, 12)]}, "star_minutes", "not_1_to_10"),
-        ({"star_minutes": [60, 60]}, "star_minutes[1]", "not_rising"),
-        ({"star_minutes": [60, "90"]}, "star_minutes[1]", "not_a_whole_number"),
-        ({"star_minutes": [0]}, "star_minutes[0]", "not_1_to_6000000"),
     ],
 )
 def test_what_is_no_policy_is_named_by_its_path(body: Any, field: str, problem: str) -> None:

@@ -52,9 +52,10 @@ async def end(database: AsyncEngine, book: Book, sheet: UUID, at: datetime = NOW
 async def use(database: AsyncEngine, book: Book, digest: bytes, at: datetime = NOW) -> bool:
     """As a till does: locked, then used up."""
     async with database.begin() as tx:
-        found = await tickets.lock_by_digest(tx, book.book_id, [digest])
+        found = await tickets.by_digest(tx, book.book_id, [digest])
         assert found is not None
-        return await tickets.use(tx, book.book_id, found.ticket_id, at)
+        locked = await tickets.lock(tx, book.book_id, found.ticket_id)
+        return await tickets.use(tx, book.book_id, locked.ticket_id, at)
 
 
 async def found(database: AsyncEngine, book: Book, *digests: bytes) -> Ticket | None:

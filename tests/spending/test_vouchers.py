@@ -90,10 +90,9 @@ async def buy(
 ) -> Voucher:
     async with (database or shop.database).begin() as tx:
         now = await connect.now(tx)
-        book = shop.book.book_id
         return await vouchers.buy(
             tx,
-            book,
+            shop.book.book_id,
             holder or shop.holder,
             item,
             voucher_id=next(identifiers.rising(now)),
@@ -101,7 +100,6 @@ async def buy(
             by="user:1",
             age=age,
             now=now,
-            policy=await policies.in_force(tx, book, day_of(now)),
         )
 
 
@@ -467,7 +465,7 @@ async def test_what_is_not_there_is_unknown(shop: Shop) -> None:
         for verb in (vouchers.find, vouchers.lock):
             with pytest.raises(UnknownVoucher):
                 await verb(tx, shop.book.book_id, UUID(int=1))
-        assert await vouchers.lock_by_digest(tx, shop.book.book_id, [b"x"]) is None
+        assert await vouchers.by_digest(tx, shop.book.book_id, [b"x"]) is None
 
 
 # --- expired ---------------------------------------------------------------------------------------------------------

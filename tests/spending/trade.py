@@ -423,7 +423,6 @@ class Trade:
                 by="user:1",
                 age=None,
                 now=self.now,
-                policy=POLICY,
             )
         )
         assert said == expected, (said, expected)
