@@ -88,6 +88,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "mark_do": ("记下来", "Put it on record"),
     "mark_put": ("记下来了。", "It is on record."),
     "mark_lifted": ("已经撤销，就当没有记过。", "It is taken off, as if it had never been there."),
+    "ladder_proof_days": ("申请服务证明的几个工作日内答复", "Working days to answer who asks for a proof of service"),
+    "ladder_proof_notice_days": ("服务证明在本单位公示几天", "Days for which the organisation shows an issued proof"),
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -100,7 +102,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     f"ladder_{name}": TEXTS[f"ladder_{name}"]
     for name in (
         *("name", "levels", "classes", "year_hours", "standing_months", "publicity_days", "objection_days"),
-        "may_fall",
+        *("may_fall", "proof_days", "proof_notice_days"),
     )
 } | {
     "ladder_effective_from": ("从哪天起", "First day"),

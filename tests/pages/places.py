@@ -40,7 +40,7 @@ from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections, records
 from ledger.recognition import honours, ladders, marks, proofs, targets
-from ledger.recognition.ladder import NATIONAL
+from ledger.recognition.ladder import NATIONAL, Level
 from ledger.recognition.tables import assessed, assessments, award_objections, awards
 from ledger.recognition.targets import Wanted
 from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
@@ -203,7 +203,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/rules/4"),
     ),
     "/staff/ladders": (("chief", "/staff/ladders"), ("auditor", "/staff/ladders?before=3")),
-    "/staff/ladders/new": (("chief", "/staff/ladders/new"), ("chief", "/staff/ladders/new?example=longquanyi")),
+    "/staff/ladders/new": (("chief", "/staff/ladders/new"), ("chief", "/staff/ladders/new?example=fujian")),
     "/staff/ladders/{version}": (
         ("chief", "/staff/ladders/1"),
         ("chief", "/staff/ladders/2"),
@@ -722,10 +722,10 @@ async def _honours(
     now = await connect.now(tx)
     year = day_of(now).year
     for wanted in (
-        Wanted("lake-hours", "Hours for the lake", "year_hours", "person", 60, year - 1),
+        Wanted("lake-hours", "Lake hours", "year_hours", "person", 60, year - 1),
         Wanted("every-week", "Every week", "weekly", "person", 53, year, category="lake & shore"),
         Wanted("theme", "Theme days", "theme_days", "person", 1, year, year + 1, NORTH, None, ("03-05", "12-05")),
-        Wanted("groups", "Hours of groups", "year_hours", "group", 60, year),
+        Wanted("groups", "Groups", "year_hours", "group", 60, year),
     ):
         await targets.set_(tx, book.book_id, wanted, by=me.name, now=now)
     for name, give in (("Helper of the year", True), ("Friend of the lake", False), ("Neighbour", None)):
@@ -1040,15 +1040,16 @@ async def _stars(
 
 
 async def _ladders(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:
-    """A ladder in force, a draft of hers and one of a colleague's that changes it; marks of somebody."""
+    """A ladder in force, a draft of hers and one of a colleague's that changes it; something on record."""
     now = await connect.now(tx)
     tomorrow = day_of(now) + timedelta(days=1)
-    for example, day, by, note in (
-        ("national", day_of(now) - timedelta(days=30), colleague, "First ladder of the district"),
-        ("national", tomorrow, me, ""),
-        ("longquanyi", tomorrow, colleague, "With points"),
+    levels = (*star_ladders.example("fujian").levels, Level(120_000, 21_000, 24, title="Gold <b>"))
+    local = replace(NATIONAL, name="Ladder of the district", levels=levels, year_minutes=90, standing_months=36)
+    for the, day, by, note in (
+        (replace(NATIONAL, name=""), day_of(now) - timedelta(days=30), colleague, "First ladder of the district"),
+        (replace(NATIONAL, name=""), tomorrow, me, ""),
+        (local, tomorrow, colleague, "With points"),
     ):
-        the = star_ladders.example(example)
         made = await ladders.draft(tx, book.book_id, the, effective_from=day, note=note, by=by.name, now=now)
         if made.version == 1:
             await ladders.approve(tx, book.book_id, 1, by=me.name, now=now)
