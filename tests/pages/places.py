@@ -12,10 +12,9 @@ from litestar.routes import HTTPRoute
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, boards, check_codes, staff
+from api import auth, check_codes, staff
 from api import ladders as star_ladders
 from api import vouchers as hers
-from api.boards import NewBoard
 from api.check_codes import Certificate
 from api.staff import PointsChange
 from ledger import identifiers
@@ -39,7 +38,7 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections, records
-from ledger.recognition import honours, ladders, marks, proofs, targets
+from ledger.recognition import boards, honours, ladders, marks, proofs, targets
 from ledger.recognition.ladder import NATIONAL, Level
 from ledger.recognition.tables import assessed, assessments, award_objections, awards
 from ledger.recognition.targets import Wanted
@@ -57,7 +56,6 @@ from tests.pages import people, tills
 from tests.pages.conftest import SETTINGS
 from tests.pages.people import NORTH, SOUTH, District, Person
 from tests.pages.tills import Shop
-from tests.recognition.awarded import a_star
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
@@ -148,7 +146,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "/staff/boards/new": (
         ("chief", "/staff/boards/new"),
-        ("chief", "/staff/boards/new?kind=stars&from_day=2026-01-01&to_day=2026-02-01&least_star=3"),
+        ("chief", "/staff/boards/new?kind=stars&from_day=2026-01-01&to_day=2026-02-01&least_star=1"),
         ("clerk", "/staff/boards/new?kind=averages&from_day=x&to_day=2026-02-01&least_star=3"),
     ),
     "/account/looks": (("resident", "/account/looks"), ("ward", "/account/looks")),
@@ -742,21 +740,22 @@ async def _honours(
 
 async def _boards(tx: AsyncConnection, book: Book, district: District, me: Principal) -> dict[str, str]:
     """A board of people, one of averages, and one that was withdrawn."""
-    keys = ciphers.Keys.of(people.IDENTITY_KEYS, people.INDEX_KEYS)
-    for each in (district.northern, district.southern):
-        assert each.volunteer is not None
-        await a_star(tx, book.book_id, each.volunteer.holder, 4)
-    found = {}
-    today = auth.today().isoformat()
+    now = await connect.now(tx)
+    today, found = day_of(now), {}
+    hers = [each.volunteer for each in (district.northern, district.southern) if each.volunteer is not None]
+    of_people = [boards.Candidate(each.holder, each.volunteer_no, 4, 6_120) for each in hers]
     for name, kind, organisation in (
         ("board_stars", "stars", None),
         ("board_averages", "averages", None),
         ("board_gone", "stars", NORTH),
     ):
-        wanted = NewBoard(kind, "2026-01-01", today, organisation)
-        found[name] = (await boards.publish(tx, keys, me, wanted))[0].board_id
-    await boards.withdraw(tx, me, found["board_gone"])
-    return {name: str(board_id) for name, board_id in found.items()}
+        wanted = boards.Wanted(kind, date(today.year, 1, 1), today, organisation)  # type: ignore[arg-type] # kinds
+        figures = await boards.averages(tx, book.book_id, wanted) if kind == "averages" else ()
+        who = of_people if kind == "stars" else []
+        found[name], _ = await boards.publish(tx, book.book_id, wanted, who, figures, by=me.name, now=now)
+    gone = found["board_gone"].board_id
+    await boards.withdraw(tx, book.book_id, gone, by=me.name, now=now)
+    return {name: str(each.board_id) for name, each in found.items()}
 
 
 async def _cases(
