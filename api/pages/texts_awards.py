@@ -148,6 +148,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "award_done_rejected": ("异议不成立，继续公示。", "The objection was rejected."),
     # --- the public notice
     "star_notices": ("{book}星级志愿者公示", "{book}: star volunteers in notice"),
+    "star_notices_link": ("星级志愿者公示", "Star volunteers in notice"),
     "star_notices_caption": ("公示名单", "In notice"),
     "star_notices_about": (
         "下面的志愿者拟授予星级。有不同意见，请在公示期内提出，会有人核实并答复。",
