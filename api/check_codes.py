@@ -6,6 +6,9 @@ nobody learns more than he has in hand. Whether it has been corrected since, an 
 
 On paper stands the number of the passbook, not the one by which the books know her account. It stays when keys change,
 since it is made with the oldest.
+
+A proof of service has a longer code, in the address of its page that the QR code on the paper holds: made of all that
+it says, so that whoever has the address has had the paper, and nobody comes to another one by changing it.
 """
 
 from __future__ import annotations
@@ -14,22 +17,30 @@ import hashlib
 import hmac
 import re
 import unicodedata
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 from urllib.parse import urlencode
+from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, keys
 from api.settings import Settings
 from ledger.access import attempts
 from ledger.errors import InvalidField
+from ledger.recognition.proofs import Proof
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Without 0, O, 1 and I, which bad printers and tired eyes take for each other; small letters are capitals."""
 CODE_LENGTH: Final = 8
 PASSBOOK_LENGTH: Final = 10
+NUMBER_LENGTH: Final = 32
+"""Of a proof, with its book: 160 bits."""
+PROOF_LENGTH: Final = 16
+"""80 bits, which nobody guesses."""
 
 LONGEST: Final = 64
 """Characters of whatever is typed."""
@@ -104,7 +115,7 @@ def is_right(settings: Settings, typed: Printed, code: str) -> bool:
 
 async def check(database: AsyncEngine, settings: Settings, typed: Printed, code: str, address: str) -> bool:
     """The same for somebody at this address: who is wrong more than five times a day waits. TooManyAttempts."""
-    attempt = attempts.digest(settings.session_keys[0], None, f"check codes on {auth.today()}", address)
+    attempt = _attempt(settings, "check codes", address)
     right = is_right(settings, typed, code)
     async with database.begin() as tx:
         await attempts.begin(tx, attempt, auth.now())
@@ -116,13 +127,84 @@ async def check(database: AsyncEngine, settings: Settings, typed: Printed, code:
 def address(settings: Settings, base: str, book: str, what: Literal["line", "receipt"] = "line") -> str:
     """Where somebody checks what is printed for this book; `base`: where the service is, if no setting says so."""
     asked = {"book": book} if what == "line" else {"book": book, "what": what}
-    return f"{(settings.public_url or base).rstrip('/')}/verify?{urlencode(asked)}"
+    return f"{_here(settings, base)}/verify?{urlencode(asked)}"
+
+
+def _here(settings: Settings, base: str) -> str:
+    return (settings.public_url or base).rstrip("/")
+
+
+def _attempt(settings: Settings, what: str, address: str) -> bytes:
+    """Under what the attempts from an address at what is printed are counted, day by day."""
+    return attempts.digest(settings.session_keys[0], None, f"{what} on {auth.today()}", address)
 
 
 def grouped(text: str) -> str:
     """A code or number as it is printed: 7KQM-3XWP, 7KQM3-XWP9D."""
     half = (len(text) + 1) // 2
     return f"{text[:half]}-{text[half:]}"
+
+
+# --- proofs of service ------------------------------------------------------------------------------------------------
+
+
+def of_proof(settings: Settings, book: int, proof: Proof) -> str:
+    """What the address of a proof's page ends with: 32 characters of its number and its book, 16 of its check code."""
+    number = book << 128 | proof.proof_id.int
+    places = range(5 * (NUMBER_LENGTH - 1), -1, -5)
+    code = _of_proof(keys.of_kind(settings, "print")[0], book, proof)
+    return "".join(ALPHABET[number >> place & 31] for place in places) + code
+
+
+def address_of_proof(settings: Settings, base: str, book: int, proof: Proof) -> str:
+    """Where anybody sees what the paper says; `base`: where the service is, if no setting says so."""
+    return f"{_here(settings, base)}/proof/{of_proof(settings, book, proof)}"
+
+
+async def proof_of(
+    database: AsyncEngine,
+    settings: Settings,
+    token: str,
+    address: str,
+    find: Callable[[AsyncConnection, int, UUID], Awaitable[Proof | None]],
+) -> tuple[int, Proof] | None:
+    """The book and the proof of which this is the address, for somebody at that address of his; None: of none.
+
+    One that is wrong in a character, one that is nobody's and what is no address at all are the same. Who is wrong
+    more than five times a day waits. TooManyAttempts.
+    """
+    attempt = _attempt(settings, "proofs", address)
+    async with database.begin() as tx:
+        await attempts.begin(tx, attempt, auth.now())
+        named = _read(token)
+        proof = None if named is None else await find(tx, *named)
+        if named is not None and proof is not None and _is_of_proof(settings, named[0], proof, token[NUMBER_LENGTH:]):
+            await attempts.not_counted(tx, attempt, auth.now())
+            return named[0], proof
+    return None
+
+
+def _read(token: str) -> tuple[int, UUID] | None:
+    """The book and the number that it begins with, written in one way only."""
+    if len(token) != NUMBER_LENGTH + PROOF_LENGTH or not set(token) <= set(ALPHABET):
+        return None
+    number = 0
+    for character in token[:NUMBER_LENGTH]:
+        number = number << 5 | ALPHABET.index(character)
+    book = number >> 128
+    return (book, UUID(int=number & (1 << 128) - 1)) if book < 2**31 else None
+
+
+def _is_of_proof(settings: Settings, book: int, proof: Proof, code: str) -> bool:
+    made = (_of_proof(key, book, proof).encode() for key in keys.of_kind(settings, "print"))
+    return any(hmac.compare_digest(each, code.encode()) for each in made)
+
+
+def _of_proof(key: str, book: int, proof: Proof) -> str:
+    assert proof.issued is not None, "what was not issued is on no paper"
+    said = msgspec.json.encode(proof.issued).decode()
+    words = ("proof", f"{book}", proof.proof_id.hex, proof.holder, proof.organisation, said)
+    return _cut(_digest(key, words), PROOF_LENGTH)
 
 
 # --- what was typed ---------------------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api import auth, hours, own
+from api import auth, hours, own, proofs
 from api.hours import HourView
 from api.own import ConsentView
+from api.proofs import ProofView
 from ledger.access import guardians, identities, persons
 from ledger.access.ciphers import Keys
 from ledger.access.rights import Principal
@@ -20,6 +21,7 @@ from ledger.errors import UnknownGuardian, UnknownPerson
 
 MOST_LINES: Final = 1000
 """Of the access log in an export: the newest ones."""
+MOST_PROOFS: Final = 1000
 
 
 class OwnPerson(msgspec.Struct, frozen=True):
@@ -80,7 +82,7 @@ class OwnQualification(msgspec.Struct, frozen=True):
 
 class Export(msgspec.Struct, frozen=True):
     """Everything about her: who she is, what she agreed to, who looked, her service records with the sentence why they
-    earned so much, and every entry of her accounts by code."""
+    earned so much, the proofs of service that she asked for, and every entry of her accounts by code."""
 
     volunteer: str
     book: str
@@ -93,6 +95,7 @@ class Export(msgspec.Struct, frozen=True):
     consents: list[ConsentView]
     access: list[OwnAccess]
     hours: list[HourView]
+    proofs: list[ProofView]
     accounts: dict[str, list[OwnEntry]]
 
 
@@ -135,6 +138,7 @@ async def everything(tx: AsyncConnection, keys: Keys, me: Principal) -> Export:
         [own.view(each) for each in given],
         [OwnAccess(each.at, each.actor, each.action, list(each.fields), each.reason) for each in seen],
         [hours.view(each) for each in await hours.everything(tx, me.book_id, her)],
+        [proofs.view(each) for each in await proofs.of_mine(tx, me, limit=MOST_PROOFS)],
         accounts,
     )
 

@@ -37,6 +37,7 @@ from ledger.errors import (
     UnknownOrganisation,
     UnknownVolunteer,
 )
+from ledger.recognition import proofs
 from ledger.spending import pay_codes, tickets
 
 PAGE = 200
@@ -180,6 +181,7 @@ async def erase(tx: AsyncConnection, me: Principal, volunteer_no: str) -> None:
     await persons.erase(tx, me.book_id, volunteer_no, her.holder, me.name, auth.now())
     await pay_codes.forget(tx, me.book_id, her.holder)
     await tickets.forget(tx, me.book_id, her.holder)
+    await proofs.forget(tx, me.book_id, her.holder)
     await volunteers.forget(tx, me.book_id, volunteer_no)
 
 

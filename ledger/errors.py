@@ -394,7 +394,9 @@ class UnknownMark(Unknown):
 
 @dataclass(eq=False)
 class UnknownProof(Unknown):
-    proof: UUID
+    """`proof`: its number, or what the address of its page ends with."""
+
+    proof: UUID | str
 
 
 @dataclass(eq=False)

@@ -24,7 +24,7 @@ from ledger.errors import ChangeNeeded, NotAllowed, SessionEnded, TooManyAttempt
 COOKIE: Final = frame.SESSION_COOKIE
 CHANGE: Final = "/account/password"
 
-IN_ENGLISH: Final = re.compile(r"(/[0-9A-Za-z-]{1,40}){0,4}/?", re.ASCII)
+IN_ENGLISH: Final = re.compile(r"(/[0-9A-Za-z-]{1,48}){0,4}/?", re.ASCII)
 """What may follow /en: something that can only be an address of this service."""
 
 OWN_ADDRESS: Final = re.compile(

@@ -32,6 +32,8 @@ TILES: Final = (
     ("sheets", "/staff/sheets", Right.RECORD, False),
     ("records", "/staff/records", Right.READ_RECORDS, False),
     ("notices", "/staff/notices", Right.READ_RECORDS, False),
+    ("assessments", "/staff/assessments", Right.READ_RECORDS, False),
+    ("awards", "/staff/awards", Right.READ_RECORDS, False),
     ("overdue", "/staff/overdue", Right.READ_RECORDS, False),
     ("propose", "/staff/propose", Right.PROPOSE, False),
     ("approvals", "/staff/approvals", Right.READ_BOOKS, False),

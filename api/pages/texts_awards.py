@@ -46,7 +46,22 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "assessment_falls": ("不再够条件的", "Who falls"),
     "assessment_falls_none": ("没有人降星。", "Nobody falls."),
     "assessment_fall_line": ("已授 {was}，现在只够 {star}", "Was awarded {was}, now reaches {star}"),
-    "assessment_more": ("下一页", "Next page"),
+    "assessment_corrected": (
+        "授星时有 {then}，其中 {count} 条记录后来更正，少了 {lost}。",
+        "She had {then} when it was awarded; {count} of these records were corrected since, which took {lost} away.",
+    ),
+    "assessment_lacks_minutes": ("还差 {how_much}。", "She lacks {how_much}."),
+    "assessment_lacks_year_minutes": ("最近一年还差 {how_much}。", "In the last year she lacks {how_much}."),
+    "assessment_lacks_points": ("挣得的积分还差 {how_much}。", "Of points earned she lacks {how_much}."),
+    "assessment_lacks_registered": (
+        "注册时间还不够 {how_much}。",
+        "She has not been registered long enough. {how_much}",
+    ),
+    "assessment_lacks_in_order": ("要先有{how_much}。", "She must hold {how_much} first."),
+    "assessment_lacks_standing": (
+        "有不良记录，到 {how_much}。",
+        "Something is on record against her until {how_much}.",
+    ),
     "candidates_do": ("让候选人进入公示", "Bring the candidates into notice"),
     "candidates_about": (
         "够条件升星、还没有公示的人，姓名和时长会公示。公示期满，由另一位同事授星。",
@@ -76,7 +91,18 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         " the reason.",
     ),
     "award_all_done": ("已给 {count} 人授星。", "{count} people have been awarded their star."),
-    "award_all_refused": ("{count} 人没有授星：", "{count} people have not:"),
+    "award_all_none": ("现在没有可以授星的人。", "There is nobody to award a star to now."),
+    "award_all_more": ("还有人，请再按一次。", "There are more: press once more."),
+    "award_all_refused": ("没有授星的：", "Those who were not:"),
+    "award_all_why": ("{count} 人：{why}", "{count} people: {why}"),
+    "award_why_objected": ("有异议，还没有处理", "an objection is open"),
+    "award_why_notice": ("公示还没有期满", "the notice is not over"),
+    "award_why_colleague": (
+        "是您提出的，或者是您本人，要别的同事授星",
+        "proposed by you, or your own: a colleague awards it",
+    ),
+    "award_why_certifier": ("要由上级组织授星", "a higher organisation awards it"),
+    "award_why_other": ("已经有人处理", "somebody has decided it already"),
     "award_of": ("{who}：{star}", "{who}: {star}"),
     "award_state_in_notice": ("公示中", "In notice"),
     "award_state_objected": ("有异议", "Objected to"),
@@ -111,6 +137,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "award_waits": ("公示到 {day}，期满才能授星。", "In notice until {day}: it can be awarded after that."),
     "award_not_yours": ("这是您自己提出的，请别的同事决定。", "You proposed this yourself: a colleague decides."),
+    "award_objected_yourself": (
+        "异议是您提出的，请别的同事决定。",
+        "You raised the objection yourself: a colleague decides.",
+    ),
     "award_hers": ("这是您自己的星级，请别的同事决定。", "This is your own star: a colleague decides."),
     "award_refuse": ("不授星", "Refuse it"),
     "award_refuse_reason": ("为什么不授（4 到 200 字）", "Why not (4 to 200 characters)"),
@@ -149,6 +179,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         " organisation itself.",
     ),
     "star_notices_empty": ("现在没有公示中的星级志愿者。", "Nobody is in notice at the moment."),
+    "star_notices_hidden": (
+        "另有 {count} 人不在这里公布：未成年人，或者身份还没有登记。",
+        "{count} more are not shown here: minors, or people whose identity is not recorded.",
+    ),
     "star_notices_printed": ("打印日期 {day}", "Printed on {day}"),
     "star_notices_last": ("公示到", "Until"),
     "star_notices_who": ("志愿者", "Volunteer"),
@@ -195,6 +229,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "用 A4 纸横着打印。扫二维码可以核对证书。",
         "Print it on A4, landscape. Its QR code shows whether it is genuine and holds.",
     ),
+    "certificate_nameless": ("志愿者", "Volunteer"),
     "certificate_number": ("志愿者编号 {number}", "Volunteer number {number}"),
     "certificate_reached": (
         "截至 {day}，您志愿服务 {hours}，达到{ladder}规定的 {needed}。特授予",
@@ -217,6 +252,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Scan the QR code of the certificate, or type its number and check code.",
     ),
     "check_certificate_do": ("核对", "Check"),
+    "check_certificate_serial": ("证书编号", "Number of the certificate"),
+    "check_certificate_code": ("校验码", "Check code"),
     "check_certificate_right": ("证书有效", "This certificate holds"),
     "check_certificate_right_say": (
         "请和纸上的内容对一对，应该一样。",
@@ -239,6 +276,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
 
 FIELDS: Final[dict[str, tuple[str, str]]] = {
     "as_of": ("评到哪一天", "As of which day"),
-    "certificate_serial": ("证书编号", "Number of the certificate"),
-    "certificate_code": ("校验码", "Check code"),
+    "decision": ("怎么处理的", "What was found"),
+    "paper_serial": ("证书编号", "Number of the certificate"),
 }

@@ -7,7 +7,7 @@ number may. What is shown in full is the answer to a form, so there is no page t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -15,8 +15,8 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, bodies, problems, volunteers
-from api.pages import doors, frame, texts
+from api import auth, bodies, problems, stars, volunteers
+from api.pages import doors, frame, my_stars, texts
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
@@ -140,12 +140,14 @@ async def volunteer(
         [shown] = await _shown(tx, keys, me, [her], frame.view_of(request).language)
         held = await volunteers.rights_on(tx, me, her)
         figures = await _figures(request, tx, me, her) if DOES["books"] in held else []
+        star = await _star(request, tx, me, her) if Right.READ_RECORDS in held else None
     return frame.page(
         request,
         "person.html",
         notice=frame.notice(request, "person_registered", "identity_recorded", "card_ended", "card_none"),
         her=shown,
         figures=figures,
+        star=star,
         may={name for name, right in DOES.items() if right in held},
     )
 
@@ -159,6 +161,14 @@ async def _figures(request: StrictRequest, tx: AsyncConnection, me: Principal, h
         ("points", texts.points(language, kept.get(her.account(WALLET), 0))),
         ("hours", texts.hours(language, kept.get(her.account(CREDIT_HOURS), 0))),
     ]
+
+
+async def _star(request: StrictRequest, tx: AsyncConnection, me: Principal, her: Volunteer) -> dict[str, Any]:
+    """Her star of today in words, and what became of her awards."""
+    language = frame.view_of(request).language
+    found = await stars.of_volunteer(tx, me, her, await stars.asked(tx, me.book_id))
+    said = my_stars.said_awards(language, found, await stars.awards_of(tx, me, found))
+    return {**my_stars.shown(language, found), "awards": said}
 
 
 # --- registering and correcting ---------------------------------------------------------------------------------------

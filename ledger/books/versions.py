@@ -172,10 +172,14 @@ async def approved(tx: AsyncConnection, kind: Kind[T], book: int) -> list[Versio
     return await _all(tx, kind, _select(kind, book).where(c.approved.is_(True)).order_by(c.effective_from, c.version))
 
 
-async def in_force(tx: AsyncConnection, kind: Kind[T], book: int, day: date) -> Version[T] | None:
-    """The newest approved version that has begun on that day; None: none has."""
+async def in_force(
+    tx: AsyncConnection, kind: Kind[T], book: int, day: date, *, known_at: datetime | None = None
+) -> Version[T] | None:
+    """The newest approved version that has begun on that day; None: none has. `known_at`: of those approved by then."""
     c = kind.table.c
     begun = _select(kind, book).where(c.approved.is_(True), c.effective_from <= day)
+    if known_at is not None:
+        begun = begun.where(c.decided_at <= known_at)
     found = await _all(tx, kind, begun.order_by(c.effective_from.desc(), c.version.desc()).limit(1))
     return found[0] if found else None
 

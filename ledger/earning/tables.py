@@ -374,6 +374,8 @@ records = Table(
         postgresql_where=text("state IN ('submitted', 'reviewed', 'in_notice', 'objected')"),
     ),
     Index("records_organisation_idx", "book_id", "organisation", "record_id"),
+    # A few of many: which proofs of service say something that was corrected since.
+    Index("records_corrected_idx", "book_id", "holder", postgresql_where=text("state = 'corrected'")),
     Index("records_import_idx", "book_id", "import_id", postgresql_where=text("import_id IS NOT NULL")),
     postgresql_with={"fillfactor": "80"},
     info=READ_ADD_CHANGE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -19,6 +19,7 @@ from ledger.books.chart import NewAccount
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import members, organisations
+from ledger.earning.tables import organisations as organisations_table
 from ledger.earning.tables import volunteers
 from ledger.errors import (
     InvalidField,
@@ -215,6 +216,23 @@ async def _find(tx: AsyncConnection, book: int, volunteer_no: str, *, held: bool
     if row is None:
         raise UnknownVolunteer(volunteer_no)
     return Volunteer(*row)
+
+
+async def page(
+    tx: AsyncConnection, book: int, *, of: Collection[str] | None = None, after: str | None = None, limit: int = 50
+) -> list[Volunteer]:
+    """Volunteers by number, after a number. `of`: only those of these organisations and of those below them."""
+    wanted = select(
+        volunteers.c.volunteer_no, volunteers.c.holder, volunteers.c.organisation, volunteers.c.left_on
+    ).where(volunteers.c.book_id == book)
+    if of is not None:
+        hers = (organisations_table.c.book_id == book) & (organisations_table.c.code == volunteers.c.organisation)
+        wanted = wanted.join(organisations_table, hers).where(
+            organisations_table.c.line.overlap(literal(sorted(of), ARRAY(TEXT)))
+        )
+    if after is not None:
+        wanted = wanted.where(volunteers.c.volunteer_no > after)
+    return [Volunteer(*row) for row in await tx.execute(wanted.order_by(volunteers.c.volunteer_no).limit(limit))]
 
 
 def _is(book: int, volunteer_no: str) -> ColumnElement[bool]:

@@ -451,6 +451,12 @@ async def find(tx: AsyncConnection, book: int, award_id: UUID) -> Award:
     return found[0]
 
 
+async def with_serial(tx: AsyncConnection, book: int, serial: str) -> Award | None:
+    """The award whose certificate has this number; None: no such certificate."""
+    found = await _read(tx, book, _AWARDS.where(awards.c.book_id == book, awards.c.serial == serial))
+    return found[0] if found else None
+
+
 async def of_holder(tx: AsyncConnection, book: int, holder: str) -> list[Award]:
     """Somebody's awards, the newest first, whatever has become of them."""
     wanted = _AWARDS.where(awards.c.book_id == book, awards.c.holder == holder)

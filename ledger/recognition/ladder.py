@@ -52,6 +52,10 @@ class Ladder:
     """Working days for which candidates are shown before the award."""
     objection_days: int = 10
     """Working days within which an objection shall be decided."""
+    proof_days: int = 10
+    """Working days within which a proof of service that somebody asks for shall be issued or refused."""
+    proof_notice_days: int = 7
+    """Days for which the organisation shows among its own what it has issued (民发〔2015〕149号)."""
 
 
 NATIONAL: Final = Ladder(
@@ -124,7 +128,7 @@ def _of_level(ladder: Ladder, number: int, facts: Facts, day: date) -> list[Miss
     found: list[Missing] = []
     if facts.minutes < level.minutes:
         found.append(Missing("minutes", level.minutes - facts.minutes))
-    if facts.points < level.points:
+    if level.points and facts.points < level.points:
         found.append(Missing("points", level.points - facts.points))
     if level.months:
         long_enough = None if facts.registered_on is None else months_after(facts.registered_on, level.months)

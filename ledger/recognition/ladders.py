@@ -54,9 +54,12 @@ async def decline(tx: AsyncConnection, book: int, version: int, *, by: str, now:
     return await versions.decline(tx, LADDERS, book, version, by=by, now=now)
 
 
-async def in_force(tx: AsyncConnection, book: int, day: date) -> Ladder:
-    """The ladder of a day: the newest approved version that has begun, or the national one."""
-    found = await versions.in_force(tx, LADDERS, book, day)
+async def in_force(tx: AsyncConnection, book: int, day: date, *, known_at: datetime | None = None) -> Ladder:
+    """The ladder of a day: the newest approved version that has begun, or the national one.
+
+    `known_at`: as it was known then, since a book's first ladder may begin before it is approved.
+    """
+    found = await versions.in_force(tx, LADDERS, book, day, known_at=known_at)
     return NATIONAL if found is None else found.content
 
 

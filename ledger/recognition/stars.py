@@ -9,7 +9,7 @@ then may not have been committed yet: so what is answered never changes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -44,10 +44,27 @@ async def of_volunteer(
 
     What it costs grows with what came after `day`, not with what was before.
     """
-    asked = parameters(book, ladder, day, known_at) | {"holder": holder}
+    found = await of_volunteers(tx, book, [holder], ladder=ladder, day=day, known_at=known_at)
+    return found.get(holder)
+
+
+async def of_volunteers(
+    tx: AsyncConnection,
+    book: int,
+    holders: Sequence[str],
+    *,
+    ladder: Ladder,
+    day: date,
+    known_at: datetime | None = None,
+) -> dict[str, Standing]:
+    """As `of_volunteer` for these people, by holder; who is nobody, or was not yet, is left out."""
+    asked = parameters(book, ladder, day, known_at) | {
+        "holders": list(holders),
+        "codes": [f"{code}.{holder}" for code in _ACCOUNTS for holder in holders],
+    }
     await _settled(tx, known_at)
-    row = (await tx.execute(text(statement(ladder, known=known_at is not None, one=True)), asked)).one_or_none()
-    return None if row is None else _standing(row)
+    rows = await tx.execute(text(statement(ladder, known=known_at is not None, few=True)), asked)
+    return {row.holder: _standing(row) for row in rows}
 
 
 async def of_book(
@@ -103,119 +120,136 @@ def parameters(book: int, ladder: Ladder, day: date, known_at: datetime | None) 
 
 def known_id(known_at: datetime) -> UUID:
     """Identifiers rise with time: above all that were drawn until the end of that millisecond."""
-    return UUID(int=int(known_at.timestamp() * 1000 + 1) << 80)
+    return UUID(int=max(0, int(known_at.timestamp() * 1000 + 1)) << 80)
 
 
-def statement(ladder: Ladder, *, known: bool = False, one: bool = False) -> str:
-    """Holder, volunteer number, minutes, facts and star of every volunteer of `:book` on `:day`; unordered.
+def statement(ladder: Ladder, *, known: bool = False, few: bool = False) -> str:
+    """Holder, volunteer number, organisation, minutes, facts and star of everybody in `:book` on `:day`; unordered.
 
-    `known`: as known at `:known_at`. `one`: of `:holder` alone, by what there is less what came later. Only what the
-    ladder asks for is read.
+    `known`: as known at `:known_at`. `few`: of `:holders` alone, whose accounts are `:codes`, by what there is less
+    what came later. Only what the ladder asks for is read.
     """
     counted = " + ".join(f"h.{each}_minutes" for each in ladder.classes)
-    counted_year = " + ".join(f"h.{each}_year" for each in ladder.classes) if ladder.year_minutes else "0"
-    only = " AND v.holder = :holder" if one else ""
-    held, kept = _awards(ladder, known=known, one=one)
+    year = " + ".join(f"h.{each}_year" for each in ladder.classes) if ladder.year_minutes else "0"
+    asks_points = any(level.points for level in ladder.levels)
+    asks_standing = bool(ladder.standing_months)
+    parts = {"h": _hours_of_few(ladder, known=known) if few else _hours(ladder, known=known)}
+    if asks_points:
+        parts["p"] = _points(known=known, few=few)
+    if asks_standing:
+        parts["k"] = _marks(known=known, few=few)
+    parts["w"] = _awards(ladder, known=known, few=few)
+    joined = " ".join(f"LEFT JOIN ({part}) {name} ON {name}.holder = v.holder" for name, part in parts.items())
+    only = _OF_FEW.format("v") if few else ""
     return f"""
-        WITH h AS ({_hours(ladder, known=known, one=one)}),
-        f AS (
+        WITH f AS (
             SELECT v.holder, v.volunteer_no, v.organisation,
                    (v.registered_at AT TIME ZONE 'Asia/Shanghai')::date AS registered_on,
                    coalesce(h.credit_minutes, 0)::bigint AS credit_minutes,
                    coalesce(h.honour_minutes, 0)::bigint AS honour_minutes,
-                   coalesce({counted}, 0)::bigint AS minutes, coalesce({counted_year}, 0)::bigint AS year_minutes,
-                   {_points(ladder, known=known)} AS points, {_marked(ladder, known=known)} AS marked_on,
-                   {held} AS held, {kept} AS kept
-            FROM volunteers v LEFT JOIN h ON h.holder = v.holder
+                   coalesce({counted}, 0)::bigint AS minutes, coalesce({year}, 0)::bigint AS year_minutes,
+                   {"coalesce(p.points, 0)" if asks_points else "0"}::bigint AS points,
+                   {"k.marked_on" if asks_standing else "NULL::date"} AS marked_on,
+                   coalesce(w.held, 0)::int AS held, coalesce(w.kept, 0)::int AS kept
+            FROM volunteers v {joined}
             WHERE v.book_id = :book{only}{" AND v.registered_at <= :known_at" if known else ""})
         SELECT f.*, ({_star(ladder)})::int AS star FROM f"""
 
 
+_ACCOUNTS: Final = ("9200", "9210")
 _KINDS: Final = "('credit_hours', 'honour_hours')"
+_OF_FEW: Final = " AND {}.holder = ANY(:holders)"
 
 
-def _hours(ladder: Ladder, *, known: bool, one: bool) -> str:
+def _hours(ladder: Ladder, *, known: bool) -> str:
     """holder, credit_minutes, honour_minutes, and of the year where the ladder asks for it."""
+    year = ", sum(t.credits - t.debits) FILTER (WHERE t.day > :year_ago) AS year" if ladder.year_minutes else ""
+    return f"""SELECT a.holder, {_by_class(ladder, known=known)} FROM accounts a JOIN (
+            SELECT t.account_id, sum(t.credits - t.debits) AS minutes{year} FROM day_totals t
+            WHERE t.book_id = :book AND t.day <= :day GROUP BY t.account_id) m ON m.account_id = a.account_id
+        {_late(ladder) if known else ""}
+        WHERE a.book_id = :book AND a.kind IN {_KINDS} GROUP BY a.holder"""
+
+
+def _hours_of_few(ladder: Ladder, *, known: bool) -> str:
+    """The same of `:codes`. What an account has is what it had on the day and what came later."""
+    year = """, (SELECT sum(t.credits - t.debits) FROM day_totals t WHERE t.book_id = :book
+                  AND t.account_id = a.account_id AND t.day > :year_ago AND t.day <= :day) AS year"""
+    return f"""SELECT a.holder, {_by_class(ladder, known=known)} FROM accounts a CROSS JOIN LATERAL (
+            SELECT a.credits - a.debits - coalesce((
+                SELECT sum(t.credits - t.debits) FROM day_totals t
+                WHERE t.book_id = :book AND t.account_id = a.account_id AND t.day > :day), 0) AS minutes
+                {year if ladder.year_minutes else ""}) m
+        {_late(ladder) if known else ""}
+        WHERE a.book_id = :book AND a.code = ANY(:codes) AND a.kind IN {_KINDS} GROUP BY a.holder"""
+
+
+def _by_class(ladder: Ladder, *, known: bool) -> str:
     wanted = {"minutes": "m.minutes"} | ({"year": "m.year"} if ladder.year_minutes else {})
     if known:
         wanted = {name: f"({value} - coalesce(late.{name}, 0))" for name, value in wanted.items()}
-    sums = ", ".join(
+    return ", ".join(
         f"coalesce(sum({value}) FILTER (WHERE a.kind = '{which}_hours'), 0) AS {which}_{name}"
         for which in rule.CLASSES
         for name, value in wanted.items()
     )
-    year = ", sum(t.credits - t.debits) FILTER (WHERE t.day > :year_ago) AS year" if ladder.year_minutes else ""
-    if one:
-        this_year = (
-            """, (SELECT sum(t.credits - t.debits) FROM day_totals t WHERE t.book_id = :book
-                   AND t.account_id = a.account_id AND t.day > :year_ago AND t.day <= :day) AS year"""
-            if ladder.year_minutes
-            else ""
-        )
-        totals = f"""CROSS JOIN LATERAL (
-            SELECT a.credits - a.debits - coalesce((
-                SELECT sum(t.credits - t.debits) FROM day_totals t
-                WHERE t.book_id = :book AND t.account_id = a.account_id AND t.day > :day), 0) AS minutes{this_year}
-            ) m"""
-        whose = "a.code IN ('9200.' || :holder, '9210.' || :holder)"
-    else:
-        totals = f"""JOIN (
-            SELECT t.account_id, sum(t.credits - t.debits) AS minutes{year} FROM day_totals t
-            WHERE t.book_id = :book AND t.day <= :day GROUP BY t.account_id) m ON m.account_id = a.account_id"""
-        whose = f"a.kind IN {_KINDS}"
-    late_year = ", sum(e.credit - e.debit) FILTER (WHERE e.effective_on > :year_ago) AS year"
-    late = f"""LEFT JOIN LATERAL (
-            SELECT sum(e.credit - e.debit) AS minutes{late_year if ladder.year_minutes else ""} FROM entries e
+
+
+def _late(ladder: Ladder) -> str:
+    """What the books learned of the account `a` after `:known_at`: numbers of entries rise with these times."""
+    year = ", sum(e.credit - e.debit) FILTER (WHERE e.effective_on > :year_ago) AS year" if ladder.year_minutes else ""
+    return f"""LEFT JOIN LATERAL (
+            SELECT sum(e.credit - e.debit) AS minutes{year} FROM entries e
             WHERE a.recorded_at > :known_at AND e.book_id = :book AND e.account_id = a.account_id
-              AND e.recorded_at > :known_at AND e.effective_on <= :day) late ON true"""
-    return f"""SELECT a.holder, {sums} FROM accounts a {totals} {late if known else ""}
-        WHERE a.book_id = :book AND {whose} AND a.kind IN {_KINDS} GROUP BY a.holder"""
+              AND e.number > {_LAST_KNOWN} AND e.effective_on <= :day) late ON true"""
 
 
-def _points(ladder: Ladder, *, known: bool) -> str:
-    """What she earned, less minus items, by service days: never what the wallet holds."""
-    if not any(level.points for level in ladder.levels):
-        return "0::bigint"
+_LAST_KNOWN: Final = """coalesce((SELECT k.number FROM entries k WHERE k.book_id = :book
+                  AND k.account_id = a.account_id AND k.recorded_at <= :known_at ORDER BY k.number DESC LIMIT 1), 0)"""
+
+
+def _points(*, known: bool, few: bool) -> str:
+    """What each earned, less minus items, by service days: never what the wallet holds."""
     credited = (
-        """coalesce(r.release_transaction, CASE WHEN r.points < 0 THEN r.points_transaction END) < :known_id
-           AND (r.correction_transaction IS NULL OR r.correction_transaction >= :known_id)"""
+        "r.release_transaction < :known_id AND coalesce(r.correction_transaction >= :known_id, true)"
         if known
         else "r.state = 'credited'"
     )
-    return f"""coalesce((SELECT sum(r.points) FROM records r WHERE r.book_id = :book AND r.holder = v.holder
-        AND r.served_on <= :day AND {credited}), 0)::bigint"""
+    return f"""SELECT r.holder, sum(r.points) AS points FROM records r
+        WHERE r.book_id = :book{_OF_FEW.format("r") if few else ""} AND r.served_on <= :day AND {credited}
+        GROUP BY r.holder"""
 
 
-def _marked(ladder: Ladder, *, known: bool) -> str:
-    if not ladder.standing_months:
-        return "NULL::date"
+def _marks(*, known: bool, few: bool) -> str:
     stands = "k.lifted_at IS NULL"
     if known:
         stands = "k.marked_at <= :known_at AND (k.lifted_at IS NULL OR k.lifted_at > :known_at)"
-    return f"""(SELECT max(k.marked_on) FROM marks k WHERE k.book_id = :book AND k.holder = v.holder
-        AND k.marked_on <= :day AND {stands})"""
+    return f"""SELECT k.holder, max(k.marked_on) AS marked_on FROM marks k
+        WHERE k.book_id = :book{_OF_FEW.format("k") if few else ""} AND k.marked_on <= :day AND {stands}
+        GROUP BY k.holder"""
 
 
-def _awards(ladder: Ladder, *, known: bool, one: bool) -> tuple[str, str]:
+def _awards(ladder: Ladder, *, known: bool, few: bool) -> str:
     """The highest star awarded and not ended; and of those, the highest whose hours still stand."""
     stands = "w.ended_on IS NULL OR w.ended_on > :day"
     if known:
         stands = f"w.decided_at <= :known_at AND ({stands} OR w.ended_at > :known_at)"
-    awarded = f"""SELECT max(w.star)::int FROM awards w WHERE w.book_id = :book AND w.holder = v.holder
-        AND w.awarded_on <= :day AND ({stands})"""
-    still = """SELECT coalesce(sum(t.credits - t.debits), 0) FROM accounts a JOIN day_totals t
-        ON t.book_id = :book AND t.account_id = a.account_id AND t.day <= w.as_of
-        WHERE a.book_id = :book
-          AND a.code IN ('9200.' || w.holder, CASE WHEN w.honour THEN '9210.' || w.holder END)"""
-    if known:
-        late = """SELECT coalesce(sum(e.credit - e.debit), 0) FROM accounts a JOIN entries e
-            ON e.book_id = :book AND e.account_id = a.account_id AND e.recorded_at > :known_at
-               AND e.effective_on <= w.as_of
-            WHERE a.book_id = :book
-              AND a.code IN ('9200.' || w.holder, CASE WHEN w.honour THEN '9210.' || w.holder END)"""
-        still = f"SELECT ({still}) - ({late})"
-    held = f"coalesce(({awarded}), 0)"
-    return held, "0" if ladder.may_fall else f"coalesce(({awarded} AND ({still}) >= w.needed), 0)"
+    kept = "NULL::smallint" if ladder.may_fall else f"max(w.star) FILTER (WHERE ({_still(known=known)}) >= w.needed)"
+    return f"""SELECT w.holder, max(w.star) AS held, {kept} AS kept FROM awards w
+        WHERE w.book_id = :book{_OF_FEW.format("w") if few else ""} AND w.awarded_on <= :day AND ({stands})
+        GROUP BY w.holder"""
+
+
+def _still(*, known: bool) -> str:
+    """What there is now of the hours that an award was given for."""
+    late = f""" - coalesce((SELECT sum(e.credit - e.debit) FROM entries e
+                WHERE a.recorded_at > :known_at AND e.book_id = :book AND e.account_id = a.account_id
+                  AND e.number > {_LAST_KNOWN} AND e.effective_on <= w.as_of), 0)"""
+    return f"""SELECT coalesce(sum(coalesce((SELECT sum(t.credits - t.debits) FROM day_totals t
+                WHERE t.book_id = :book AND t.account_id = a.account_id AND t.day <= w.as_of), 0)
+                {late if known else ""}), 0)
+            FROM accounts a WHERE a.book_id = :book
+             AND a.code IN ('9200.' || w.holder, CASE WHEN w.honour THEN '9210.' || w.holder END)"""
 
 
 def _star(ladder: Ladder) -> str:
@@ -223,7 +257,10 @@ def _star(ladder: Ladder) -> str:
     levels = ladder.levels
     limits = [f"width_bucket(f.minutes, ARRAY[{_listed(level.minutes for level in levels)}]::bigint[])"]
     if any(level.points for level in levels):
-        limits.append(f"width_bucket(f.points, ARRAY[{_listed(level.points for level in levels)}]::bigint[])")
+        # Who has lost more points than she has earned has still enough for a star that asks for none.
+        limits.append(
+            f"width_bucket(greatest(f.points, 0), ARRAY[{_listed(level.points for level in levels)}]::bigint[])"
+        )
     limits += [
         f"CASE WHEN (f.registered_on + make_interval(months => {level.months}))::date <= :day THEN {len(levels)}"
         f" ELSE {number} END"

@@ -299,6 +299,7 @@ proofs = Table(
     Index("proofs_serial_key", "book_id", "serial", unique=True),
     Index("proofs_holder_idx", "book_id", "holder", "requested_at"),
     Index("proofs_open_idx", "book_id", "organisation", "due_on", postgresql_where=text("state = 'requested'")),
+    Index("proofs_notice_idx", "book_id", "organisation", "notice_until", postgresql_where=text("state = 'issued'")),
     # Who presses twice has asked once.
     Index(
         "proofs_requested_key",

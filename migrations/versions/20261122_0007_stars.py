@@ -344,6 +344,13 @@ def upgrade() -> None:
     )
     op.create_index("proofs_holder_idx", "proofs", ["book_id", "holder", "requested_at"], unique=False)
     op.create_index(
+        "proofs_notice_idx",
+        "proofs",
+        ["book_id", "organisation", "notice_until"],
+        unique=False,
+        postgresql_where=sa.text("state = 'issued'"),
+    )
+    op.create_index(
         "proofs_open_idx",
         "proofs",
         ["book_id", "organisation", "due_on"],
@@ -358,6 +365,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'requested'"),
     )
     op.create_index("proofs_serial_key", "proofs", ["book_id", "serial"], unique=True)
+    op.create_index(
+        "records_corrected_idx",
+        "records",
+        ["book_id", "holder"],
+        unique=False,
+        postgresql_where=sa.text("state = 'corrected'"),
+    )
     op.create_table(
         "award_objections",
         sa.Column("book_id", sa.Integer(), nullable=False),
@@ -397,9 +411,11 @@ def downgrade() -> None:
     )
     op.drop_index("award_objections_award_idx", table_name="award_objections")
     op.drop_table("award_objections")
+    op.drop_index("records_corrected_idx", table_name="records", postgresql_where=sa.text("state = 'corrected'"))
     op.drop_index("proofs_serial_key", table_name="proofs")
     op.drop_index("proofs_requested_key", table_name="proofs", postgresql_where=sa.text("state = 'requested'"))
     op.drop_index("proofs_open_idx", table_name="proofs", postgresql_where=sa.text("state = 'requested'"))
+    op.drop_index("proofs_notice_idx", table_name="proofs", postgresql_where=sa.text("state = 'issued'"))
     op.drop_index("proofs_holder_idx", table_name="proofs")
     op.drop_table("proofs")
     op.drop_table("board_rows")

@@ -386,7 +386,7 @@ async def test_a_session_that_was_good_a_moment_ago_still_ends(
 
 PUBLIC = {
     *("signIn", "refreshSession", "readProgramme", "bindTill", "checkPassbookLine", "checkReceipt"),
-    *("listBoards", "readBoard"),
+    *("listBoards", "readBoard", "checkProof"),
 }
 """Calls that anybody may make."""
 

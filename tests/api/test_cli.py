@@ -140,7 +140,8 @@ def test_errors_speak_chinese_where_the_terminal_does_and_json_to_machines(here:
 
 @pytest.mark.parametrize("command", ["", "serve", "migrate", "demo", "book create", "unit create", "user create",
                                      "journal import", "balances", "check", "rekey", "hours import", "hours opening",
-                                     "hours totals", "import undo", "import list", "catalogue import"])  # fmt: skip
+                                     "hours totals", "stars", "import undo", "import list",
+                                     "catalogue import"])  # fmt: skip
 def test_every_command_has_help(command: str) -> None:
     done = CliRunner().invoke(cli, [*command.split(), "--help"])
     assert (done.exit_code, "Usage:" in done.output) == (0, True)
@@ -369,3 +370,36 @@ def test_a_sheet_that_is_none_and_an_import_that_is_not_there_are_told(
     ):
         done = meide(*arguments, **here)
         assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (status, True, False), done.stderr
+
+
+def test_the_stars_of_a_day_are_printed_by_the_ladder_of_that_day_or_of_another_as_known_now_or_then(
+    here: dict[str, str], code: str, folders: Path
+) -> None:
+    meide("book", "create", code, "x", **here)
+    nobody = meide("stars", "--book", code, "--as-of", "2026-01-31", **here)
+    assert (nobody.stdout, nobody.stderr) == ("as_of,volunteer,credit_minutes,star\n", "")
+    assert meide("stars", "--book", code, "--as-of", "2026-01-31", "--json", **here).stdout == "[]\n"
+
+    meide("hours", "import", "--book", code, "--organisations", str(HOURS / "organisations.csv"), **here)
+    few = folders / f"{code}.csv"
+    few.write_text("volunteer,credit_minutes\nV-2,18000\nV-1,5999\nV-3,6000\n", encoding="utf-8")
+    opening = ("--organisation", "370000", "--file", str(few), "--date", "2025-12-31")
+    meide("hours", "opening", "--book", code, *opening, **here)
+    asked = ("stars", "--book", code, "--as-of", "2026-01-31")
+    told = ["as_of,volunteer,credit_minutes,star", *(f"2026-01-31,V-{line}" for line in ("1,5999,0", "2,18000,2",
+            "3,6000,1"))]  # fmt: skip
+    assert meide(*asked, **here).stdout.splitlines() == told
+    assert meide(*asked, "--rules-on", "2025-01-01", "--format", "csv", **here).stdout.splitlines() == told
+    assert meide(*asked, "--ladder", "0", **here).stdout.splitlines() == told
+    as_json = json.loads(meide(*asked, "--format", "json", **here).stdout)
+    assert as_json[1] == {"as_of": "2026-01-31", "volunteer": "V-2", "credit_minutes": 18_000, "star": 2}
+    before = meide("stars", "--book", code, "--as-of", "2025-12-30", **here).stdout.splitlines()
+    assert before[1:] == [f"2025-12-30,V-{number},0,0" for number in (1, 2, 3)]
+    assert meide(*asked, "--known-at", "2026-02-01", **here).stdout.splitlines() == told[:1], "nobody was known then"
+
+    both = meide(*asked, "--ladder", "0", "--rules-on", "2026-01-01", **here)
+    assert (both.returncode, both.stdout) == (2, "")
+    for wrong in (("--ladder", "7"), ("--known-at", "2999-01-01"), ("--known-at", "then")):
+        refused = meide(*asked, *wrong, **here)
+        assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1)
+    assert meide("stars", "--book", code, "--as-of", "2999-01-01", **here).returncode == 1

@@ -52,7 +52,8 @@ from ledger.earning import (
     volunteers,
 )
 from ledger.earning.activities import Plan
-from ledger.recognition import awards
+from ledger.recognition import awards, proofs
+from ledger.recognition.ladder import NATIONAL
 from ledger.spending import alarms, cases, catalogue, outlets, tickets, tills
 from ledger.spending.catalogue import Item
 from ledger.spending.outlets import Details
@@ -60,6 +61,7 @@ from ledger.spending.policy import Policy
 from ledger.spending.tables import redemptions
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user, transfer
 from tests.conftest import new_book
+from tests.earning.rows import a_record
 from tests.recognition.awarded import a_star
 
 Body = Callable[["World", str], Any]
@@ -89,11 +91,14 @@ READERS: Final = "reviewer+ operator+ auditor+ owner+ books:read"
 ALL_READERS: Final = "reviewer* operator* auditor* owner* books:read"
 MASKED: Final = "recorder+ reviewer+ operator+ auditor+ owner+"
 RENEWERS: Final = "recorder+ reviewer+ operator+"
+ISSUERS: Final = "recorder+ reviewer+"
 ANYBODY: Final = "volunteer merchant recorder* reviewer* operator* auditor* owner*"
 """Everybody who has signed in to the book."""
 STAFF_READERS: Final = "recorder* reviewer* operator* auditor* owner*"
 RECORD_READERS: Final = f"{STAFF_READERS} records:read"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
+
+AN_ISSUER: Final = {"person_in_charge": "王主任", "handler": "李干事", "contact": "0531-1234567"}
 
 ROWS: Final = [
     # operations
@@ -128,6 +133,7 @@ ROWS: Final = [
     Row("exportMe", "volunteer**"),
     Row("listMyLapsing", "volunteer**"),
     Row("listMyHours", "volunteer**"),
+    Row("readMyStars", "volunteer**"),
     Row("readMyHour", "volunteer**", path=lambda w: {"record_id": w.nothing}, works=False),
     Row("readMyPassbook", "volunteer**"),
     Row("makePayCode", "volunteer**"),
@@ -271,6 +277,9 @@ ROWS: Final = [
     Row("listEntries", READERS, path=lambda w: {"code": "5100.street"}),
     Row("listEntries", BOOK_READERS, path=lambda w: {"code": "cash"}),
     Row("listLapsing", ALL_READERS),
+    # stars
+    Row("listStars", RECORD_READERS),
+    Row("readStars", f"{MASKED} records:read", path=lambda w: {"volunteer": "V-1"}),
     Row("setAccountStatus", "operator books:accounts", lambda w, n: {"status": "open"}, lambda w: {"code": w.wallet}),
     # postings: to wallets, hours and rewards by machines only
     Row("postTransaction", "operator books:post", lambda w, n: transfer(1, "cash", "bank")),
@@ -337,6 +346,20 @@ ROWS: Final = [
     Row("listAlarms", STAFF_READERS),
     Row("seeAlarm", "reviewer+ operator+", path=lambda w: {"alarm_id": w.alarm}),
     Row("listSignals", STAFF_READERS),
+    # proofs of service
+    Row("checkProof", "public", path=lambda w: {"token": "none"}, works=None),
+    Row("requestProof", "volunteer**", lambda w, n: {"organisation": "none"}, works=False),
+    Row("listMyProofs", "volunteer**"),
+    Row("listMyOrganisers", "volunteer**"),
+    Row("readMyProof", "volunteer**", path=lambda w: {"proof_id": w.nothing}, works=False),
+    Row("withdrawProof", "volunteer**", path=lambda w: {"proof_id": w.nothing}, works=False),
+    Row("requestProofFor", RENEWERS, lambda w, n: {"volunteer": "V-1", "organisation": "street"}),
+    Row("listProofs", RECORD_READERS),
+    Row("listWaitingProofs", RECORD_READERS),
+    Row("readProof", f"{MASKED} records:read", path=lambda w: {"proof_id": w.proofs[0]}),
+    Row("issueProof", ISSUERS, lambda w, n: AN_ISSUER, lambda w: {"proof_id": w.proofs[0]}),
+    Row("refuseProof", ISSUERS, lambda w, n: {"reason": "请先核对"}, lambda w: {"proof_id": w.proofs[1]}),
+    Row("revokeProof", ISSUERS, lambda w, n: {"reason": "印错了姓名"}, lambda w: {"proof_id": w.proofs[2]}),
     # outlets and tills
     Row("listOutlets", STAFF_READERS),
     Row("addOutlet", "operator+", lambda w, n: an_outlet("street") | {"code": n}),
@@ -524,6 +547,7 @@ class World:
     board: str = ""
     sheet: str = ""
     cases: list[str] = field(default_factory=list)
+    proofs: list[str] = field(default_factory=list)
     alarm: str = ""
     assessment: str = ""
     awards: dict[str, str] = field(default_factory=dict)
@@ -611,6 +635,21 @@ class World:
         [raised] = await awards.objections_of(tx, book, UUID(self.awards["objected"]))
         self.star_objection = str(raised.objection_id)
 
+    async def _asked(self, tx: AsyncConnection, number: str, *, issued: bool = False) -> None:
+        """A proof of service that a volunteer has asked for, or has got."""
+        book, now = self.book.book_id, await connect.now(tx)
+        holder = (await volunteers.find(tx, book, number)).holder
+        await a_record(tx, book, holder, "street", state="credited", due_on=None)
+        asked, _ = await proofs.request(
+            *(tx, book, holder, "street"), from_day=None, to_day=None, ladder=NATIONAL, by="room:test", now=now
+        )
+        if issued:
+            printed = AN_ISSUER | {"remarks": ""}
+            await proofs.issue(
+                tx, book, asked.proof_id, **printed, ladder=NATIONAL, by="room:test", holder=None, now=now
+            )
+        self.proofs.append(str(asked.proof_id))
+
     async def furnish(self) -> None:
         """Puts there what the calls are about."""
         database, book = self.database, self.book
@@ -651,6 +690,8 @@ class World:
             self.sheet = str(at_once.sheet_id)
             await self._disputed(tx, her.holder, now)
             await self._starred(tx, her.holder)
+            for number_of_hers in ("V-1", "V-3", "V-6"):
+                await self._asked(tx, number_of_hers, issued=number_of_hers == "V-6")
             member = await volunteers.find(tx, book.book_id, "V-6")
             await members.join(tx, book.book_id, "street", member.holder, "member", passed)
             for number_of_hers in ("V-1", "V-3", "V-4"):

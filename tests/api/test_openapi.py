@@ -64,11 +64,13 @@ NAMED: Final = (
     "redemption_id",
     "voucher_id",
     "board_id",
+    "proof_id",
 )
 """What addresses name by UUIDs."""
 
 WORDS: Final = {
     "code": "5100",
+    "token": "none",
     "period": "2020-01",
     "role_id": "1",
     "token_id": "1",

@@ -12,8 +12,9 @@ from litestar.routes import HTTPRoute
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, staff
+from api import auth, check_codes, staff
 from api import vouchers as hers
+from api.check_codes import Certificate
 from api.staff import PointsChange
 from ledger import identifiers
 from ledger.access import ciphers, consents, guardians, renewals, sessions, tokens, users
@@ -36,6 +37,7 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections
+from ledger.recognition.tables import assessed, assessments, award_objections, awards
 from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
 from ledger.spending import tills as spending_tills
 from ledger.spending.catalogue import Eligible, Quota
@@ -47,6 +49,7 @@ from ledger.spending.tables import redemption_lines, redemptions
 from ledger.spending.tables import vouchers as vouchers_table
 from tests.earning.rows import a_record
 from tests.pages import people, tills
+from tests.pages.conftest import SETTINGS
 from tests.pages.people import NORTH, SOUTH, District, Person
 from tests.pages.tills import Shop
 
@@ -76,6 +79,12 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resident", "/hours/{in_notice}?done=objected_done"),
         ("resident", "/hours/{minus}"),
         ("ward", "/hours/{in_notice}"),
+    ),
+    "/me/stars": (
+        ("resident", "/me/stars"),
+        ("resident", "/me/stars?on=2025-12-31"),
+        ("ward", "/me/stars?on=never"),
+        ("chief", "/me/stars"),
     ),
     "/code": (("shopper", "/code"), ("resident", "/code?after=1"), ("auditor", "/code")),
     "/me/redemptions": (("shopper", "/me/redemptions"), ("resident", "/me/redemptions?after=never")),
@@ -269,6 +278,41 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "/staff/objections": (("chief", "/staff/objections"),),
     "/staff/overdue": (("chief", "/staff/overdue"), ("auditor", "/staff/overdue")),
     "/staff/notices": (("chief", "/staff/notices"),),
+    "/staff/assessments": (("chief", "/staff/assessments"), ("auditor", "/staff/assessments?after=never")),
+    "/staff/assessments/{assessment_id}": (
+        ("chief", "/staff/assessments/{assessment}?done=assessed_done"),
+        ("clerk", "/staff/assessments/{assessment}?rises=never"),
+        ("auditor", "/staff/assessments/{begun}"),
+    ),
+    "/staff/awards": (
+        ("chief", "/staff/awards"),
+        ("chief", "/staff/awards?which=ready"),
+        ("auditor", "/staff/awards?which=objected&after=never"),
+        ("clerk", "/staff/awards?which=awarded"),
+    ),
+    "/staff/awards/{award_id}": (
+        ("chief", "/staff/awards/{award_in_notice}"),
+        ("chief", "/staff/awards/{award_ready}"),
+        ("chief", "/staff/awards/{award_objected}"),
+        ("chief", "/staff/awards/{award_awarded}?done=award_done_awarded"),
+        ("auditor", "/staff/awards/{award_refused}"),
+        ("auditor", "/staff/awards/{award_ended}"),
+    ),
+    "/star-notices/{book}": (("nobody", "/star-notices/{book}"), ("resident", "/star-notices/{book}?after=never")),
+    "/account/star-objections/{award_id}": (("ward", "/account/star-objections/{award_ready}"),),
+    "/me/awards": (("resident", "/me/awards"), ("shopper", "/me/awards"), ("chief", "/me/awards")),
+    "/me/certificates/{award_id}": (
+        ("resident", "/me/certificates/{award_awarded}"),
+        ("resident", "/me/certificates/{award_ended}"),
+        ("ward", "/me/certificates/{award_awarded}"),
+    ),
+    "/certificate/{book}": (
+        ("nobody", "/certificate/{book}"),
+        ("nobody", "/certificate/{book}?serial=S2026-000001&check={check_awarded}"),
+        ("nobody", "/certificate/{book}?serial=S2026-000005&check={check_ended}"),
+        ("nobody", "/certificate/{book}?serial=S2026-000001&check=never"),
+        ("resident", "/certificate/{book}?serial=S2026-000001"),
+    ),
     "/notice/{book}/{organisation}": (
         ("nobody", "/notice/{book}/37"),
         ("ward", "/notice/{book}/37S"),
@@ -370,6 +414,14 @@ FORMS: Final[dict[str, str]] = {
     "/staff/acts/new": "leader",
     "/staff/objections/{objection_id}/decide": "chief",
     "/account/objections/{record_id}": "resident",
+    "/staff/assessments": "chief",
+    "/staff/assessments/{assessment_id}/candidates": "chief",
+    "/staff/awards": "chief",
+    "/staff/awards/{award_id}/award": "chief",
+    "/staff/awards/{award_id}/refuse": "chief",
+    "/staff/awards/{award_id}/end": "chief",
+    "/staff/awards/{award_id}/objection": "chief",
+    "/account/star-objections/{award_id}": "resident",
     "/till": "till",
     "/till/code": "till",
     "/till/photo": "till",
@@ -538,6 +590,7 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         ids |= await _hours(tx, book, resident, me)
         ids |= await _vouchers(tx, book, resident)
         ids |= await _cases(tx, shop, resident, me, colleague)
+        ids |= await _stars(tx, book, resident, ward, me, colleague)
     arrival = await activities_of(database, district, ward)
     await shops_of(database, book, shop, cast["shop"])
     await goods_of(database, district)
@@ -750,6 +803,78 @@ async def _limits(tx: AsyncConnection, book: Book, me: Principal, colleague: Pri
         made = await policies.draft(tx, book.book_id, policy, effective_from=day, note=note, by=by.name, now=now)
         if made.version == 1:
             await policies.approve(tx, book.book_id, 1, by=me.name, now=now)
+
+
+async def _stars(
+    tx: AsyncConnection, book: Book, resident: Person, ward: Person, me: Principal, colleague: Principal
+) -> dict[str, str]:
+    """An assessment and one that was begun; stars of the resident in every state, and of a minor in notice."""
+    now = await connect.now(tx)
+    today = day_of(now)
+    made = {"book_id": book.book_id, "as_of": today, "known_at": now, "ladder": 0, "made_by": me.name, "made_at": now}
+    assessment, begun = next(identifiers.rising(now)), next(identifiers.rising(now))
+    done = {"done_at": now, "people": 2, "digest": bytes(range(32))}
+    await tx.execute(insert(assessments).values(assessment_id=assessment, **made, **done))
+    await tx.execute(insert(assessments).values(assessment_id=begun, **made))
+    hers = {"book_id": book.book_id, "assessment_id": assessment, "honour_minutes": 0, "year_minutes": 0, "points": 0}
+    held: dict[str, Any] = {"title": "", "as_of": today, "minutes": 6_120, "needed": 6_000, "honour": False}
+    week = timedelta(days=7)
+    states: dict[str, dict[str, Any]] = {
+        "awarded": {"notice_until": today - week},
+        "ready": {"notice_until": today - timedelta(days=1)},
+        "objected": {"notice_until": today},
+        "refused": {"notice_until": today, "reason": "Hours of another <b> person"},
+        "ended": {"notice_until": today - week},
+        "in_notice": {"notice_until": today + week},
+        "minor": {"notice_until": today + week},
+    }
+    ids = {"assessment": str(assessment), "begun": str(begun)}
+    for person, star, before in ((resident, 2, 1), (ward, 0, 1)):
+        assert person.volunteer is not None
+        stars = {"star": star, "held": before, "kept": before, "registered_on": today - week}
+        row = {"holder": person.volunteer.holder, "credit_minutes": 18_060, **hers, **stars}
+        await tx.execute(insert(assessed).values(row))
+    for number, (state, values) in enumerate(states.items(), start=1):
+        whose = (ward if state == "minor" else resident).volunteer
+        assert whose is not None
+        serial, told = f"S2026-{number:06d}", dict(values)
+        if state in ("awarded", "ended"):
+            told |= {"awarded_on": today, "serial": serial}
+            ids[f"check_{state}"] = check_codes.of_certificate(SETTINGS, Certificate(book.code, serial))
+        if state in ("awarded", "ended", "refused"):
+            told |= {"decided_by": me.name, "decided_at": now}
+        if state == "ended":
+            told |= {"ended_on": today, "ended_at": now, "ended_by": me.name, "end_reason": "The hours were not hers"}
+        award_id = uuid4()
+        await tx.execute(
+            insert(awards).values(
+                book_id=book.book_id,
+                award_id=award_id,
+                assessment_id=assessment,
+                holder=whose.holder,
+                star=number,
+                organisation=NORTH if state != "awarded" else None,
+                state={"ready": "in_notice", "minor": "in_notice"}.get(state, state),
+                proposed_by=colleague.name,
+                proposed_at=now,
+                notice_from=today - week,
+                **held,
+                **told,
+            )
+        )
+        ids[f"award_{state}"] = str(award_id)
+    await tx.execute(
+        insert(award_objections).values(
+            book_id=book.book_id,
+            objection_id=uuid4(),
+            award_id=UUID(ids["award_objected"]),
+            raised_by="user:0",
+            raised_at=now,
+            reason="She was not there <b>at all</b>",
+            due_on=today,
+        )
+    )
+    return ids
 
 
 async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:

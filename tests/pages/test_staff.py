@@ -24,7 +24,7 @@ from tests.pages.people import NORTH, PASSWORD, SOUTH, District, Person, posted,
 
 PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staff/users", "/staff/tokens"
 ODD = "<script>alert(1)</script>"
-RECORDS = ("records", "notices", "overdue")
+RECORDS = ("records", "notices", "assessments", "awards", "overdue")
 BOOKS = ("approvals", "lapsing")
 RULES = ("rules", "day", "cases", "alarms", "limits")
 EVERYBODY = ("activities", "volunteers", "organisations", "outlets", "catalogue")
@@ -133,11 +133,9 @@ def concrete(path: str) -> str:
     path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
     path = path.replace("{outlet}", "nothing").replace("{till}", "1")
     path = path.replace("{version}", "1").replace("{code}", "nothing")
-    return re.sub(
-        r"\{(role|token)_id\}",
-        "1",
-        re.sub(r"\{(draft|device|renewal|record|objection|redemption|case|alarm|sheet)_id\}", str(uuid.uuid4()), path),
-    )
+    ids = "draft|device|renewal|record|objection|redemption|case|alarm|sheet|assessment|award"
+    path = re.sub(rf"\{{({ids})_id\}}", str(uuid.uuid4()), path)
+    return re.sub(r"\{(role|token)_id\}", "1", path)
 
 
 @pytest.mark.parametrize("path", places.FORMS)
