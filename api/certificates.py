@@ -22,8 +22,9 @@ from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import organisations
 from ledger.errors import UnknownAward, UnknownPerson
-from ledger.recognition import assessments, awards
+from ledger.recognition import assessments, awards, ladders
 from ledger.recognition.awards import Award
+from ledger.recognition.ladder import Ladder
 
 OWN_LOOK: Final = "本人查看星级证书 own certificate"
 """What the access log says of who reads her own name."""
@@ -36,7 +37,7 @@ class Paper:
     of: Award
     number: str
     name: str | None
-    ladder: int
+    ladder: Ladder
     organisation: str
     code: str
 
@@ -93,11 +94,12 @@ async def paper(tx: AsyncConnection, settings: Settings, keys: Keys, me: Princip
         name = (await persons.reveal(tx, keys, me.book_id, her.volunteer_no, ["name"], *by)).name
     except UnknownPerson:
         name = None
+    assessed = await assessments.find(tx, me.book_id, of.assessment_id)
     return Paper(
         of,
         her.volunteer_no,
         name,
-        (await assessments.find(tx, me.book_id, of.assessment_id)).ladder,
+        await ladders.version(tx, me.book_id, assessed.ladder),
         await _certifier(tx, await directory.find_book(tx, me.book), of),
         grouped(check_codes.of_certificate(settings, Certificate(me.book, of.serial))),
     )

@@ -35,6 +35,7 @@ from api import (
     cli_paper,
     cli_rules,
     cli_stars,
+    cli_targets,
     journal_files,
     keys,
     memory,
@@ -671,6 +672,7 @@ cli.add_command(cli_rules.rules)
 cli.add_command(cli_ladders.ladder)
 cli.add_command(cli_assess.assess)
 cli.add_command(cli_stars.print_stars)
+cli.add_command(cli_targets.print_targets)
 cli.add_command(cli_paper.check_code)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api import auth, explain
+from api import auth, explain, star_words
 from api.problems import Language
 from ledger.access.rights import Principal, Right
 from ledger.books.versions import Version
@@ -42,7 +42,6 @@ _CERTIFIERS: Final = {
     "team": ("队伍", "the team"),
     "department": ("部门", "the department"),
 }
-_NUMBERS: Final = "一二三四五六七八九十"
 
 
 @cache
@@ -52,20 +51,6 @@ def example(name: str) -> Ladder:
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
-
-
-def star(language: Language, number: int, title: str = "") -> str:
-    """二星, 2 stars; or what the ladder calls it."""
-    if title:
-        return title
-    if language == "zh":
-        return f"{_NUMBERS[number - 1]}星" if number else "没有星级"
-    return "no star" if not number else "1 star" if number == 1 else f"{number} stars"
-
-
-def star_of(language: Language, the: Ladder, number: int) -> str:
-    """What a star is called on a ladder; 0, and a star above its last, as on any."""
-    return star(language, number, the.levels[number - 1].title if 1 <= number <= len(the.levels) else "")
 
 
 def certifier(language: Language, level: str) -> str:
@@ -104,9 +89,9 @@ def _level(language: Language, the: Ladder, number: int, level: Level) -> str:
         age = _age(language, level.months)
         needs.append(f"注册满 {age}" if language == "zh" else f"registered for {age}")
     if level.in_order:
-        below = star_of(language, the, number - 1)
+        below = star_words.star(language, the, number - 1)
         needs.append(f"已经评上{below}" if language == "zh" else f"awarded {below} before")
-    said, by = star_of(language, the, number), level.certifier
+    said, by = star_words.star(language, the, number), level.certifier
     if language == "zh":
         return f"{said}：{'，'.join(needs)}{f'；由{certifier(language, by)}认定' if by else ''}。"
     return f"{said}: {', '.join(needs)}{f'; certified by {certifier(language, by)}' if by else ''}."
@@ -165,6 +150,12 @@ def _general(language: Language, the: Ladder) -> dict[str, str]:
         "objection_days": f"有人提出异议的，{the.objection_days} 个工作日内答复。"
         if chinese
         else f"Objections are decided within {the.objection_days} working days.",
+        "proof_days": f"申请服务记录证明的，{the.proof_days} 个工作日内答复。"
+        if chinese
+        else f"Who asks for a proof of service is answered within {the.proof_days} working days.",
+        "proof_notice_days": f"出具的证明在本单位公示 {the.proof_notice_days} 天。"
+        if chinese
+        else f"The organisation shows what it has issued among its own for {the.proof_notice_days} days.",
     }
 
 

@@ -525,9 +525,9 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
     errors.TargetMissed: Row(
         409,
         "target_missed",
-        "服务记录更正以后，目标“{target}”没有达到（需要 {needed}，现在 {amount}），不能授予。请退回这项提名。",
-        "Since records were corrected, the target {target} is not reached any more ({amount} of {needed}), so the "
-        "honour is not given. Please decline it.",
+        "服务记录更正以后，目标“{target}”没有达到，不能授予。请不要采用这项提名。",
+        "Since records were corrected, the target {target} is not reached any more, so the honour is not given. Please "
+        "decline it.",
     ),
     errors.UnknownAlarm: Row(
         404,

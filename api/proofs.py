@@ -29,13 +29,14 @@ from ledger.earning import members, organisations
 from ledger.earning import volunteers as earning
 from ledger.earning.volunteers import Volunteer
 from ledger.errors import NothingToProve, NotTheOrganiser, UnknownPerson, UnknownProof
-from ledger.recognition import proofs
-from ledger.recognition.ladder import NATIONAL, HoursClass, Ladder
+from ledger.recognition import ladders, proofs
+from ledger.recognition.ladder import HoursClass, Ladder
 from ledger.recognition.proofs import (
     CONTACT_LENGTH,
     NAME_LENGTH,
     REASON_LENGTHS,
     REMARKS_LENGTH,
+    Organiser,
     Proof,
     Service,
     State,
@@ -227,9 +228,9 @@ async def request(tx: AsyncConnection, me: Principal, new: NewProof) -> tuple[Sh
     return await _request(tx, me, await own.volunteer(tx, me), new)
 
 
-async def organisers(tx: AsyncConnection, me: Principal) -> list[proofs.Organiser]:
+async def organisers(tx: AsyncConnection, me: Principal) -> list[Organiser]:
     """Whom she may ask. NotAllowed."""
-    return await proofs.organisers(tx, me.book_id, (await own.volunteer(tx, me)).holder)
+    return await organisers_of(tx, me, await own.volunteer(tx, me))
 
 
 async def of_mine(tx: AsyncConnection, me: Principal, *, after: UUID | None = None, limit: int) -> list[Shown]:
@@ -313,6 +314,11 @@ async def listed(
 async def of_volunteer(tx: AsyncConnection, me: Principal, her: Volunteer) -> list[Shown]:
     """What a volunteer within the caller's reach has asked for, the newest first."""
     return await _shown(tx, me, await proofs.of_volunteer(tx, me.book_id, her.holder))
+
+
+async def organisers_of(tx: AsyncConnection, me: Principal, her: Volunteer) -> list[Organiser]:
+    """Whom a volunteer may ask who is within the caller's reach."""
+    return await proofs.organisers(tx, me.book_id, her.holder)
 
 
 async def waiting(tx: AsyncConnection, me: Principal) -> list[Waiting]:
@@ -425,7 +431,7 @@ async def _issued(tx: AsyncConnection, book: int, proof_id: UUID) -> Proof | Non
 
 async def _ladder(tx: AsyncConnection, me: Principal, day: datetime.date) -> Ladder:
     """By which the days are counted."""
-    return NATIONAL
+    return await ladders.in_force(tx, me.book_id, day)
 
 
 async def _request(tx: AsyncConnection, me: Principal, her: Volunteer, new: NewProof) -> tuple[Shown, bool]:

@@ -46,13 +46,13 @@ def rule_set(
 def _items(table: bytes) -> list[dict[str, Any]]:
     """The items of a body as `rule_body.read` takes it. InvalidField."""
     found = []
-    for line, row in _rows(table, "items", ("code", "name", "category", "how", "points"), ("cap", "name_en")):
+    for line, row in rows(table, "items", ("code", "name", "category", "how", "points"), ("cap", "name_en")):
         each: dict[str, Any] = {
             "code": row["code"],
             "name": row["name"],
             "category": row["category"],
             "how": row["how"],
-            "points": _whole(row["points"], f"items line {line} points"),
+            "points": whole(row["points"], f"items line {line} points"),
         }
         if row.get("name_en"):
             each["name_en"] = row["name_en"]
@@ -65,7 +65,7 @@ def _items(table: bytes) -> list[dict[str, Any]]:
 def _categories(table: bytes) -> tuple[dict[str, str], str | None]:
     """Which item each category is, and which one all others are. InvalidField."""
     found: dict[str, str] = {}
-    for line, row in _rows(table, "categories", ("category", "rule"), ()):
+    for line, row in rows(table, "categories", ("category", "rule"), ()):
         if row["category"] in found:
             raise InvalidField(f"categories line {line}", "twice")
         found[row["category"]] = row["rule"]
@@ -76,12 +76,12 @@ def _categories(table: bytes) -> tuple[dict[str, str], str | None]:
 def _ladder(table: bytes) -> dict[str, Any]:
     """The ladder of a body. InvalidField."""
     steps = []
-    for line, row in _rows(table, "ladder", ("up_to_hours", "hours_per_point"), ()):
+    for line, row in rows(table, "ladder", ("up_to_hours", "hours_per_point"), ()):
         up_to = row["up_to_hours"]
         steps.append(
             {
-                "up_to_hours": _whole(up_to, f"ladder line {line} up_to_hours") if up_to else None,
-                "hours_per_point": _whole(row["hours_per_point"], f"ladder line {line} hours_per_point"),
+                "up_to_hours": whole(up_to, f"ladder line {line} up_to_hours") if up_to else None,
+                "hours_per_point": whole(row["hours_per_point"], f"ladder line {line} hours_per_point"),
             }
         )
     return {"period": "year", "steps": steps}
@@ -95,9 +95,9 @@ def tables(the: RuleSet) -> tuple[str, str, str]:
     kinds = [*the.categories.items(), *([(OTHERS, the.default_item)] if the.default_item is not None else [])]
     steps = [(step.up_to_hours, step.hours_per_point) for step in the.ladder.steps] if the.ladder is not None else []
     return (
-        _written("code,name,category,how,points,cap,name_en", items),
-        _written("category,rule", kinds),
-        _written("up_to_hours,hours_per_point", steps) if steps else "",
+        written("code,name,category,how,points,cap,name_en", items),
+        written("category,rule", kinds),
+        written("up_to_hours,hours_per_point", steps) if steps else "",
     )
 
 
@@ -105,20 +105,21 @@ def _caps_of(item: Item) -> str:
     return ";".join(f"{cap.points}/{cap.period}" for cap in item.caps)
 
 
-def _written(header: str, rows: Iterable[Iterable[object]]) -> str:
+def written(header: str, lines: Iterable[Iterable[object]]) -> str:
+    """A table with this header."""
     out = io.StringIO(newline="")
     out.write(f"{header}\n")
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    csv.writer(out, lineterminator="\n").writerows(lines)
     return out.getvalue()
 
 
 def expiry(text: str) -> dict[str, Any]:
     """`never`, `month_end`, `year_end`, `days:365`, `nth_year_end:3`, as on the command line. InvalidField."""
     policy, _, n = text.partition(":")
-    return {"policy": policy, "n": _whole(n, "expiry.n")} if n else {"policy": policy}
+    return {"policy": policy, "n": whole(n, "expiry.n")} if n else {"policy": policy}
 
 
-def _rows(
+def rows(
     table: bytes, called: str, needed: tuple[str, ...], known: tuple[str, ...]
 ) -> list[tuple[int, dict[str, str]]]:
     """The lines with their numbers (the header's is 1) and columns; empty lines are left out."""
@@ -152,10 +153,11 @@ def _cap(text: str, where: str) -> dict[str, Any]:
     points, slash, period = text.partition("/")
     if not slash:
         raise InvalidField(where, "not_a_cap")
-    return {"points": _whole(points.strip(), where), "period": period.strip()}
+    return {"points": whole(points.strip(), where), "period": period.strip()}
 
 
-def _whole(text: str, where: str) -> int:
+def whole(text: str, where: str) -> int:
+    """A whole number; InvalidField."""
     if not _WHOLE.fullmatch(text):
         raise InvalidField(where, "not_a_whole_number")
     return int(text)

@@ -19,9 +19,14 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 
 def star(language: Language, ladder: Ladder, number: int) -> str:
     """三星, 3 stars; or what the ladder calls it: 金星."""
+    return called(language, number, ladder.levels[number - 1].title if 0 < number <= len(ladder.levels) else "")
+
+
+def called(language: Language, number: int, title: str = "") -> str:
+    """The same of an award, which has its title."""
     if not number:
         return "还没有星级" if language == "zh" else "no star yet"
-    if number <= len(ladder.levels) and (title := ladder.levels[number - 1].title):
+    if title:
         return title
     if language == "zh":
         return f"{_DIGITS[number] if number < len(_DIGITS) else number}星"

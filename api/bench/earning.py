@@ -253,7 +253,9 @@ async def single_postings(ground: Ground) -> Run:
     return run
 
 
-def one_by_one(service: Service, asked: Sequence[tuple[str, dict[str, str], str]], expected: int) -> list[float]:
+def one_by_one(
+    service: Service, asked: Sequence[tuple[str, dict[str, str], str]], expected: int, method: str = "POST"
+) -> list[float]:
     """Asks one thing after another on one connection; answers how long each took."""
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
     latencies = []
@@ -261,7 +263,8 @@ def one_by_one(service: Service, asked: Sequence[tuple[str, dict[str, str], str]
         connection.connect()
         for path, headers, body in asked:
             begun = perf_counter()
-            connection.request("POST", path, body.encode(), {"Content-Type": "application/json", **headers})
+            about = {"Content-Type": "application/json", **headers} if method == "POST" else headers
+            connection.request(method, path, body.encode() or None, about)
             answer = connection.getresponse()
             said = answer.read()
             latencies.append(perf_counter() - begun)

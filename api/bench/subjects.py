@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from api.bench import earning, imports, over_http, postings, reads, spending
+from api.bench import boards, earning, imports, over_http, postings, reads, spending
 from api.bench.postings import CALLERS, Prepare, callers
 
 
@@ -76,6 +76,14 @@ SUBJECTS: Final = (
         without=earning.single_postings,
         most=1.5,
         beside="time ÷ a posting's (p50)",
+    ),
+    Subject(
+        "board",
+        "HTTP, page of a board with 50 names, 1 connection",
+        boards.pages,
+        without=boards.balances,
+        most=3.0,
+        beside="time ÷ a balance read's (p50)",
     ),
     Subject("http", "HTTP, one by one, 64 connections", over_http.one_by_one, 0.3, 0.6),
     Subject("http-batches", "HTTP, batches of 500, 4 connections", over_http.in_batches, 0.8, 1.5),

@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, desk, problems, staff
+from api import auth, desk, problems, staff, star_words
 from api.pages import doors, frame, texts
 from api.problems import Language
 from api.requests import StrictRequest
@@ -25,7 +25,7 @@ from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import volunteers
 from ledger.errors import InvalidField, NotAllowed, Refusal, SessionEnded, UnknownAssessment, UnknownVolunteer
-from ledger.recognition import assessments, awards, ladder, ladders, shortfalls
+from ledger.recognition import assessments, awards, ladders, shortfalls
 from ledger.recognition.assessments import Assessed, Assessment
 from ledger.recognition.ladder import Ladder
 from ledger.recognition.shortfalls import Difference
@@ -164,16 +164,11 @@ async def _one(
             raise UnknownAssessment(assessment_id)
         by_ladder = await ladders.version(tx, me.book_id, of.ladder)
         stars = await assessments.tallies(tx, me.book_id, assessment_id)
-        rises, falls = [
-            await assessments.rows(
-                *(tx, me.book_id, of, within),
-                which="rises" if which == "rises" else "falls",
-                after=await _place(tx, me, asked.get(which, "")),
-                limit=A_LIST,
-            )
-            for which in ("rises", "falls")
-        ]
-        why = {each.award.holder: each for each in await shortfalls.of_people(tx, me.book_id, of, falls)}
+        after, lower = [await _place(tx, me, asked.get(which, "")) for which in ("rises", "falls")]
+        rises = await assessments.rows(tx, me.book_id, of, within, which="rises", after=after, limit=A_LIST)
+        falls = await assessments.rows(tx, me.book_id, of, within, which="falls", after=lower, limit=A_LIST)
+        # Of each her highest star stands last.
+        why = {told.award.holder: told for told in await shortfalls.of_people(tx, me.book_id, of, falls)}
         numbers = [each.volunteer_no for each in (*rises, *falls) if each.volunteer_no is not None]
         people = await persons.masked(tx, keys, me.book_id, numbers, me.name, auth.now())
         names = await staff.names(tx, {of.made_by})
@@ -185,8 +180,7 @@ async def _one(
         return f"{each.volunteer_no} {name}".strip()
 
     def star(number: int) -> str:
-        levels = by_ladder.levels
-        return texts.star(language, number, levels[number - 1].title if 0 < number <= len(levels) else "")
+        return star_words.star(language, by_ladder, number)
 
     assert of.digest is not None, "it is done"
     return frame.page(
@@ -199,14 +193,14 @@ async def _one(
         brought=brought,
         id=assessment_id,
         title=_title(language, of),
-        ladder=ladder_name(language, of.ladder),
+        ladder=star_words.ladder(language, by_ladder),
         known_at=texts.moment(language, of.known_at),
         made=_made(language, of, names),
         people=texts.t(language, "assessment_people", people=f"{of.people:,}"),
         digest=of.digest.hex()[:DIGITS],
         stars=[
             (
-                star(each.star) if each.star else texts.t(language, "assessment_no_star"),
+                star(each.star),
                 texts.t(language, "assessment_people", people=f"{each.people:,}"),
             )
             for each in reversed(stars)
@@ -228,7 +222,7 @@ async def _one(
             (
                 who(each),
                 texts.t(language, "assessment_fall_line", was=star(each.facts.held), star=star(each.star)),
-                why_fewer(language, by_ladder, of, each, why.get(each.holder)),
+                why_fewer(language, by_ladder, why.get(each.holder)),
             )
             for each in falls
         ],
@@ -238,36 +232,19 @@ async def _one(
     )
 
 
-def why_fewer(language: Language, by: Ladder, of: Assessment, each: Assessed, since: Difference | None) -> str:
-    """One sentence: what became of the hours that she was awarded for, else what is missing to what she holds."""
-    if since is not None and since.corrected:
+def why_fewer(language: Language, by: Ladder, told: Difference | None) -> str:
+    """One sentence: what became of the hours behind a star, else what is missing; None: it has been ended since."""
+    if told is None:
+        return texts.t(language, "assessment_ended")
+    if told.corrected:
         return texts.t(
             language,
             "assessment_corrected",
-            then=texts.hours(language, since.minutes_then),
-            count=len(since.corrected),
-            lost=texts.hours(language, since.corrected_minutes),
+            then=texts.hours(language, told.minutes_then),
+            count=len(told.corrected),
+            lost=texts.hours(language, told.corrected_minutes),
         )
-    said = []
-    for missing in ladder.missing(by, each.facts, of.as_of):
-        match missing.need:
-            case "minutes" | "year_minutes":
-                how_much = texts.hours(language, missing.amount)
-            case "points":
-                how_much = texts.points(language, missing.amount)
-            case "in_order":
-                how_much = texts.star(language, missing.amount)
-            case "registered" | "standing":
-                how_much = "" if missing.since is None else texts.day(language, missing.since)
-        said.append(texts.t(language, f"assessment_lacks_{missing.need}", how_much=how_much))
-    return " ".join(said)
-
-
-def ladder_name(language: Language, version: int) -> str:
-    """By which ladder."""
-    if version == 0:
-        return texts.t(language, "assessment_national")
-    return texts.t(language, "assessment_version", version=version)
+    return star_words.to_next(language, by, told.star, told.missing)
 
 
 def _title(language: Language, of: Assessment) -> str:

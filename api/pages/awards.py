@@ -14,8 +14,11 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, desk, problems, staff
+from api import auth, desk, problems, staff, star_words
+from api import awards as deciding
+from api.awards import NewAwardDecision
 from api.pages import doors, frame, texts
+from api.pages.assessments import why_fewer
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
@@ -37,7 +40,7 @@ from ledger.errors import (
     StillInNotice,
     UnknownAward,
 )
-from ledger.recognition import awards
+from ledger.recognition import awards, ladders, shortfalls
 from ledger.recognition.awards import Award, Awarded, Objection, State
 
 HERE: Final = "/staff/awards"
@@ -121,14 +124,7 @@ async def award(
     me = await doors.colleague(request, database, settings, Right.CERTIFY)
     try:
         async with database.begin() as tx:
-            await _mine(tx, me, award_id)
-            await awards.award(
-                *(tx, me.book_id, award_id),
-                by=me.name,
-                holder=await desk.holder(tx, me),
-                within=desk.reach(me, Right.CERTIFY),
-                now=await connect.now(tx),
-            )
+            await deciding.decide(tx, me, award_id, awards.award)
     except (NotAllowed, SessionEnded, UnknownAward):
         raise
     except Refusal as refusal:
@@ -149,14 +145,7 @@ async def refuse(
     [reason] = await frame.fields(request, "reason")
     try:
         async with database.begin() as tx:
-            await _mine(tx, me, award_id)
-            await awards.refuse(
-                *(tx, me.book_id, award_id, reason),
-                by=me.name,
-                holder=await desk.holder(tx, me),
-                within=desk.reach(me, Right.CERTIFY),
-                now=await connect.now(tx),
-            )
+            await deciding.decide(tx, me, award_id, awards.refuse, reason)
     except (NotAllowed, SessionEnded, UnknownAward):
         raise
     except Refusal as refusal:
@@ -177,14 +166,7 @@ async def end(
     [reason] = await frame.fields(request, "reason")
     try:
         async with database.begin() as tx:
-            await _mine(tx, me, award_id)
-            await awards.end(
-                *(tx, me.book_id, award_id, reason),
-                by=me.name,
-                holder=await desk.holder(tx, me),
-                within=desk.reach(me, Right.CERTIFY),
-                now=await connect.now(tx),
-            )
+            await deciding.decide(tx, me, award_id, awards.end, reason)
     except (NotAllowed, SessionEnded, UnknownAward):
         raise
     except Refusal as refusal:
@@ -208,19 +190,11 @@ async def decide_objection(
         if decision not in ("uphold", "reject"):
             raise InvalidField("decision", "missing")
         async with database.begin() as tx:
-            await _mine(tx, me, award_id)
             raised = await awards.objections_of(tx, me.book_id, award_id)
             asked = next((each for each in raised if f"{each.objection_id}" == objection), None)
             if asked is None:
                 raise InvalidField("objection", "page_too_old")
-            await awards.decide_objection(
-                *(tx, me.book_id, asked.objection_id),
-                upheld=upheld,
-                decision=words,
-                by=me.name,
-                holder=await desk.holder(tx, me),
-                now=await connect.now(tx),
-            )
+            await deciding.decide_objection(tx, me, asked.objection_id, NewAwardDecision(upheld, words))
     except (NotAllowed, SessionEnded, UnknownAward):
         raise
     except Refusal as refusal:
@@ -230,11 +204,6 @@ async def decide_objection(
 
 def _back(award_id: UUID, done: str) -> Redirect:
     return Redirect(f"{HERE}/{award_id}", status_code=303, query_params={"done": f"award_done_{done}"})
-
-
-async def _mine(tx: AsyncConnection, me: Principal, award_id: UUID) -> None:
-    """Whether it lies within her right to certify. UnknownAward, NotAllowed."""
-    auth.within(me, Right.CERTIFY, (await awards.find(tx, me.book_id, award_id)).line)
 
 
 # --- what they show ---------------------------------------------------------------------------------------------------
@@ -320,6 +289,8 @@ async def _one(
         named = await organisations.find_many(tx, me.book_id, [of.organisation] if of.organisation else [])
         hers = await desk.holder(tx, me) == of.holder
         today = day_of(await connect.now(tx))
+        since = await shortfalls.explain(tx, me.book_id, of) if of.state == "awarded" else None
+        by_ladder = await ladders.version(tx, me.book_id, since.ladder) if since is not None else None
     language = frame.view_of(request).language
     open_one = next((each for each in raised if each.upheld is None), None)
     certifies = auth.is_within(me, Right.CERTIFY, of.line)
@@ -344,6 +315,9 @@ async def _one(
             {code: each.name for code, each in named.items()},
             names,
         ),
+        shortfall=None
+        if since is None or by_ladder is None or since.supported
+        else why_fewer(language, by_ladder, since),
         objections=[_said(language, each) for each in raised],
         objection="" if open_one is None else open_one.objection_id,
         may={
@@ -371,7 +345,7 @@ def _facts(language: Language, of: Award, organisation: dict[str, str], names: d
 
     code = of.organisation
     told = [
-        ("award_star", texts.star(language, of.star, of.title)),
+        ("award_star", star_words.called(language, of.star, of.title)),
         ("award_organisation", "" if code is None else organisation.get(code, code)),
         ("award_as_of", day(of.as_of)),
         ("award_hours", texts.hours(language, of.minutes)),
@@ -413,7 +387,7 @@ def _title(language: Language, of: Award, people: dict[str, Masked]) -> str:
         who = texts.t(language, "record_erased")
     else:
         who = f"{number} {people[number].name}" if number in people else number
-    return texts.t(language, "award_of", who=who, star=texts.star(language, of.star, of.title))
+    return texts.t(language, "award_of", who=who, star=star_words.called(language, of.star, of.title))
 
 
 def _about(language: Language, of: Award, today: date) -> str:

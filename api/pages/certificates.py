@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, certificates, check_codes, qr
+from api import auth, certificates, check_codes, qr, seals, star_words
 from api.certificates import Checked
 from api.pages import doors, frame, texts
 from api.pages.notices import NOT_INDEXED
@@ -75,7 +75,7 @@ def said(language: Language, of: Award, today: date, due_on: date | None = None)
     return texts.t(
         language,
         key,
-        star=texts.star(language, of.star, of.title),
+        star=star_words.called(language, of.star, of.title),
         day=texts.day(language, day),
         reason=of.end_reason or of.reason or "",
     )
@@ -113,7 +113,7 @@ async def certificate(
             "certificate_reached",
             day=texts.day(language, of.as_of),
             hours=texts.hours(language, of.minutes),
-            ladder=_ladder(language, paper.ladder),
+            ladder=star_words.ladder(language, paper.ladder),
             needed=texts.hours(language, of.needed),
         ),
         serial=of.serial,
@@ -122,20 +122,14 @@ async def certificate(
         address=certificates.place(settings, base, me.book),
         organisation=paper.organisation,
         awarded=texts.day(language, of.awarded_on),
-        seal=None,
+        seal=seals.svg(paper.organisation, texts.t(language, "certificate_seal", name=paper.organisation)),
         ended=_ended(language, of, with_reason=True),
     )
 
 
 def title(language: Language, of: Award) -> str:
     """二星级志愿者, or what the ladder calls it."""
-    return of.title or texts.t(language, "certificate_title", star=texts.star(language, of.star))
-
-
-def _ladder(language: Language, version: int) -> str:
-    if version == 0:
-        return texts.t(language, "certificate_ladder_national")
-    return texts.t(language, "certificate_ladder_version", version=version)
+    return of.title or texts.t(language, "certificate_title", star=star_words.called(language, of.star))
 
 
 def _ended(language: Language, of: Award, *, with_reason: bool) -> str | None:

@@ -10,12 +10,14 @@ from litestar.di import NamedDependency
 from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import bodies, explain, own, star_words, stars
+from api import boards, bodies, explain, own, star_words, stars
 from api.pages import doors, frame, texts
+from api.pages.boards import shown_as
 from api.problems import REFUSALS, Language
 from api.requests import StrictRequest
 from api.settings import Settings
 from api.stars import Starred
+from ledger.access.ciphers import Keys
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.errors import InvalidField
@@ -28,7 +30,10 @@ YEARS: Final = 3
 
 @get(HERE)
 async def my_stars(
-    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+    request: StrictRequest,
+    database: NamedDependency[AsyncEngine],
+    settings: NamedDependency[Settings],
+    keys: NamedDependency[Keys],
 ) -> Template:
     """Her stars today, or on the day that she asks for, by the ladder of that day."""
     me = await doors.visitor(request, database, settings)
@@ -43,6 +48,7 @@ async def my_stars(
             wrong, what = refusal, await stars.asked(tx, me.book_id)
         found = await stars.of_mine(tx, me, what)
         awards = await stars.awards_of(tx, me, found)
+        on_boards = await boards.mine(tx, keys, me)
     language = frame.view_of(request).language
     past = what.day != today
     return frame.page(
@@ -56,6 +62,7 @@ async def my_stars(
         today=str(today),
         years=[(f"{year}-12-31", str(year)) for year in range(today.year - 1, today.year - 1 - YEARS, -1)],
         awards=[] if past else said_awards(language, found, awards),
+        looks=shown_as(language, on_boards),
         **shown(language, found),
     )
 

@@ -28,6 +28,7 @@ async def public_figures(request: StrictRequest, book: FromPath[str]) -> Templat
         request,
         "programme.html",
         figures=found,
+        code=book,
         points=points,
         hours=hours,
         money=lambda fen: texts.amount(language, "CNY", fen),

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import certificates, problems
+from api import certificates, problems, star_words
 from api.certificates import Notice
 from api.pages import doors, frame, texts
 from api.pages.notices import NOT_INDEXED
@@ -61,7 +61,7 @@ async def star_notices(
                 _who(language, each),
                 each.organisation or of.name,
                 texts.hours(language, each.of.minutes),
-                texts.star(language, each.of.star, each.of.title),
+                star_words.called(language, each.of.star, each.of.title),
             )
             for each in found.lines
         ],
@@ -150,7 +150,7 @@ async def _form(
             language,
             "star_objecting_what",
             organisation=organisation,
-            star=texts.star(language, of.star, of.title),
+            star=star_words.called(language, of.star, of.title),
             day=texts.day(language, of.notice_until),
         ),
         reason=reason,

@@ -11,10 +11,13 @@ from typing import Final
 from api.pages import (
     texts_activities,
     texts_awards,
+    texts_boards,
     texts_cases,
     texts_catalogue,
     texts_desk,
+    texts_honours,
     texts_hours,
+    texts_ladders,
     texts_lapsing,
     texts_limits,
     texts_my_stars,
@@ -22,6 +25,7 @@ from api.pages import (
     texts_outlets,
     texts_paper,
     texts_pay,
+    texts_proofs,
     texts_rules,
     texts_scan,
     texts_sheets,
@@ -622,6 +626,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     # --- what has a file of its own
     **texts_awards.TEXTS,
+    **texts_boards.TEXTS,
+    **texts_honours.TEXTS,
     **texts_cases.TEXTS,
     **texts_desk.TEXTS,
     **texts_lapsing.TEXTS,
@@ -633,9 +639,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     **texts_pay.TEXTS,
     **texts_activities.TEXTS,
     **texts_catalogue.TEXTS,
+    **texts_proofs.TEXTS,
     **texts_rules.TEXTS,
     **texts_scan.TEXTS,
     **texts_limits.TEXTS,
+    **texts_ladders.TEXTS,
     **texts_sheets.TEXTS,
     **texts_till.TEXTS,
     **texts_vouchers.TEXTS,
@@ -714,9 +722,13 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     **texts_outlets.WRONG,
     **texts_paper.WRONG,
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
+    **texts_boards.WRONG,
     **texts_activities.WRONG,
     **texts_catalogue.WRONG,
+    **texts_honours.WRONG,
+    **texts_proofs.WRONG,
     **texts_rules.WRONG,
+    **texts_ladders.WRONG,
     **texts_scan.WRONG,
 }
 """What a person is told about a field, by the word for what is wrong with it."""
@@ -730,6 +742,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "id_number": ("身份证号", "Identity number"),
     "born": ("出生日期", "Day of birth"),
     **texts_awards.FIELDS,
+    **texts_honours.FIELDS,
     **texts_cases.FIELDS,
     **texts_organisations.FIELDS,
     **texts_outlets.FIELDS,
@@ -755,9 +768,12 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
     **texts_catalogue.FIELDS,
+    **texts_proofs.FIELDS,
     **texts_rules.FIELDS,
     **texts_scan.FIELDS,
     **texts_limits.FIELDS,
+    **texts_ladders.FIELDS,
+    **texts_boards.FIELDS,
     **texts_sheets.FIELDS,
     **texts_desk.FIELDS,
     **texts_till.FIELDS,
@@ -804,10 +820,6 @@ UNKNOWN_DEVICE: Final = ("不认识的设备", "An unknown device")
 
 WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
-_STARS: Final[dict[Language, tuple[str, ...]]] = {
-    "zh": tuple("一二三四五六七八九十"),
-    "en": ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-}
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -852,17 +864,6 @@ def hours(language: Language, minutes: int) -> str:
     if not whole and rest:
         return f"{rest} 分钟"  # 45 分 alone would read as 45 points
     return f"{whole:,} 小时 {rest} 分" if rest else f"{whole:,} 小时"
-
-
-def star(language: Language, number: int, title: str = "") -> str:
-    """二星, two stars; or what the ladder calls it."""
-    if title or not number:
-        return title or t(language, "star_none")
-    names = _STARS[language]
-    called = names[number - 1] if number <= len(names) else f"{number}"
-    if language == "zh":
-        return f"{called}星"
-    return f"{called} star{'s' * (number > 1)}"
 
 
 def amount(language: Language, unit: str, smallest: int) -> str:

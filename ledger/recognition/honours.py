@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import Uuid, any_, func, literal, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import identifiers
@@ -187,7 +187,7 @@ async def decide(
     does not stand any more.
     """
     await _lock(tx, book, asked)
-    there = {each.honour_id: each for each in await _found(tx, book, asked)}
+    there = {each.honour_id: each for each in await find_many(tx, book, asked)}
     amounts = await _amounts(tx, book, list(there.values())) if give else {}
     outcomes: dict[UUID, Honour | Refusal] = {}
     for honour_id in asked:
@@ -261,10 +261,16 @@ async def end(tx: AsyncConnection, book: int, honour_id: UUID, *, by: str, now: 
 
 async def find(tx: AsyncConnection, book: int, honour_id: UUID) -> Honour:
     """One honour; UnknownHonour."""
-    found = await _found(tx, book, [honour_id])
+    found = await find_many(tx, book, [honour_id])
     if not found:
         raise UnknownHonour(honour_id)
     return found[0]
+
+
+async def find_many(tx: AsyncConnection, book: int, asked: Collection[UUID]) -> list[Honour]:
+    """These honours, in no order; those that are not there are left out."""
+    rows = await tx.execute(_honours(book).where(honours.c.honour_id == any_(literal(sorted(asked), ARRAY(Uuid)))))
+    return [_honour(row) for row in rows]
 
 
 async def of_year(
@@ -273,14 +279,17 @@ async def of_year(
     year: int,
     *,
     state: State | None = None,
+    within: Collection[str] | None = None,
     after: UUID | None = None,
     limit: int | None = None,
 ) -> list[Honour]:
     """The honours of a year by their names, people by volunteer number and then groups by code; after one, or all.
 
-    UnknownHonour.
+    `within`: of those who belong to these organisations or below them, and of such groups. UnknownHonour.
     """
     asked = _honours(book).where(honours.c.year == year).order_by(*_ORDER)
+    if within is not None:
+        asked = asked.where(organisations_table.c.line.overlap(literal(sorted(within), ARRAY(TEXT))))
     if state is not None:
         asked = asked.where(_IN[state])
     if after is not None:
@@ -302,12 +311,6 @@ async def years_of(tx: AsyncConnection, book: int) -> list[int]:
     """The years that have honours, the newest first."""
     asked = select(honours.c.year).where(honours.c.book_id == book).distinct().order_by(honours.c.year.desc())
     return list((await tx.execute(asked)).scalars())
-
-
-async def count_proposed(tx: AsyncConnection, book: int) -> int:
-    """How many wait for a second person."""
-    asked = select(func.count()).select_from(honours).where(honours.c.book_id == book, _IN["proposed"])
-    return int((await tx.execute(asked)).scalar_one())
 
 
 _IN: Final[dict[State, Any]] = {
@@ -356,11 +359,6 @@ def _honours(book: int) -> Any:
         )
         .where(honours.c.book_id == book)
     )
-
-
-async def _found(tx: AsyncConnection, book: int, asked: Collection[UUID]) -> list[Honour]:
-    rows = await tx.execute(_honours(book).where(honours.c.honour_id == any_(literal(sorted(asked), ARRAY(Uuid)))))
-    return [_honour(row) for row in rows]
 
 
 def _honour(row: Any) -> Honour:

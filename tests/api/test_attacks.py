@@ -623,6 +623,7 @@ AN_ACT = {
 NOBODY = "00000000-0000-4000-8000-000000000000"
 """An id that nothing has."""
 
+A_TARGET = {"target": "T-1", "name": "n", "kind": "year_hours", "amount": 60}
 A_BOARD = {"kind": "hours", "from_day": "2026-01-01", "to_day": "2026-01-02"}
 TEXTS: dict[str, tuple[str, Any]] = {
     "account": ("/accounts", {"code": "@", "name": "n", "class": "asset", "unit": "PT"}),
@@ -674,6 +675,20 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "limits note": ("/policies", {"effective_from": "2099-01-01", "policy": {}, "note": "@"}),
     "limits word": ("/policies", {"effective_from": "2099-01-01", "policy": {"@": 1}}),
     "limits number": ("/policies", {"effective_from": "2099-01-01", "policy": {"free_points": "@"}}),
+    "reason of a mark": ("/volunteers/V-1/marks", {"why": "@", "marked_on": "2026-01-05"}),
+    "day of a mark": ("/volunteers/V-1/marks", {"why": "other", "marked_on": "@"}),
+    "ladder day": ("/ladders", {"effective_from": "@", "ladder": {"levels": [{"minutes": 6}]}}),
+    "ladder note": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}]}, "note": "@"}),
+    "what a ladder is called": (
+        "/ladders",
+        {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}], "name": "@"}},
+    ),
+    "ladder word": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"@": 1}}),
+    "star": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6, "title": "@"}]}}),
+    "certifier": (
+        "/ladders",
+        {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6, "certifier": "@"}]}},
+    ),
     "rules day": ("/rule-sets", {"effective_from": "@", "rules": {}}),
     "rules note": ("/rule-sets", {"effective_from": "2099-01-01", "rules": {}, "note": "@"}),
     "rules item": ("/rule-sets", {"effective_from": "2099-01-01", "rules": {"items": [{"code": "@"}]}}),
@@ -747,6 +762,19 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "kind of a board": ("/boards", A_BOARD | {"kind": "@"}),
     "day of a board": ("/boards", A_BOARD | {"to_day": "@"}),
     "organisation of a board": ("/boards", A_BOARD | {"organisation": "@"}),
+    "target": ("/targets", A_TARGET | {"target": "@"}),
+    "target name": ("/targets", A_TARGET | {"target": "#", "name": "@"}),
+    "kind of a target": ("/targets", A_TARGET | {"kind": "@"}),
+    "whom of a target": ("/targets", A_TARGET | {"whom": "@"}),
+    "organisation of a target": ("/targets", A_TARGET | {"organisation": "@"}),
+    "category of a target": ("/targets", A_TARGET | {"target": "#", "category": "@"}),
+    "theme days": ("/targets", A_TARGET | {"kind": "theme_days", "amount": 1, "theme_days": ["@"]}),
+    "target of honours": ("/honours/reached", {"target": "@", "year": 2026}),
+    "honours": ("/honours/reached", {"target": "#", "year": 2026, "name": "@"}),
+    "honour": ("/honours", {"year": 2026, "name": "@", "volunteer": "V-1"}),
+    "volunteer of an honour": ("/honours", {"year": 2026, "name": "n", "volunteer": "@"}),
+    "organisation of an honour": ("/honours", {"year": 2026, "name": "n", "organisation": "@"}),
+    "honours to decide": ("/honours/decisions", {"honours": ["@"], "give": True}),
     "category of a board": ("/boards", A_BOARD | {"category": "@"}),
 }
 """Every field of text of every call: `@` is replaced by hostile text, `#` by a name of its own."""

@@ -21,9 +21,12 @@ from ledger.books.proposals import Line
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import volunteers
+from ledger.recognition import targets
+from ledger.recognition.targets import Wanted
 from tests.api.processes import meide
 from tests.books.ledgers import opened, post, proposal
 from tests.conftest import OWNER, SERVICE, Server
+from tests.earning import programmes
 
 SIE = Path(__file__).parent.parent / "data" / "sie" / "typ4"
 FILES = ("--accounts", str(SIE / "accounts.csv"), "--journal", str(SIE / "journal.csv"))
@@ -140,7 +143,7 @@ def test_errors_speak_chinese_where_the_terminal_does_and_json_to_machines(here:
 
 @pytest.mark.parametrize("command", ["", "serve", "migrate", "demo", "book create", "unit create", "user create",
                                      "journal import", "balances", "check", "rekey", "hours import", "hours opening",
-                                     "hours totals", "stars", "import undo", "import list",
+                                     "hours totals", "stars", "targets", "import undo", "import list",
                                      "catalogue import"])  # fmt: skip
 def test_every_command_has_help(command: str) -> None:
     done = CliRunner().invoke(cli, [*command.split(), "--help"])
@@ -403,3 +406,41 @@ def test_the_stars_of_a_day_are_printed_by_the_ladder_of_that_day_or_of_another_
         refused = meide(*asked, *wrong, **here)
         assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1)
     assert meide("stars", "--book", code, "--as-of", "2999-01-01", **here).returncode == 1
+
+
+def test_the_targets_of_a_year_are_printed_with_how_far_everybody_is(here: dict[str, str], code: str) -> None:
+    meide("book", "create", code, "x", **here)
+    asked = ("targets", "--book", code, "--year", "2026")
+    header = "year,target,volunteer,organisation,amount,needed,reached"
+    assert meide(*asked, **here).stdout == f"{header}\n"
+
+    asyncio.run(_served(here["MEIDE_DATABASE_URL"], code))
+    assert meide(*asked, **here).stdout.splitlines() == [
+        header,
+        *(f"2026,group,,{group},180,120,True" for group in ("D", "D1", "D1T")),
+        "2026,person,V-0000,,120,120,True",
+        "2026,person,V-0001,,60,120,False",
+    ]
+    as_json = json.loads(meide(*asked, "--format", "json", **here).stdout)
+    assert (len(as_json), as_json[3]["volunteer"], as_json[3]["reached"]) == (5, "V-0000", True)
+    assert meide("targets", "--book", code, "--year", "1", **here).returncode == 2
+
+
+async def _served(url: str, code: str) -> None:
+    """Two volunteers with two hours and with one, and a target of people and one of groups."""
+    database = connect.to(url)
+    try:
+        async with database.connect() as tx:
+            book = await directory.find_book(tx, code)
+        programme = await programmes.opened(database, book, people=2)
+        served = [
+            programme.service(day, "08:00", "09:00", holder=programme.volunteers[number].holder)
+            for number, day in ((0, "2026-03-02"), (0, "2026-03-03"), (1, "2026-03-02"))
+        ]
+        await programme.review(*await programme.taken(*served))
+        async with programme.database.begin() as tx:
+            for whom in targets.WHOM:
+                wanted = Wanted(whom, "两小时", "year_hours", whom, 120, 2026)
+                await targets.set_(tx, book.book_id, wanted, by="user:1", now=await connect.now(tx))
+    finally:
+        await database.dispose()

@@ -94,6 +94,7 @@ RENEWERS: Final = "recorder+ reviewer+ operator+"
 ISSUERS: Final = "recorder+ reviewer+"
 ANYBODY: Final = "volunteer merchant recorder* reviewer* operator* auditor* owner*"
 """Everybody who has signed in to the book."""
+STAR: Final = [{"minutes": 6000}]
 STAFF_READERS: Final = "recorder* reviewer* operator* auditor* owner*"
 RECORD_READERS: Final = f"{STAFF_READERS} records:read"
 BOOK_READERS: Final = "reviewer operator auditor owner books:read"
@@ -423,6 +424,42 @@ ROWS: Final = [
     Row("readLimits", STAFF_READERS, path=lambda w: {"version": w.limits}),
     Row("decideLimits", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.limits}),
     Row("withdrawLimits", "operator", path=lambda w: {"version": 999}, works=False),
+    # what is on record against somebody
+    Row("listMarks", f"{MASKED} records:read", path=lambda w: {"volunteer": "V-1"}),
+    Row(
+        *("putMark", "reviewer+"),
+        lambda w, n: {"why": "absence", "marked_on": "2026-01-05"},
+        lambda w: {"volunteer": "V-1"},
+    ),
+    Row("liftMark", "reviewer+", path=lambda w: {"volunteer": "V-1", "mark_id": w.nothing}, works=False),
+    # star ladders
+    Row(
+        "draftLadder", "operator", lambda w, n: {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}]}}
+    ),
+    Row("listLadders", RECORD_READERS),
+    Row("readLadderInForce", f"volunteer merchant {STAFF_READERS}"),
+    Row("listLadderExamples", RECORD_READERS),
+    Row("readLadder", RECORD_READERS, path=lambda w: {"version": w.ladder}),
+    Row(
+        *("readLadderEffect", "recorder reviewer operator auditor owner records:read"),
+        path=lambda w: {"version": w.ladder},
+    ),
+    Row("decideLadder", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.ladder}),
+    Row("withdrawLadder", "operator", path=lambda w: {"version": 999}, works=False),
+    # targets and honours
+    Row("setTarget", "operator+", lambda w, n: a_target(n, "street")),
+    Row("setTarget", "operator", lambda w, n: a_target(n, None)),
+    Row("listTargets", RECORD_READERS),
+    Row("endTarget", "operator+", lambda w, n: {"last_year": w.year}, lambda w: {"target": "T-1"}),
+    Row("readTargetProgress", f"{MASKED} records:read", path=lambda w: {"target": "T-1"}),
+    Row("proposeReached", "operator+", lambda w, n: {"target": "T-1", "year": w.year}),
+    Row("proposeHonour", "operator+", lambda w, n: {"year": w.year, "name": n, "volunteer": "V-1"}),
+    Row("proposeHonour", "operator+", lambda w, n: {"year": w.year, "name": n, "organisation": "street"}),
+    Row("listHonours", RECORD_READERS),
+    Row("decideHonours", "reviewer+", lambda w, n: {"honours": [w.honours[0]], "give": True}),
+    Row("endHonour", "reviewer+", path=lambda w: {"honour_id": w.honours[1]}),
+    Row("listMyTargets", "volunteer**"),
+    Row("listMyHonours", "volunteer**"),
     # public boards
     Row("listBoards", "public"),
     Row("readBoard", "public", path=lambda w: {"board_id": w.board}),
@@ -490,6 +527,10 @@ def account(code: str, account_class: str) -> dict[str, str]:
     return {"code": code, "name": code, "class": account_class, "unit": "PT"}
 
 
+def a_target(code: str, organisation: str | None) -> dict[str, Any]:
+    return {"target": code, "name": "二十小时", "kind": "year_hours", "amount": 1200, "organisation": organisation}
+
+
 def a_board(organisation: str | None) -> dict[str, Any]:
     return {"kind": "hours", "from_day": "2026-01-01", "to_day": "2026-01-31", "organisation": organisation}
 
@@ -544,7 +585,10 @@ class World:
     renewals: list[str] = field(default_factory=list)
     rules: int = 0
     limits: int = 0
+    ladder: int = 0
     board: str = ""
+    honours: list[str] = field(default_factory=list)
+    year: int = 0
     sheet: str = ""
     cases: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
@@ -625,16 +669,6 @@ class World:
             self.cases.append(str(made.case_id))
         self.alarm = str((await alarms.listed(tx, book))[0].alarm_id)
 
-    async def _starred(self, tx: AsyncConnection, holder: str) -> None:
-        """Stars of the volunteer: awarded, objected to, and three whose notice is over."""
-        book = self.book.book_id
-        for star, name in enumerate(("awarded", "objected", "in_notice", "ready", "waits"), 1):
-            state = name if star < 3 else "in_notice"
-            self.awards[name] = str(await a_star(tx, book, holder, star, "street", state))
-        self.assessment = str((await awards.find(tx, book, UUID(self.awards["awarded"]))).assessment_id)
-        [raised] = await awards.objections_of(tx, book, UUID(self.awards["objected"]))
-        self.star_objection = str(raised.objection_id)
-
     async def _asked(self, tx: AsyncConnection, number: str, *, issued: bool = False) -> None:
         """A proof of service that a volunteer has asked for, or has got."""
         book, now = self.book.book_id, await connect.now(tx)
@@ -649,6 +683,16 @@ class World:
                 tx, book, asked.proof_id, **printed, ladder=NATIONAL, by="room:test", holder=None, now=now
             )
         self.proofs.append(str(asked.proof_id))
+
+    async def _starred(self, tx: AsyncConnection, holder: str) -> None:
+        """Stars of the volunteer: awarded, objected to, and three whose notice is over."""
+        book = self.book.book_id
+        for star, name in enumerate(("awarded", "objected", "in_notice", "ready", "waits"), 1):
+            state = name if star < 3 else "in_notice"
+            self.awards[name] = str(await a_star(tx, book, holder, star, "street", state))
+        self.assessment = str((await awards.find(tx, book, UUID(self.awards["awarded"]))).assessment_id)
+        [raised] = await awards.objections_of(tx, book, UUID(self.awards["objected"]))
+        self.star_objection = str(raised.objection_id)
 
     async def furnish(self) -> None:
         """Puts there what the calls are about."""
@@ -689,9 +733,9 @@ class World:
             )
             self.sheet = str(at_once.sheet_id)
             await self._disputed(tx, her.holder, now)
-            await self._starred(tx, her.holder)
             for number_of_hers in ("V-1", "V-3", "V-6"):
                 await self._asked(tx, number_of_hers, issued=number_of_hers == "V-6")
+            await self._starred(tx, her.holder)
             member = await volunteers.find(tx, book.book_id, "V-6")
             await members.join(tx, book.book_id, "street", member.holder, "member", passed)
             for number_of_hers in ("V-1", "V-3", "V-4"):
@@ -737,13 +781,27 @@ class World:
         self.rules = drafted.json()["version"]
         drafted = await clerk.post("/policies", {"effective_from": "2026-01-01", "policy": {}})
         self.limits = drafted.json()["version"]
+        drafted = await clerk.post("/ladders", {"effective_from": "2026-01-01", "ladder": {"levels": STAR}})
+        self.ladder = drafted.json()["version"]
         self.board = (await clerk.post("/boards", a_board("street") | {"kind": "stars"})).json()["id"]
+        await self._honoured(clerk)
         for key in ("h1", "h2"):
             body = {"account": self.wallet, "amount": 1, "expires_in": 86400}
             self.holds.append((await machine.post("/holds", body, key)).json()["id"])
 
         await self._till(book)
         await self.hand_in()
+
+    async def _honoured(self, clerk: Caller) -> None:
+        """A target, an honour that waits and one that was given."""
+        self.year = auth.today().year
+        assert (await clerk.post("/targets", a_target("T-1", "street"))).status_code == 201
+        for name in ("waits", "given"):
+            made = await clerk.post("/honours", {"year": self.year, "name": name, "volunteer": "V-1"})
+            self.honours.append(made.json()["id"])
+        reviewer = await a_user(self.http, self.database, self.book, Grant("reviewer"))
+        given = await reviewer.post("/honours/decisions", {"honours": self.honours[1:], "give": True})
+        assert given.json()["outcomes"][0]["state"] == "given"
 
     async def hand_in(self) -> None:
         """Records that wait, that are drawn for a call-back, and that are in notice, one of them objected to."""

@@ -64,6 +64,7 @@ NAMED: Final = (
     "redemption_id",
     "voucher_id",
     "board_id",
+    "honour_id",
     "proof_id",
 )
 """What addresses name by UUIDs."""
@@ -85,6 +86,7 @@ WORDS: Final = {
     "till": "1",
     "item": "G-1",
     "key": "never",
+    "target": "T-1",
 }
 """What addresses name by words and numbers."""
 

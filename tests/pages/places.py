@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -12,8 +12,10 @@ from litestar.routes import HTTPRoute
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, check_codes, staff
+from api import auth, boards, check_codes, staff
+from api import ladders as star_ladders
 from api import vouchers as hers
+from api.boards import NewBoard
 from api.check_codes import Certificate
 from api.staff import PointsChange
 from ledger import identifiers
@@ -36,8 +38,11 @@ from ledger.earning import (
 )
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
-from ledger.earning.tables import objections
+from ledger.earning.tables import objections, records
+from ledger.recognition import honours, ladders, marks, proofs, targets
+from ledger.recognition.ladder import NATIONAL
 from ledger.recognition.tables import assessed, assessments, award_objections, awards
+from ledger.recognition.targets import Wanted
 from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
 from ledger.spending import tills as spending_tills
 from ledger.spending.catalogue import Eligible, Quota
@@ -52,6 +57,7 @@ from tests.pages import people, tills
 from tests.pages.conftest import SETTINGS
 from tests.pages.people import NORTH, SOUTH, District, Person
 from tests.pages.tills import Shop
+from tests.recognition.awarded import a_star
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
@@ -123,6 +129,28 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resident", "/account/consents"),
         ("ward", "/account/consents?done=consent_withdrawn"),
     ),
+    "/account/boards": (
+        ("resident", "/account/boards"),
+        ("ward", "/account/boards"),
+        ("shopper", "/account/boards?done=consent_withdrawn"),
+        ("chief", "/account/boards"),
+    ),
+    "/boards/{book}": (("nobody", "/boards/{book}"), ("resident", "/boards/{book}"), ("nobody", "/boards/none")),
+    "/boards/{book}/{board_id}": (
+        ("nobody", "/boards/{book}/{board_stars}"),
+        ("nobody", "/boards/{book}/{board_averages}"),
+        ("nobody", "/boards/{book}/00000000-0000-4000-8000-000000000000"),
+    ),
+    "/staff/boards": (
+        ("chief", "/staff/boards?done=board_published"),
+        ("clerk", "/staff/boards"),
+        ("auditor", "/staff/boards"),
+    ),
+    "/staff/boards/new": (
+        ("chief", "/staff/boards/new"),
+        ("chief", "/staff/boards/new?kind=stars&from_day=2026-01-01&to_day=2026-02-01&least_star=3"),
+        ("clerk", "/staff/boards/new?kind=averages&from_day=x&to_day=2026-02-01&least_star=3"),
+    ),
     "/account/looks": (("resident", "/account/looks"), ("ward", "/account/looks")),
     "/account/password": (("resident", "/account/password"), ("newcomer", "/account/password")),
     "/staff": (("chief", "/staff"), ("auditor", "/staff"), ("resident", "/staff"), ("shop", "/staff")),
@@ -174,6 +202,15 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("auditor", "/staff/rules/2"),
         ("chief", "/staff/rules/4"),
     ),
+    "/staff/ladders": (("chief", "/staff/ladders"), ("auditor", "/staff/ladders?before=3")),
+    "/staff/ladders/new": (("chief", "/staff/ladders/new"), ("chief", "/staff/ladders/new?example=longquanyi")),
+    "/staff/ladders/{version}": (
+        ("chief", "/staff/ladders/1"),
+        ("chief", "/staff/ladders/2"),
+        ("chief", "/staff/ladders/3"),
+        ("auditor", "/staff/ladders/2"),
+    ),
+    "/staff/ladders/{version}/effect": (("chief", "/staff/ladders/3/effect"),),
     "/staff/limits": (("chief", "/staff/limits"), ("auditor", "/staff/limits?before=3")),
     "/staff/limits/new": (("chief", "/staff/limits/new"),),
     "/staff/limits/{version}": (
@@ -246,6 +283,10 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/outlets/X0001/count"),
         ("chief", "/staff/outlets/X0002/count"),
     ),
+    "/staff/volunteers/{number}/marks": (
+        ("chief", "/staff/volunteers/N0001/marks"),
+        ("auditor", "/staff/volunteers/N0003/marks"),
+    ),
     "/staff/volunteers/{number}/household": (
         ("chief", "/staff/volunteers/N0001/household"),
         ("auditor", "/staff/volunteers/N0003/household"),
@@ -310,7 +351,6 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("nobody", "/certificate/{book}"),
         ("nobody", "/certificate/{book}?serial=S2026-000001&check={check_awarded}"),
         ("nobody", "/certificate/{book}?serial=S2026-000005&check={check_ended}"),
-        ("nobody", "/certificate/{book}?serial=S2026-000001&check=never"),
         ("resident", "/certificate/{book}?serial=S2026-000001"),
     ),
     "/notice/{book}/{organisation}": (
@@ -342,6 +382,20 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("auditor", "/outlet/day?outlet=X0001"),
         ("auditor", "/outlet/day?outlet=X0002&on=never"),
     ),
+    "/staff/targets": (("chief", "/staff/targets"), ("auditor", "/staff/targets")),
+    "/staff/targets/{target}": (
+        ("chief", "/staff/targets/lake-hours?done=target_set"),
+        ("auditor", "/staff/targets/lake-hours?year=1999&reached=1"),
+        ("chief", "/staff/targets/groups?after=nobody"),
+    ),
+    "/staff/honours": (
+        ("chief", "/staff/honours?done=honours_added"),
+        ("chief", "/staff/honours?state=given"),
+        ("auditor", "/staff/honours?state=declined&proposed=3"),
+        ("auditor", "/staff/honours?after=never&year=1999"),
+    ),
+    "/honours/{book}/{year}": (("nobody", "/honours/{book}/{this_year}"), ("resident", "/honours/{book}/never")),
+    "/me/targets": (("resident", "/me/targets"), ("ward", "/me/targets"), ("chief", "/me/targets")),
     "/staff/cases": (("chief", "/staff/cases"), ("auditor", "/staff/cases?state=decided"), ("clerk", "/staff/cases")),
     "/staff/cases/{case_id}": (
         ("chief", "/staff/cases/{case_open}"),
@@ -353,6 +407,42 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/alarms"),
         ("auditor", "/staff/alarms?seen=1&month=2001-01"),
         ("clerk", "/staff/alarms?month=never"),
+    ),
+    "/me/proofs": (
+        ("resident", "/me/proofs?done=proof_asked"),
+        ("ward", "/me/proofs"),
+        ("auditor", "/me/proofs"),
+    ),
+    "/me/proofs/new": (
+        ("resident", "/me/proofs/new?organisation=37N"),
+        ("resident", "/me/proofs/new?organisation=none"),
+    ),
+    "/me/proofs/{proof_id}/print": (
+        ("resident", "/me/proofs/{proof_issued}/print"),
+        ("resident", "/me/proofs/{proof_revoked}/print"),
+    ),
+    "/proof/{token}": (
+        ("nobody", "/proof/{token_issued}"),
+        ("nobody", "/proof/{token_revoked}"),
+        ("resident", "/proof/{token_corrected}"),
+    ),
+    "/staff/proofs": (
+        ("chief", "/staff/proofs"),
+        ("auditor", "/staff/proofs?state=issued"),
+        ("auditor", "/staff/proofs?state=corrected"),
+        ("chief", "/staff/proofs?state=refused&after=never"),
+        ("clerk", "/staff/proofs?state=revoked"),
+    ),
+    "/staff/proofs/{proof_id}": (
+        ("chief", "/staff/proofs/{proof_waits}"),
+        ("chief", "/staff/proofs/{proof_issued}?done=proof_issued_done"),
+        ("auditor", "/staff/proofs/{proof_revoked}"),
+        ("auditor", "/staff/proofs/{proof_refused}"),
+    ),
+    "/staff/proofs/{proof_id}/print": (("chief", "/staff/proofs/{proof_issued}/print"),),
+    "/staff/volunteers/{number}/proofs": (
+        ("chief", "/staff/volunteers/{residents_number}/proofs?done=proof_waits_already"),
+        ("chief", "/staff/volunteers/N0001/proofs"),
     ),
     "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
@@ -366,7 +456,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 LEAD_ON: Final = {"/en", "/en/{rest}"}
 """Addresses that lead to pages and are none."""
 
-FILES: Final = {"/account/export", "/code/state"}
+FILES: Final = {"/staff/honours/list", "/account/export", "/code/state"}
 """Addresses of files that a browser saves, and of a word that the script of a page reads."""
 
 FORMS: Final[dict[str, str]] = {
@@ -402,6 +492,9 @@ FORMS: Final[dict[str, str]] = {
     "/staff/sheets": "chief",
     "/staff/rules/{version}/approve": "chief",
     "/staff/rules/{version}/decline": "chief",
+    "/staff/ladders/new": "chief",
+    "/staff/ladders/{version}/approve": "chief",
+    "/staff/ladders/{version}/decline": "chief",
     "/staff/limits/new": "chief",
     "/staff/limits/{version}/approve": "chief",
     "/staff/limits/{version}/decline": "chief",
@@ -437,10 +530,26 @@ FORMS: Final[dict[str, str]] = {
     "/till/practice/photo": "till",
     "/till/practice/quote": "till",
     "/till/practice/redeem": "till",
+    "/staff/targets": "chief",
+    "/staff/targets/{target}/end": "chief",
+    "/staff/targets/{target}/honours": "chief",
+    "/staff/honours": "chief",
+    "/staff/honours/decide": "chief",
+    "/staff/honours/{honour_id}/end": "chief",
     "/staff/cases/{case_id}/answer": "chief",
     "/staff/cases/{case_id}/proposal": "chief",
     "/staff/cases/{case_id}/decision": "chief",
     "/staff/alarms/{alarm_id}/seen": "chief",
+    "/account/boards": "resident",
+    "/account/boards/withdraw": "resident",
+    "/staff/boards": "chief",
+    "/staff/boards/{board_id}/withdraw": "chief",
+    "/me/proofs": "resident",
+    "/me/proofs/{proof_id}/withdraw": "resident",
+    "/staff/proofs/{proof_id}/issue": "chief",
+    "/staff/proofs/{proof_id}/refusal": "chief",
+    "/staff/proofs/{proof_id}/revocation": "chief",
+    "/staff/volunteers/{number}/proofs": "chief",
     "/staff/access-log": "chief",
     "/staff/volunteers": "chief",
     "/staff/volunteers/new": "chief",
@@ -465,6 +574,8 @@ FORMS: Final[dict[str, str]] = {
     "/staff/outlets/{outlet}/offers": "chief",
     "/staff/outlets/{outlet}/offers/{item}/switch": "chief",
     "/staff/outlets/{outlet}/count": "chief",
+    "/staff/volunteers/{number}/marks": "chief",
+    "/staff/volunteers/{number}/marks/{mark_id}/lift": "chief",
     "/staff/volunteers/{number}/household": "chief",
     "/staff/volunteers/{number}/household/leave": "chief",
     "/staff/outlets": "chief",
@@ -587,14 +698,65 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
         await budgets.share(tx, book.book_id, year, NORTH, 40_000)
         await _rules(tx, book, me, colleague)
         await _limits(tx, book, me, colleague)
+        await _ladders(tx, book, me, colleague)
         ids |= await _hours(tx, book, resident, me)
+        ids |= await _proofs(tx, book, resident, me)
         ids |= await _vouchers(tx, book, resident)
         ids |= await _cases(tx, shop, resident, me, colleague)
+        ids |= await _boards(tx, book, district, me)
+        await _honours(tx, book, resident, ward, me, colleague)
         ids |= await _stars(tx, book, resident, ward, me, colleague)
     arrival = await activities_of(database, district, ward)
     await shops_of(database, book, shop, cast["shop"])
     await goods_of(database, district)
-    return Cast(cast, ids | {"book": book.code, "arrival": arrival}, district)
+    names = {"book": book.code, "arrival": arrival, "this_year": str(auth.today().year)}
+    return Cast(cast, ids | names, district)
+
+
+async def _honours(
+    tx: AsyncConnection, book: Book, resident: Person, ward: Person, me: Principal, colleague: Principal
+) -> None:
+    """Targets of people and groups, and honours that wait and that were given, to her, to a minor and to a group."""
+    assert resident.volunteer is not None
+    assert ward.volunteer is not None
+    now = await connect.now(tx)
+    year = day_of(now).year
+    for wanted in (
+        Wanted("lake-hours", "Lake hours", "year_hours", "person", 60, year - 1),
+        Wanted("every-week", "Every week", "weekly", "person", 53, year, category="lake & shore"),
+        Wanted("theme", "Theme days", "theme_days", "person", 1, year, year + 1, NORTH, None, ("03-05", "12-05")),
+        Wanted("groups", "Groups", "year_hours", "group", 60, year),
+    ):
+        await targets.set_(tx, book.book_id, wanted, by=me.name, now=now)
+    for name, give in (("Helper of the year", True), ("Friend of the lake", False), ("Neighbour", None)):
+        for whose in (
+            {"holder": resident.volunteer.holder},
+            {"holder": ward.volunteer.holder},
+            {"organisation": NORTH},
+        ):
+            made = await honours.propose(tx, book.book_id, year, name, by=colleague.name, now=now, **whose)
+            if give is not None:
+                asked = [made.honour_id]
+                await honours.decide(tx, book.book_id, asked, give, by=me.name, holder=None, now=now)
+
+
+async def _boards(tx: AsyncConnection, book: Book, district: District, me: Principal) -> dict[str, str]:
+    """A board of people, one of averages, and one that was withdrawn."""
+    keys = ciphers.Keys.of(people.IDENTITY_KEYS, people.INDEX_KEYS)
+    for each in (district.northern, district.southern):
+        assert each.volunteer is not None
+        await a_star(tx, book.book_id, each.volunteer.holder, 4)
+    found = {}
+    today = auth.today().isoformat()
+    for name, kind, organisation in (
+        ("board_stars", "stars", None),
+        ("board_averages", "averages", None),
+        ("board_gone", "stars", NORTH),
+    ):
+        wanted = NewBoard(kind, "2026-01-01", today, organisation)
+        found[name] = (await boards.publish(tx, keys, me, wanted))[0].board_id
+    await boards.withdraw(tx, me, found["board_gone"])
+    return {name: str(board_id) for name, board_id in found.items()}
 
 
 async def _cases(
@@ -877,6 +1039,25 @@ async def _stars(
     return ids
 
 
+async def _ladders(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:
+    """A ladder in force, a draft of hers and one of a colleague's that changes it; and what is on record of somebody."""
+    now = await connect.now(tx)
+    tomorrow = day_of(now) + timedelta(days=1)
+    for example, day, by, note in (
+        ("national", day_of(now) - timedelta(days=30), colleague, "First ladder of the district"),
+        ("national", tomorrow, me, ""),
+        ("longquanyi", tomorrow, colleague, "With points"),
+    ):
+        the = star_ladders.example(example)
+        made = await ladders.draft(tx, book.book_id, the, effective_from=day, note=note, by=by.name, now=now)
+        if made.version == 1:
+            await ladders.approve(tx, book.book_id, 1, by=me.name, now=now)
+    hers = (await volunteers.find(tx, book.book_id, "N0001")).holder
+    for day, why in ((day_of(now), "absence"), (day_of(now) - timedelta(days=99), "misconduct")):
+        mark = await marks.put(tx, book.book_id, hers, day, why, by=colleague.name, now=now)
+    await marks.lift(tx, book.book_id, mark.mark_id, by=me.name, now=now)
+
+
 async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:
     """Records of hers in every state, one of them late, one objected to, and one that takes points off."""
     assert resident.volunteer is not None
@@ -912,6 +1093,43 @@ async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principa
         )
     )
     return {state: str(record_id) for state, record_id in ids.items()}
+
+
+async def _proofs(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:
+    """Proofs of hers: issued, corrected since, revoked, refused, and one that is overdue."""
+    assert resident.volunteer is not None
+    now, holder, ids = await connect.now(tx), resident.volunteer.holder, {}
+    wrong = await a_record(tx, book.book_id, holder, people.NORTH, 45, state="credited", served_on=date(2020, 1, 2))
+    today = day_of(now)
+    for days in (50, 60):
+        day = today - timedelta(days=days)
+        await a_record(tx, book.book_id, holder, people.NORTH, 45, state="credited", served_on=day)
+    printed = {"person_in_charge": "Wang", "handler": "Li <b>", "contact": "0531 000", "remarks": "For a school"}
+    for name in ("issued", "corrected", "revoked", "refused", "waits"):
+        asked, _ = await proofs.request(
+            *(tx, book.book_id, holder, people.NORTH),
+            from_day=None if name == "corrected" else today - timedelta(days=90),
+            to_day=None,
+            ladder=NATIONAL,
+            by=me.name,
+            now=now - timedelta(days=30),
+        )
+        ids[f"proof_{name}"] = str(asked.proof_id)
+        if name == "refused":
+            await proofs.refuse(
+                *(tx, book.book_id, asked.proof_id, "Please correct your name first"), by="user:0", holder=None, now=now
+            )
+        elif name != "waits":
+            made = await proofs.issue(
+                *(tx, book.book_id, asked.proof_id), **printed, ladder=NATIONAL, by="user:0", holder=None, now=now
+            )
+            ids[f"token_{name}"] = check_codes.of_proof(SETTINGS, book.book_id, made)
+        if name == "revoked":
+            await proofs.revoke(tx, book.book_id, asked.proof_id, "Printed for another", by="user:0", now=now)
+    await tx.execute(
+        update(records).where(records.c.book_id == book.book_id, records.c.record_id == wrong).values(state="corrected")
+    )
+    return ids | {"residents_number": resident.volunteer.volunteer_no}
 
 
 async def an_organisation(database: AsyncEngine, book: Book, ward: Person) -> None:

@@ -24,13 +24,13 @@ from tests.pages.people import NORTH, PASSWORD, SOUTH, District, Person, posted,
 
 PROPOSE, APPROVALS, USERS, TOKENS = "/staff/propose", "/staff/approvals", "/staff/users", "/staff/tokens"
 ODD = "<script>alert(1)</script>"
-RECORDS = ("records", "notices", "assessments", "awards", "overdue")
+RECORDS = ("records", "notices", "assessments", "awards", "targets", "honours", "proofs", "overdue")
 BOOKS = ("approvals", "lapsing")
-RULES = ("rules", "day", "cases", "alarms", "limits")
+RULES = ("rules", "ladders", "day", "cases", "alarms", "limits")
 EVERYBODY = ("activities", "volunteers", "organisations", "outlets", "catalogue")
 ALL_TILES = (
     *(*EVERYBODY, "reviews", "objections", "call-backs", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget"),
-    *(*RULES, "users", "tokens", "access-log"),
+    *(*RULES, "boards", "users", "tokens", "access-log"),
 )
 
 
@@ -67,7 +67,7 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
             "reviewer",
             [*EVERYBODY, "reviews", "objections", "call-backs", *RECORDS, *BOOKS, "renewals", "budget", *RULES],
         ),
-        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", *RULES]),
+        ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", *RULES, "boards"]),
         ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "access-log"]),
         ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "users", "tokens", "access-log"]),
     ],
@@ -133,7 +133,7 @@ def concrete(path: str) -> str:
     path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
     path = path.replace("{outlet}", "nothing").replace("{till}", "1")
     path = path.replace("{version}", "1").replace("{code}", "nothing")
-    ids = "draft|device|renewal|record|objection|redemption|case|alarm|sheet|assessment|award"
+    ids = "draft|device|renewal|record|objection|redemption|case|alarm|sheet|assessment|award|board|proof|mark"
     path = re.sub(rf"\{{({ids})_id\}}", str(uuid.uuid4()), path)
     return re.sub(r"\{(role|token)_id\}", "1", path)
 
