@@ -1040,7 +1040,7 @@ async def _stars(
 
 
 async def _ladders(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:
-    """A ladder in force, a draft of hers and one of a colleague's that changes it; and what is on record of somebody."""
+    """A ladder in force, a draft of hers and one of a colleague's that changes it; something on record."""
     now = await connect.now(tx)
     tomorrow = day_of(now) + timedelta(days=1)
     for example, day, by, note in (
