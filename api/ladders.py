@@ -150,6 +150,12 @@ def _general(language: Language, the: Ladder) -> dict[str, str]:
         "objection_days": f"有人提出异议的，{the.objection_days} 个工作日内答复。"
         if chinese
         else f"Objections are decided within {the.objection_days} working days.",
+        "proof_days": f"申请服务记录证明的，{the.proof_days} 个工作日内答复。"
+        if chinese
+        else f"Who asks for a proof of service is answered within {the.proof_days} working days.",
+        "proof_notice_days": f"出具的证明在本单位公示 {the.proof_notice_days} 天。"
+        if chinese
+        else f"The organisation shows what it has issued among its own for {the.proof_notice_days} days.",
     }
 
 

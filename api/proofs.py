@@ -29,8 +29,8 @@ from ledger.earning import members, organisations
 from ledger.earning import volunteers as earning
 from ledger.earning.volunteers import Volunteer
 from ledger.errors import NothingToProve, NotTheOrganiser, UnknownPerson, UnknownProof
-from ledger.recognition import proofs
-from ledger.recognition.ladder import NATIONAL, HoursClass, Ladder
+from ledger.recognition import ladders, proofs
+from ledger.recognition.ladder import HoursClass, Ladder
 from ledger.recognition.proofs import (
     CONTACT_LENGTH,
     NAME_LENGTH,
@@ -431,7 +431,7 @@ async def _issued(tx: AsyncConnection, book: int, proof_id: UUID) -> Proof | Non
 
 async def _ladder(tx: AsyncConnection, me: Principal, day: datetime.date) -> Ladder:
     """By which the days are counted."""
-    return NATIONAL
+    return await ladders.in_force(tx, me.book_id, day)
 
 
 async def _request(tx: AsyncConnection, me: Principal, her: Volunteer, new: NewProof) -> tuple[Shown, bool]:

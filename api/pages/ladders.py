@@ -28,7 +28,7 @@ NEW: Final = f"{HERE}/new"
 COUNTED: Final = ("credit", "credit honour", "honour")
 TYPED: Final = (
     *("effective_from", "note", "name", "levels", "classes", "year_hours", "standing_months", "may_fall"),
-    *("publicity_days", "objection_days"),
+    *("publicity_days", "objection_days", "proof_days", "proof_notice_days"),
 )
 _PLACE: Final = re.compile(r"levels(?: line (\d+)|\[(\d+)\]).*", re.ASCII)
 
@@ -162,6 +162,8 @@ async def draft_form(
         "may_fall": "yes" if base.may_fall else "no",
         "publicity_days": str(base.publicity_days),
         "objection_days": str(base.objection_days),
+        "proof_days": str(base.proof_days),
+        "proof_notice_days": str(base.proof_notice_days),
     }
     return _draft_page(request, form)
 
@@ -195,7 +197,7 @@ def _typed(form: dict[str, str]) -> tuple[Ladder, date]:
     effective_from = bodies.day(texts.typed(form["effective_from"]), "effective_from")
     body: dict[str, Any] = {
         name: _whole(form[name], name) for name in ("standing_months", "publicity_days", "objection_days")
-    }
+    } | {name: _whole(form[name], name) for name in ("proof_days", "proof_notice_days") if form[name]}
     the = ladder_body.read(
         body
         | {

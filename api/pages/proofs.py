@@ -76,7 +76,9 @@ def service(
 
 
 def sums(language: Language, credit: int, honour: int) -> str:
-    """How long in all, and how much of it was entered afterwards."""
+    """How long in all, and how much of it was entered afterwards, if any."""
+    if not honour:
+        return texts.hours(language, credit)
     said = {name: texts.hours(language, of) for name, of in (("credit", credit), ("honour", honour))}
     return texts.t(language, "proof_sum_of", sum=texts.hours(language, credit + honour), **said)
 

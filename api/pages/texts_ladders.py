@@ -69,6 +69,27 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "ladder_publicity_days": ("评定以前公示几个工作日", "Working days of public notice"),
     "ladder_objection_days": ("有异议的几个工作日内答复", "Working days to decide an objection"),
+    # --- on record against somebody
+    "marks": ("不良记录", "On record against her"),
+    "marks_of": ("{number} 的不良记录", "On record against {number}"),
+    "marks_none": ("没有不良记录。", "Nothing is on record."),
+    "marks_not_counted": (
+        "现在的星级标准不看不良记录：记在这里，不影响星级。",
+        "The ladder of today does not ask for it: what stands here changes no star.",
+    ),
+    "mark_over": ("已经撤销", "Taken off"),
+    "mark_put_by": ("记录", "Put there"),
+    "mark_lifted_by": ("撤销", "Taken off"),
+    "mark_lift": ("撤销这条记录", "Take it off"),
+    "mark_new": ("记一条不良记录", "Put something on record"),
+    "mark_why": ("什么事", "What it is about"),
+    "mark_choose": ("请选择", "Please choose"),
+    "mark_day": ("哪一天的事（写成 2026-11-05）", "The day that it happened (like 2026-11-05)"),
+    "mark_do": ("记下来", "Put it on record"),
+    "mark_put": ("记下来了。", "It is on record."),
+    "mark_lifted": ("已经撤销，就当没有记过。", "It is taken off, as if it had never been there."),
+    "ladder_proof_days": ("申请服务证明的几个工作日内答复", "Working days to answer who asks for a proof of service"),
+    "ladder_proof_notice_days": ("服务证明在本单位公示几天", "Days for which the organisation shows an issued proof"),
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
@@ -81,9 +102,11 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     f"ladder_{name}": TEXTS[f"ladder_{name}"]
     for name in (
         *("name", "levels", "classes", "year_hours", "standing_months", "publicity_days", "objection_days"),
-        "may_fall",
+        *("may_fall", "proof_days", "proof_notice_days"),
     )
 } | {
     "ladder_effective_from": ("从哪天起", "First day"),
     "ladder_year_minutes": TEXTS["ladder_year_hours"],
+    "mark_why": TEXTS["mark_why"],
+    "mark_marked_on": ("哪一天的事", "The day that it happened"),
 }

@@ -43,6 +43,7 @@ DOES: Final = {
     "register": Right.REGISTER,
     "erase": Right.ERASE,
     "books": Right.READ_BOOKS,
+    "marks": Right.READ_RECORDS,
 }
 """What there may be on the page of a volunteer, and the right that it takes."""
 

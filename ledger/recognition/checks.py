@@ -41,6 +41,24 @@ BOOK_CHECKS: Final[Mapping[str, str]] = {
                    max(CASE WHEN serial ~ '^S[0-9]{4}-[0-9]{6,9}$' THEN substr(serial, 7)::bigint END) AS highest
             FROM awards WHERE book_id = :book AND serial IS NOT NULL GROUP BY 1) g ON g.series = s.series
         WHERE s.last IS DISTINCT FROM g.given OR s.last IS DISTINCT FROM g.highest ORDER BY 1""",
+    "proof_numbers_have_gaps": """
+        SELECT coalesce(s.series, g.series) AS series, s.last, g.given, g.highest
+        FROM (SELECT series, last FROM serials WHERE book_id = :book AND series LIKE 'proof/%') s
+        FULL JOIN (
+            SELECT 'proof/' || organisation || '/' || date_part('year', issued_on) AS series, count(*) AS given,
+                   max(CASE WHEN serial ~ '-[0-9]{4}-[0-9]{6,9}$'
+                            THEN substring(serial FROM '[0-9]+$')::bigint END) AS highest
+            FROM proofs WHERE book_id = :book AND serial IS NOT NULL GROUP BY 1) g ON g.series = s.series
+        WHERE s.last IS DISTINCT FROM g.given OR s.last IS DISTINCT FROM g.highest ORDER BY 1""",
+    "proof_differs_from_its_services": """
+        SELECT p.proof_id AS proof, p.credit_minutes, p.honour_minutes, s.credit, s.honour FROM proofs p
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum((each ->> 5)::bigint) FILTER (WHERE each ->> 4 = 'credit'), 0) AS credit,
+                   coalesce(sum((each ->> 5)::bigint) FILTER (WHERE each ->> 4 = 'honour'), 0) AS honour
+            FROM jsonb_array_elements(p.services) AS each) s
+        WHERE p.book_id = :book AND p.serial IS NOT NULL
+          AND (p.credit_minutes, p.honour_minutes) IS DISTINCT FROM (s.credit, s.honour)
+        ORDER BY p.proof_id""",
 }
 
 DIGEST: Final = "assessment_differs_from_its_digest"

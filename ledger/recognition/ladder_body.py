@@ -28,6 +28,8 @@ BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "standing_months": (0, 1200),
     "publicity_days": (0, 366),
     "objection_days": (1, 366),
+    "proof_days": (1, 100),
+    "proof_notice_days": (0, 366),
 }
 """The numbers of a ladder, each with its least and its most."""
 

@@ -126,14 +126,15 @@ def known_id(known_at: datetime) -> UUID:
 def statement(ladder: Ladder, *, known: bool = False, few: bool = False) -> str:
     """Holder, volunteer number, organisation, minutes, facts and star of everybody in `:book` on `:day`; unordered.
 
-    `known`: as known at `:known_at`. `few`: of `:holders` alone, whose accounts are `:codes`, by what there is less
-    what came later. Only what the ladder asks for is read.
+    `known`: as known at `:known_at`. `few`: of `:holders` alone, whose accounts are `:codes`. Only what the ladder asks
+    for is read.
     """
-    counted = " + ".join(f"h.{each}_minutes" for each in ladder.classes)
-    year = " + ".join(f"h.{each}_year" for each in ladder.classes) if ladder.year_minutes else "0"
+    counted = _sum("minutes", ladder)
+    year = _sum("year", ladder) if ladder.year_minutes else "0"
     asks_points = any(level.points for level in ladder.levels)
     asks_standing = bool(ladder.standing_months)
-    parts = {"h": _hours_of_few(ladder, known=known) if few else _hours(ladder, known=known)}
+    hours = _hours(ladder, known=known, few=few)
+    parts = {}
     if asks_points:
         parts["p"] = _points(known=known, few=few)
     if asks_standing:
@@ -141,19 +142,27 @@ def statement(ladder: Ladder, *, known: bool = False, few: bool = False) -> str:
     parts["w"] = _awards(ladder, known=known, few=few)
     joined = " ".join(f"LEFT JOIN ({part}) {name} ON {name}.holder = v.holder" for name, part in parts.items())
     only = _OF_FEW.format("v") if few else ""
+    # A number of hours is less work than a zone's name; China's clocks have not been changed since 1991.
     return f"""
-        WITH f AS (
+        WITH h AS MATERIALIZED ({hours}),
+        f AS (
             SELECT v.holder, v.volunteer_no, v.organisation,
-                   (v.registered_at AT TIME ZONE 'Asia/Shanghai')::date AS registered_on,
-                   coalesce(h.credit_minutes, 0)::bigint AS credit_minutes,
-                   coalesce(h.honour_minutes, 0)::bigint AS honour_minutes,
-                   coalesce({counted}, 0)::bigint AS minutes, coalesce({year}, 0)::bigint AS year_minutes,
+                   (v.registered_at AT TIME ZONE interval '8 hours')::date AS registered_on,
+                   coalesce(credit.minutes, 0) AS credit_minutes, coalesce(honour.minutes, 0) AS honour_minutes,
+                   {counted} AS minutes, {year}::bigint AS year_minutes,
                    {"coalesce(p.points, 0)" if asks_points else "0"}::bigint AS points,
                    {"k.marked_on" if asks_standing else "NULL::date"} AS marked_on,
                    coalesce(w.held, 0)::int AS held, coalesce(w.kept, 0)::int AS kept
-            FROM volunteers v {joined}
+            FROM volunteers v
+            LEFT JOIN h credit ON credit.holder = v.holder AND credit.kind = 'credit_hours'
+            LEFT JOIN h honour ON honour.holder = v.holder AND honour.kind = 'honour_hours'
+            {joined}
             WHERE v.book_id = :book{only}{" AND v.registered_at <= :known_at" if known else ""})
         SELECT f.*, ({_star(ladder)})::int AS star FROM f"""
+
+
+def _sum(name: str, ladder: Ladder) -> str:
+    return " + ".join(f"coalesce({each}.{name}, 0)" for each in ladder.classes)
 
 
 _ACCOUNTS: Final = ("9200", "9210")
@@ -161,45 +170,40 @@ _KINDS: Final = "('credit_hours', 'honour_hours')"
 _OF_FEW: Final = " AND {}.holder = ANY(:holders)"
 
 
-def _hours(ladder: Ladder, *, known: bool) -> str:
-    """holder, credit_minutes, honour_minutes, and of the year where the ladder asks for it."""
-    year = ", sum(t.credits - t.debits) FILTER (WHERE t.day > :year_ago) AS year" if ladder.year_minutes else ""
-    return f"""SELECT a.holder, {_by_class(ladder, known=known)} FROM accounts a JOIN (
-            SELECT t.account_id, sum(t.credits - t.debits) AS minutes{year} FROM day_totals t
-            WHERE t.book_id = :book AND t.day <= :day GROUP BY t.account_id) m ON m.account_id = a.account_id
-        {_late(ladder) if known else ""}
-        WHERE a.book_id = :book AND a.kind IN {_KINDS} GROUP BY a.holder"""
+def _hours(ladder: Ladder, *, known: bool, few: bool) -> str:
+    """holder, kind, and the minutes of each account that has entries, also of the year where the ladder asks for it.
 
-
-def _hours_of_few(ladder: Ladder, *, known: bool) -> str:
-    """The same of `:codes`. What an account has is what it had on the day and what came later."""
-    year = """, (SELECT sum(t.credits - t.debits) FROM day_totals t WHERE t.book_id = :book
-                  AND t.account_id = a.account_id AND t.day > :year_ago AND t.day <= :day) AS year"""
-    return f"""SELECT a.holder, {_by_class(ladder, known=known)} FROM accounts a CROSS JOIN LATERAL (
-            SELECT a.credits - a.debits - coalesce((
-                SELECT sum(t.credits - t.debits) FROM day_totals t
-                WHERE t.book_id = :book AND t.account_id = a.account_id AND t.day > :day), 0) AS minutes
-                {year if ladder.year_minutes else ""}) m
-        {_late(ladder) if known else ""}
-        WHERE a.book_id = :book AND a.code = ANY(:codes) AND a.kind IN {_KINDS} GROUP BY a.holder"""
-
-
-def _by_class(ladder: Ladder, *, known: bool) -> str:
-    wanted = {"minutes": "m.minutes"} | ({"year": "m.year"} if ladder.year_minutes else {})
-    if known:
-        wanted = {name: f"({value} - coalesce(late.{name}, 0))" for name, value in wanted.items()}
-    return ", ".join(
-        f"coalesce(sum({value}) FILTER (WHERE a.kind = '{which}_hours'), 0) AS {which}_{name}"
-        for which in rule.CLASSES
-        for name, value in wanted.items()
-    )
+    What an account has is what it had on the day and what came later: of a day near today few totals are added up.
+    """
+    sums, since = ["(sum(t.credits - t.debits))::bigint AS later"], ":day"
+    told = ["a.credits - a.debits - coalesce(m.later, 0) {} AS minutes"]
+    if ladder.year_minutes:
+        sums = [
+            "(sum(t.credits - t.debits) FILTER (WHERE t.day > :day))::bigint AS later",
+            "(sum(t.credits - t.debits) FILTER (WHERE t.day <= :day))::bigint AS year",
+        ]
+        told.append("coalesce(m.year, 0) {} AS year")
+        since = ":year_ago"
+    late = ["- coalesce(late.minutes, 0)", "- coalesce(late.year, 0)"] if known else ["", ""]
+    totals = f"FROM day_totals t WHERE t.book_id = :book AND t.day > {since}"
+    if few:
+        joined = f"LATERAL (SELECT {', '.join(sums)} {totals} AND t.account_id = a.account_id) m ON true"
+    else:
+        joined = f"""(SELECT t.account_id, {", ".join(sums)} {totals} GROUP BY t.account_id) m
+            ON m.account_id = a.account_id"""
+    told = [each.format(less) for each, less in zip(told, late, strict=False)]
+    return f"""SELECT a.holder, a.kind, {", ".join(told)}
+        FROM accounts a LEFT JOIN {joined} {_late(ladder) if known else ""}
+        WHERE a.book_id = :book AND a.number > 0{" AND a.code = ANY(:codes)" if few else ""} AND a.kind IN {_KINDS}"""
 
 
 def _late(ladder: Ladder) -> str:
     """What the books learned of the account `a` after `:known_at`: numbers of entries rise with these times."""
-    year = ", sum(e.credit - e.debit) FILTER (WHERE e.effective_on > :year_ago) AS year" if ladder.year_minutes else ""
+    year = ""
+    if ladder.year_minutes:
+        year = ", (sum(e.credit - e.debit) FILTER (WHERE e.effective_on > :year_ago))::bigint AS year"
     return f"""LEFT JOIN LATERAL (
-            SELECT sum(e.credit - e.debit) AS minutes{year} FROM entries e
+            SELECT sum(e.credit - e.debit)::bigint AS minutes{year} FROM entries e
             WHERE a.recorded_at > :known_at AND e.book_id = :book AND e.account_id = a.account_id
               AND e.number > {_LAST_KNOWN} AND e.effective_on <= :day) late ON true"""
 

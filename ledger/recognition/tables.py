@@ -73,6 +73,11 @@ marks = Table(
     CheckConstraint("why IN ('forged_record', 'absence', 'misconduct', 'other')", name="why"),
     CheckConstraint("(lifted_at IS NULL) = (lifted_by IS NULL)", name="lifted"),
     Index("marks_holder_idx", "book_id", "holder"),
+    Index(
+        *("marks_stands_key", "book_id", "holder", "marked_on", "why"),
+        unique=True,
+        postgresql_where=text("lifted_at IS NULL"),
+    ),
     info=READ_ADD_CHANGE,
 )
 """What is on record against somebody, for the ladders that ask for good standing."""

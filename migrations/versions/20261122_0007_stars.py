@@ -157,6 +157,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("book_id", "mark_id", name=op.f("marks_pkey")),
     )
     op.create_index("marks_holder_idx", "marks", ["book_id", "holder"], unique=False)
+    op.create_index(
+        "marks_stands_key",
+        "marks",
+        ["book_id", "holder", "marked_on", "why"],
+        unique=True,
+        postgresql_where=sa.text("lifted_at IS NULL"),
+    )
     op.create_table(
         "targets",
         sa.Column("book_id", sa.Integer(), nullable=False),
@@ -435,6 +442,7 @@ def downgrade() -> None:
     op.drop_index("assessed_differs_idx", table_name="assessed", postgresql_where=sa.text("star <> held"))
     op.drop_table("assessed")
     op.drop_table("targets")
+    op.drop_index("marks_stands_key", table_name="marks", postgresql_where=sa.text("lifted_at IS NULL"))
     op.drop_index("marks_holder_idx", table_name="marks")
     op.drop_table("marks")
     op.drop_table("ladders")

@@ -675,6 +675,8 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "limits note": ("/policies", {"effective_from": "2099-01-01", "policy": {}, "note": "@"}),
     "limits word": ("/policies", {"effective_from": "2099-01-01", "policy": {"@": 1}}),
     "limits number": ("/policies", {"effective_from": "2099-01-01", "policy": {"free_points": "@"}}),
+    "reason of a mark": ("/volunteers/V-1/marks", {"why": "@", "marked_on": "2026-01-05"}),
+    "day of a mark": ("/volunteers/V-1/marks", {"why": "other", "marked_on": "@"}),
     "ladder day": ("/ladders", {"effective_from": "@", "ladder": {"levels": [{"minutes": 6}]}}),
     "ladder note": ("/ladders", {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}]}, "note": "@"}),
     "what a ladder is called": (

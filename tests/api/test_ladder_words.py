@@ -41,6 +41,8 @@ def test_an_example_in_sentences() -> None:
         "时长冲减以后，星级会跟着降；兑换积分不影响星级。",
         "评定以前公示 5 个工作日。",
         "有人提出异议的，10 个工作日内答复。",
+        "申请服务记录证明的，10 个工作日内答复。",
+        "出具的证明在本单位公示 7 天。",
     ]
     assert ladders.words("en", ladders.example("shenzhen"))[4] == "5 stars: 1,500 h of service, registered for 2 years."
     assert ladders.words("zh", ladders.example("sichuan"))[1] == "二星：服务满 300 小时，已经评上一星。"
@@ -64,6 +66,8 @@ CHANGES: list[tuple[str, Ladder]] = [
     ("publicity_days", replace(NATIONAL, publicity_days=0)),
     ("publicity_days", replace(NATIONAL, publicity_days=7)),
     ("objection_days", replace(NATIONAL, objection_days=7)),
+    ("proof_days", replace(NATIONAL, proof_days=5)),
+    ("proof_notice_days", replace(NATIONAL, proof_notice_days=10)),
 ]
 
 

@@ -424,6 +424,14 @@ ROWS: Final = [
     Row("readLimits", STAFF_READERS, path=lambda w: {"version": w.limits}),
     Row("decideLimits", "owner", lambda w, n: {"approve": True}, lambda w: {"version": w.limits}),
     Row("withdrawLimits", "operator", path=lambda w: {"version": 999}, works=False),
+    # what is on record against somebody
+    Row("listMarks", f"{MASKED} records:read", path=lambda w: {"volunteer": "V-1"}),
+    Row(
+        *("putMark", "reviewer+"),
+        lambda w, n: {"why": "absence", "marked_on": "2026-01-05"},
+        lambda w: {"volunteer": "V-1"},
+    ),
+    Row("liftMark", "reviewer+", path=lambda w: {"volunteer": "V-1", "mark_id": w.nothing}, works=False),
     # star ladders
     Row(
         "draftLadder", "operator", lambda w, n: {"effective_from": "2099-01-01", "ladder": {"levels": [{"minutes": 6}]}}

@@ -39,7 +39,7 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections, records
-from ledger.recognition import honours, ladders, proofs, targets
+from ledger.recognition import honours, ladders, marks, proofs, targets
 from ledger.recognition.ladder import NATIONAL
 from ledger.recognition.tables import assessed, assessments, award_objections, awards
 from ledger.recognition.targets import Wanted
@@ -282,6 +282,10 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "/staff/outlets/{outlet}/count": (
         ("chief", "/staff/outlets/X0001/count"),
         ("chief", "/staff/outlets/X0002/count"),
+    ),
+    "/staff/volunteers/{number}/marks": (
+        ("chief", "/staff/volunteers/N0001/marks"),
+        ("auditor", "/staff/volunteers/N0003/marks"),
     ),
     "/staff/volunteers/{number}/household": (
         ("chief", "/staff/volunteers/N0001/household"),
@@ -570,6 +574,8 @@ FORMS: Final[dict[str, str]] = {
     "/staff/outlets/{outlet}/offers": "chief",
     "/staff/outlets/{outlet}/offers/{item}/switch": "chief",
     "/staff/outlets/{outlet}/count": "chief",
+    "/staff/volunteers/{number}/marks": "chief",
+    "/staff/volunteers/{number}/marks/{mark_id}/lift": "chief",
     "/staff/volunteers/{number}/household": "chief",
     "/staff/volunteers/{number}/household/leave": "chief",
     "/staff/outlets": "chief",
@@ -716,10 +722,10 @@ async def _honours(
     now = await connect.now(tx)
     year = day_of(now).year
     for wanted in (
-        Wanted("lake-hours", "Hours for the lake", "year_hours", "person", 60, year - 1),
+        Wanted("lake-hours", "Lake hours", "year_hours", "person", 60, year - 1),
         Wanted("every-week", "Every week", "weekly", "person", 53, year, category="lake & shore"),
         Wanted("theme", "Theme days", "theme_days", "person", 1, year, year + 1, NORTH, None, ("03-05", "12-05")),
-        Wanted("groups", "Hours of groups", "year_hours", "group", 60, year),
+        Wanted("groups", "Groups", "year_hours", "group", 60, year),
     ):
         await targets.set_(tx, book.book_id, wanted, by=me.name, now=now)
     for name, give in (("Helper of the year", True), ("Friend of the lake", False), ("Neighbour", None)):
@@ -1034,7 +1040,7 @@ async def _stars(
 
 
 async def _ladders(tx: AsyncConnection, book: Book, me: Principal, colleague: Principal) -> None:
-    """A ladder in force, a draft of hers and one of a colleague's that changes it."""
+    """A ladder in force, a draft of hers and one of a colleague's that changes it; something on record."""
     now = await connect.now(tx)
     tomorrow = day_of(now) + timedelta(days=1)
     for example, day, by, note in (
@@ -1046,6 +1052,10 @@ async def _ladders(tx: AsyncConnection, book: Book, me: Principal, colleague: Pr
         made = await ladders.draft(tx, book.book_id, the, effective_from=day, note=note, by=by.name, now=now)
         if made.version == 1:
             await ladders.approve(tx, book.book_id, 1, by=me.name, now=now)
+    hers = (await volunteers.find(tx, book.book_id, "N0001")).holder
+    for day, why in ((day_of(now), "absence"), (day_of(now) - timedelta(days=99), "misconduct")):
+        mark = await marks.put(tx, book.book_id, hers, day, why, by=colleague.name, now=now)
+    await marks.lift(tx, book.book_id, mark.mark_id, by=me.name, now=now)
 
 
 async def _hours(tx: AsyncConnection, book: Book, resident: Person, me: Principal) -> dict[str, str]:

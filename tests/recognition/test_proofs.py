@@ -226,15 +226,15 @@ async def test_numbers_are_of_an_organisation_and_have_no_gap_where_something_we
 ) -> None:
     book = programme.book.book_id
     async with programme.database.connect() as tx:
-        assert await serials.next_number(tx, book, "proof/D1T/2026") == 1
+        assert await serials.next_number(tx, book, "test/D1T/2026") == 1
         await tx.rollback()
 
     async def number(series: str) -> int:
         async with programme.database.begin() as tx:
             return await serials.next_number(tx, book, series)
 
-    assert sorted(await asyncio.gather(*(number("proof/D1T/2026") for _ in range(6)))) == [1, 2, 3, 4, 5, 6]
-    assert await number("proof/D1/2026") == 1
+    assert sorted(await asyncio.gather(*(number("test/D1T/2026") for _ in range(6)))) == [1, 2, 3, 4, 5, 6]
+    assert await number("test/D1/2026") == 1
 
 
 async def test_nobody_issues_or_refuses_her_own(programme: Programme) -> None:

@@ -6,8 +6,11 @@ import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.recognition import checks
+from ledger.database import connect
+from ledger.recognition import checks, proofs
+from ledger.recognition.ladder import NATIONAL
 from tests.conftest import OWNER, Server, new_book
+from tests.earning.rows import a_record
 from tests.recognition.careers import Career, awarded, career
 
 DAMAGES = [
@@ -25,15 +28,32 @@ DAMAGES = [
         {"award_not_as_its_objections", "certificate_numbers_have_gaps"},
     ),
     ("UPDATE awards SET serial = 'S2026-000007'", {"certificate_numbers_have_gaps"}),
-    ("UPDATE serials SET last = last + 1", {"certificate_numbers_have_gaps"}),
-    ("DELETE FROM serials", {"certificate_numbers_have_gaps"}),
+    ("UPDATE serials SET last = last + 1", {"certificate_numbers_have_gaps", "proof_numbers_have_gaps"}),
+    ("DELETE FROM serials", {"certificate_numbers_have_gaps", "proof_numbers_have_gaps"}),
+    ("UPDATE proofs SET serial = 'D1T-2026-000007'", {"proof_numbers_have_gaps"}),
+    ("UPDATE proofs SET credit_minutes = credit_minutes + 1", {"proof_differs_from_its_services"}),
 ]
 
 
 async def made(database: AsyncEngine) -> Career:
-    """Somebody with a star, of a book that nobody looks at afterwards."""
+    """Somebody with a star and a proof of service, of a book that nobody looks at afterwards."""
     hers = await career(database, await new_book(database), 100)
     await awarded(hers)
+    printed = dict.fromkeys(("person_in_charge", "handler", "contact"), "王主任") | {"remarks": ""}
+    asked = {"from_day": None, "to_day": None, "ladder": NATIONAL, "by": "user:staff"}
+    async with hers.database.begin() as tx:
+        now, holder = await connect.now(tx), hers.holder(0)
+        await a_record(tx, hers.book, holder, "D1T", state="credited")
+        proof, _ = await proofs.request(tx, hers.book, holder, "D1T", **asked, now=now)
+        await proofs.issue(
+            *(tx, hers.book, proof.proof_id),
+            **printed,
+            remarks="",
+            ladder=NATIONAL,
+            by="user:staff",
+            holder=None,
+            now=now,
+        )
     assert await checks.check(database, hers.book) == []
     return hers
 
