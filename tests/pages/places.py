@@ -347,9 +347,9 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "/certificate/{book}": (
         ("nobody", "/certificate/{book}"),
-        ("nobody", "/certificate/{book}?serial=S2026-000001&check={check_awarded}"),
-        ("nobody", "/certificate/{book}?serial=S2026-000005&check={check_ended}"),
-        ("resident", "/certificate/{book}?serial=S2026-000001"),
+        ("nobody", "/certificate/{book}?serial=S2020-000001&check={check_awarded}"),
+        ("nobody", "/certificate/{book}?serial=S2020-000005&check={check_ended}"),
+        ("resident", "/certificate/{book}?serial=S2020-000001"),
     ),
     "/notice/{book}/{organisation}": (
         ("nobody", "/notice/{book}/37"),
@@ -998,7 +998,7 @@ async def _stars(
     for number, (state, values) in enumerate(states.items(), start=1):
         whose = (ward if state == "minor" else resident).volunteer
         assert whose is not None
-        serial, told = f"S2026-{number:06d}", dict(values)
+        serial, told = f"S2020-{number:06d}", dict(values)
         if state in ("awarded", "ended"):
             told |= {"awarded_on": today, "serial": serial}
             ids[f"check_{state}"] = check_codes.of_certificate(SETTINGS, Certificate(book.code, serial))
