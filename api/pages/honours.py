@@ -23,6 +23,7 @@ from api.targets import NewTarget
 from ledger.access import persons, rights
 from ledger.access.ciphers import Keys
 from ledger.access.rights import Principal, Right
+from ledger.books.chart import CODE
 from ledger.errors import InvalidField, NotAllowed, Refusal, SessionEnded, UnknownHonour, UnknownTarget
 from ledger.recognition import targets as domain
 from ledger.recognition.honours import STATES, Honour, State
@@ -167,10 +168,10 @@ async def _target(
     language = frame.view_of(request).language
     asked = request.query_params
     year = _year(asked.get("year", "")) or auth.today().year
-    reached = asked.get("reached") == "1"
+    reached, after = asked.get("reached") == "1", asked.get("after", "")
     async with database.begin() as tx:
         told = await targets.progress(
-            tx, me, code, year, reached=reached, after=asked.get("after") or None, limit=A_PAGE
+            tx, me, code, year, reached=reached, after=after if CODE.fullmatch(after) else None, limit=A_PAGE
         )
         numbers = [each.volunteer_no for each in told.items if each.volunteer_no is not None]
         people = await persons.masked(tx, keys, me.book_id, numbers, me.name, auth.now())

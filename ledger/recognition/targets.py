@@ -216,6 +216,8 @@ def _stored(wanted: Wanted) -> dict[str, Any]:
 
 async def find(tx: AsyncConnection, book: int, target: str) -> Target:
     """One target; UnknownTarget."""
+    if not CODE.fullmatch(target):
+        raise UnknownTarget(target)
     row = (await tx.execute(_targets(book).where(targets.c.target == target))).one_or_none()
     if row is None:
         raise UnknownTarget(target)
@@ -330,7 +332,10 @@ async def progress(
     """Who served for a target in a year, first who did most, then by number or code; `reached`: those who reached it.
 
     `after`: the volunteer number or the organisation's code of somebody in this list. Who has been erased is not in it.
+    InvalidField.
     """
+    if after is not None and not CODE.fullmatch(after):  # as all numbers and codes are
+        raise InvalidField("after", "not_a_code")
     wanted = target.wanted
     asked = parameters(book, wanted, year)
     conditions = []
@@ -469,5 +474,7 @@ def _target(row: Any) -> Target:
 
 async def _locked(tx: AsyncConnection, book: int, target: str) -> Target:
     """The target, after its row has been locked; UnknownTarget."""
+    if not CODE.fullmatch(target):
+        raise UnknownTarget(target)
     await tx.execute(select(targets.c.target).where(_is(book, target)).with_for_update(key_share=True))
     return await find(tx, book, target)
