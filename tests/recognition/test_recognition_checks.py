@@ -39,7 +39,7 @@ async def made(database: AsyncEngine) -> Career:
     """Somebody with a star and a proof of service, of a book that nobody looks at afterwards."""
     hers = await career(database, await new_book(database), 100)
     await awarded(hers)
-    printed = dict.fromkeys(("person_in_charge", "handler", "contact"), "王主任")
+    printed = dict.fromkeys(("person_in_charge", "handler", "contact"), "王主任") | {"remarks": ""}
     asked = {"from_day": None, "to_day": None, "ladder": NATIONAL, "by": "user:staff"}
     async with hers.database.begin() as tx:
         now, holder = await connect.now(tx), hers.holder(0)
@@ -48,7 +48,6 @@ async def made(database: AsyncEngine) -> Career:
         await proofs.issue(
             *(tx, hers.book, proof.proof_id),
             **printed,
-            remarks="",
             ladder=NATIONAL,
             by="user:staff",
             holder=None,
