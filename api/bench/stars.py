@@ -32,6 +32,7 @@ SHARE: Final = 10
 """Of the entries that are preloaded a tenth, by a tenth of so many people."""
 PER_PERSON: Final = 5
 """Services of each: an entry of hers, and one of the organisation's."""
+TRIES: Final = 3
 MOST: Final = 2.0
 """The most that the stars may take, in times of the plain sums."""
 
@@ -131,10 +132,13 @@ async def measured(ground: Ground, of: Crowd, times: int) -> Taken:
 
 
 async def _took(tx: AsyncConnection, statement: str, asked: dict[str, Any]) -> float:
-    """Seconds in the server, without what sending a million rows takes."""
-    told = await tx.execute(text(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"), asked)
-    [plan] = told.scalar_one()
-    return float(plan["Planning Time"] + plan["Execution Time"]) / 1000
+    """Seconds in the server, without what sending a million rows takes: the best of three."""
+    found = []
+    for _ in range(TRIES):
+        told = await tx.execute(text(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"), asked)
+        [plan] = told.scalar_one()
+        found.append(float(plan["Planning Time"] + plan["Execution Time"]) / 1000)
+    return min(found)
 
 
 async def page(tx: AsyncConnection, of: History) -> object:
