@@ -262,11 +262,6 @@ async def _digest(tx: AsyncConnection, rows: str, asked: dict[str, Any], of: Ass
     return people, bytes(digest)
 
 
-async def ladder_of(tx: AsyncConnection, book: int, version: int) -> Ladder:
-    """The ladder that an assessment names. UnknownLadder."""
-    return await ladders.version(tx, book, version)
-
-
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 

@@ -48,7 +48,6 @@ async def made(database: AsyncEngine) -> Career:
         await proofs.issue(
             *(tx, hers.book, proof.proof_id),
             **printed,
-            remarks="",
             ladder=NATIONAL,
             by="user:staff",
             holder=None,
