@@ -114,7 +114,7 @@ async def measured(ground: Ground, of: Crowd, times: int) -> Taken:
     for number in range(times + 1):
         ground.progress("Stars of a whole book", number, times + 1)
         async with ground.database.connect() as tx:
-            await connect.no_timeout(tx)
+            await stars.of_everybody(tx)
             plain = await _took(tx, _PLAIN, {"book": of.book.book_id})
             by_day = {}
             for name, ago in DAYS.items():
