@@ -33,7 +33,7 @@ from ledger.books.directory import Book
 from ledger.books.evaluate import Posted
 from ledger.books.proposals import Line, Proposal
 from ledger.database import connect
-from ledger.days import BEIJING, day_of
+from ledger.days import BEIJING, day_of, midnight
 from ledger.earning import organisations, rule_sets, volunteers
 from ledger.earning.volunteers import CREDIT_HOURS, HONOUR_HOURS, IN_NOTICE, WALLET, Volunteer
 from ledger.errors import OrganisationExists, Refusal, UnknownBook, UnknownVolunteer
@@ -113,7 +113,9 @@ async def fill(url: str, folder: Path, keys: Keys, say: Callable[[str], None]) -
             whole = await users.with_login(tx, logins[-1].login) is not None
         if not whole:
             say("Making the sample district, a year of entries; this takes some seconds …")
+            now, calendar.time = calendar.time, midnight(book.first_day) + timedelta(hours=9)
             people = await _people(database, book)
+            calendar.time = now
             since = book.first_day + timedelta(days=365 - demo_hours.DAYS)
             await _year(database, book, people, calendar, since - timedelta(days=1))
             await demo_hours.weeks(database, book, _habits(people), calendar, since)
