@@ -167,7 +167,7 @@ async def test_who_is_not_signed_in_is_led_to_the_door(enters: Enters, path: str
     assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in")
 
 
-ELSEWHERE = ("/account/devices", "/hours", "/me/redemptions", "/staff/call-backs")
+ELSEWHERE = ("/account/devices", "/hours", "/me/proofs", "/me/redemptions", "/staff/call-backs")
 """Forms that are not for staff, or that come back with what is there."""
 
 
