@@ -216,10 +216,10 @@ async def _found(
     await boards.checked(tx, me.book_id, wanted, today)
     if wanted.kind == "averages":
         return [], await boards.averages(tx, me.book_id, wanted)
-    return await _grown(tx, keys, me.book_id, wanted, now), ()
+    return await grown(tx, keys, me.book_id, wanted, now), ()
 
 
-async def _grown(tx: AsyncConnection, keys: Keys, book: int, wanted: Wanted, now: datetime.datetime) -> list[Candidate]:
+async def grown(tx: AsyncConnection, keys: Keys, book: int, wanted: Wanted, now: datetime.datetime) -> list[Candidate]:
     """As many as have room on a board, of whom nobody is known to be a minor."""
     kept: list[Candidate] = []
     async with aclosing(boards.candidates(tx, book, wanted, day_of(now))) as candidates:

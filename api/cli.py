@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import (
     VERSION,
+    cli_assess,
     cli_budget,
     cli_calendar,
     cli_catalogue,
@@ -669,6 +670,7 @@ cli.add_command(cli_budget.budget)
 cli.add_command(cli_calendar.calendar)
 cli.add_command(cli_rules.rules)
 cli.add_command(cli_ladders.ladder)
+cli.add_command(cli_assess.assess)
 cli.add_command(cli_stars.print_stars)
 cli.add_command(cli_targets.print_targets)
 cli.add_command(cli_paper.check_code)

@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api import bodies, stars
 from api.command import A_DAY, as_json, of_book, with_database
 from ledger.books import directory
-from ledger.database import connect
 from ledger.recognition import stars as of_history
 
 COLUMNS = ("as_of", "volunteer", "credit_minutes", "star")
@@ -49,7 +48,6 @@ def print_stars(
 
     async def work(database: AsyncEngine) -> None:
         async with database.connect() as tx:
-            await connect.no_timeout(tx)
             of = await directory.find_book(tx, book)
             what = await stars.asked(
                 *(tx, of.book_id),

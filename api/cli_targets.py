@@ -45,7 +45,7 @@ def print_targets(book: str, year: int | None, form: str, as_json: bool) -> None
                     "reached": each.reached,
                 }
                 for target in await domain.targets_of(tx, of.book_id, year=asked, limit=10_000)
-                for each in await domain.progress(tx, of.book_id, target, asked)
+                for each in (await domain.progress(tx, of.book_id, target, asked)).items
             ]
 
     rows = with_database(work)

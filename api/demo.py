@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import demo_hours, demo_shops
+from api import demo_hours, demo_shops, demo_stars
 from api.demo_hours import Clock
 from ledger.access import consents, persons, users
 from ledger.access.ciphers import Keys
@@ -125,6 +125,7 @@ async def fill(url: str, folder: Path, keys: Keys, say: Callable[[str], None]) -
             first = [await volunteers.find(tx, book.book_id, _number(each)) for each in (4, 8, 12)]
         if await _has_rules(database, book):  # which an earlier version's district has not
             await demo_hours.open_today(database, book, TEAMS[0], first)
+        await demo_stars.recognise(database, keys, book, calendar, first[0], TEAMS[0])
         async with database.begin() as tx:  # last, so that a district with users is a whole one
             for login, kind in zip(logins, KINDS, strict=True):
                 [found, *_] = await users.find(tx, login.login, book.book_id)

@@ -33,8 +33,7 @@ def svg(name: str, label: str) -> str:
         f'<circle cx="{middle}" cy="{middle}" r="94" fill="none" stroke="{RED}" stroke-width="5"/>'
         f'<path fill="{RED}" d="{_star(middle, 27)}"/>'
         f'<text fill="{RED}" font-size="{size:.2f}" letter-spacing="{size * (_APART - 1):.2f}"'
-        ' font-family="SimSun, Noto Serif CJK SC, serif" font-weight="bold" text-anchor="middle" display="inline"'
-        ' aria-hidden="true">'
+        ' font-family="SimSun, Noto Serif CJK SC, serif" font-weight="bold" text-anchor="middle" aria-hidden="true">'
         f'<textPath href="#seal-line" startOffset="50%">{escape(name)}</textPath></text></svg>'
     )
 

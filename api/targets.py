@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
@@ -18,7 +17,7 @@ from ledger.database import connect
 from ledger.days import day_of
 from ledger.errors import UnknownTarget
 from ledger.recognition import targets
-from ledger.recognition.targets import MOST_DAYS, YEARS, Count, Kind, Own, Progress, Target, Wanted, Whom
+from ledger.recognition.targets import MOST_DAYS, YEARS, Kind, Own, Report, Target, Wanted, Whom
 
 Year = Annotated[int, msgspec.Meta(ge=YEARS[0], le=YEARS[1])]
 
@@ -50,8 +49,7 @@ class Told:
     target: Target
     year: int
     needed: int
-    count: Count
-    items: Sequence[Progress]
+    report: Report
 
 
 async def set_(tx: AsyncConnection, me: Principal, new: NewTarget) -> tuple[Target, bool]:
@@ -100,7 +98,6 @@ async def progress(
         found,
         asked,
         targets.needed(found.wanted, asked),
-        await targets.count(tx, me.book_id, found, asked),
         await targets.progress(tx, me.book_id, found, asked, reached=reached, after=after, limit=limit),
     )
 

@@ -34,6 +34,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "baseline": {"clients": result.clients, "per_second": result.baseline and dataclasses.asdict(result.baseline)},
         "postings": [dataclasses.asdict(row) for row in result.postings],
         "reads": [dataclasses.asdict(row) for row in result.reads],
+        "stars": [dataclasses.asdict(row) for row in result.stars],
         "memory": result.memory and dataclasses.asdict(result.memory),
         "frames": result.frames and dataclasses.asdict(result.frames),
         "tills": result.tills and dataclasses.asdict(result.tills),
@@ -87,6 +88,11 @@ def show(result: Result, console: Console) -> None:
         table = _table(f"reading, {large:,} entries", f"× time at {large // SMALLER:,}", "at most", "p50 µs", "p99 µs")
         for row in result.reads:
             table.add_row(_title(row), *_ratio(row), _number(row.p50, ",.0f", 1e6), _number(row.p99, ",.0f", 1e6))
+        console.print(table, "")
+    if result.stars:
+        table = _table("stars", "× plain sums of all day totals", "at most", "p50 ms")
+        for row in result.stars:
+            table.add_row(_title(row), *_ratio(row), _number(row.p50, ",.1f", 1e3))
         console.print(table, "")
     if result.memory is not None:
         console.print(

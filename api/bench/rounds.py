@@ -22,7 +22,7 @@ from typing import Final
 import uvloop
 from sqlalchemy import make_url
 
-from api.bench import baseline, imports, reads, scanning, spending
+from api.bench import baseline, imports, reads, scanning, spending, stars
 from api.bench import ground as grounds
 from api.bench.baseline import Baseline
 from api.bench.ground import Ground, History
@@ -85,6 +85,7 @@ class Result:
     baseline: Spread | None = None
     postings: list[Row] = field(default_factory=list)
     reads: list[Row] = field(default_factory=list)
+    stars: list[Row] = field(default_factory=list)
     memory: imports.Memory | None = None
     frames: scanning.Frames | None = None
     tills: spending.OpenLoop | None = None
@@ -133,6 +134,7 @@ async def _measured(plan: Plan, progress: Progress, server: Server, folder: Path
                 result.clients, result.baseline = plain.clients, spread(figures)
             result.postings = [row for each in running for row in _rows(each)] + skipped
             result.reads = await _reads(plan, ground, books)
+            result.stars = await _stars(plan, ground)
             if plan.takes(MEMORY) and plan.preload:
                 progress("Importing, for its memory", 0, 1)
                 result.memory = await imports.memory(ground, plan.preload // 2)
@@ -248,6 +250,29 @@ async def _reads(plan: Plan, ground: Ground, books: tuple[History, History] | No
         p50, p99 = percentile(latencies, 50), percentile(latencies, 99)
         rows.append(Row(name, title, spread(ratios), reads.MOST, at_most=True, p50=p50, p99=p99))
     return rows
+
+
+async def _stars(plan: Plan, ground: Ground) -> list[Row]:
+    wanted = [name for name in stars.NAMES if plan.takes(name)]
+    if not wanted:
+        return []
+    if not plan.preload:
+        return [Row(name, name, skipped="there are no people to assess (--preload 0)") for name in wanted]
+    entries = plan.preload // stars.SHARE
+    large, small = await stars.crowd(ground, entries), await stars.crowd(ground, entries // reads.SMALLER)
+    baseline.settle_server(ground.server, make_url(ground.server.service_url).database or "")
+    titles, rows = stars.titles(large), []
+    taken = await stars.measured(ground, large, plan.rounds)
+    for name, seconds in {**taken.stars, stars.STORED: taken.stored}.items():
+        ratios = spread([one / plain for one, plain in zip(seconds, taken.plain, strict=True)])
+        limit = None if name == stars.STORED else stars.MOST
+        rows.append(Row(name, titles[name], ratios, limit, at_most=True, p50=statistics.median(seconds)))
+    pages = [await stars.pages(ground, large, small, plan.seconds / 2) for _ in range(plan.rounds)]
+    ratios = spread([spread(each.large).median / spread(each.small).median for each in pages])
+    latencies = [latency for each in pages for latency in each.large]
+    title = f"{titles[stars.PAGE]} (÷ in a book {reads.SMALLER} times smaller)"
+    rows.append(Row(stars.PAGE, title, ratios, reads.MOST, at_most=True, p50=statistics.median(latencies)))
+    return [row for row in rows if row.name in wanted]
 
 
 async def _findings(ground: Ground) -> list[tuple[str, Finding]]:

@@ -25,7 +25,7 @@ from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import volunteers
 from ledger.errors import InvalidField, NotAllowed, Refusal, SessionEnded, UnknownAssessment, UnknownVolunteer
-from ledger.recognition import assessments, awards, shortfalls
+from ledger.recognition import assessments, awards, ladders, shortfalls
 from ledger.recognition.assessments import Assessed, Assessment
 from ledger.recognition.ladder import Ladder
 from ledger.recognition.shortfalls import Difference
@@ -162,14 +162,13 @@ async def _one(
         of = await assessments.find(tx, me.book_id, assessment_id)
         if of.done_at is None:
             raise UnknownAssessment(assessment_id)
-        by_ladder = await assessments.ladder_of(tx, me.book_id, of.ladder)
+        by_ladder = await ladders.version(tx, me.book_id, of.ladder)
         stars = await assessments.tallies(tx, me.book_id, assessment_id)
         after, lower = [await _place(tx, me, asked.get(which, "")) for which in ("rises", "falls")]
         rises = await assessments.rows(tx, me.book_id, of, within, which="rises", after=after, limit=A_LIST)
         falls = await assessments.rows(tx, me.book_id, of, within, which="falls", after=lower, limit=A_LIST)
-        why: dict[str, Difference] = {}
-        for told in (await shortfalls.falls(tx, me.book_id, of, within, after=lower, limit=A_LIST)).items:
-            why[told.award.holder] = told  # her highest star stands last
+        # Of each her highest star stands last.
+        why = {told.award.holder: told for told in await shortfalls.of_people(tx, me.book_id, of, falls)}
         numbers = [each.volunteer_no for each in (*rises, *falls) if each.volunteer_no is not None]
         people = await persons.masked(tx, keys, me.book_id, numbers, me.name, auth.now())
         names = await staff.names(tx, {of.made_by})

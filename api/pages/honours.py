@@ -23,6 +23,7 @@ from api.targets import NewTarget
 from ledger.access import persons, rights
 from ledger.access.ciphers import Keys
 from ledger.access.rights import Principal, Right
+from ledger.books.chart import CODE
 from ledger.errors import InvalidField, NotAllowed, Refusal, SessionEnded, UnknownHonour, UnknownTarget
 from ledger.recognition import targets as domain
 from ledger.recognition.honours import STATES, Honour, State
@@ -167,14 +168,15 @@ async def _target(
     language = frame.view_of(request).language
     asked = request.query_params
     year = _year(asked.get("year", "")) or auth.today().year
-    reached = asked.get("reached") == "1"
+    reached, after = asked.get("reached") == "1", asked.get("after", "")
     async with database.begin() as tx:
         told = await targets.progress(
-            tx, me, code, year, reached=reached, after=asked.get("after") or None, limit=A_PAGE
+            tx, me, code, year, reached=reached, after=after if CODE.fullmatch(after) else None, limit=A_PAGE
         )
-        numbers = [each.volunteer_no for each in told.items if each.volunteer_no is not None]
+        items = told.report.items
+        numbers = [each.volunteer_no for each in items if each.volunteer_no is not None]
         people = await persons.masked(tx, keys, me.book_id, numbers, me.name, auth.now())
-    of, last = told.target, told.items[-1] if len(told.items) == A_PAGE else None
+    of, last = told.target, items[-1] if len(items) == A_PAGE else None
     names = {number: each.name for number, each in people.items()}
     sentence, years, whose = _words(language, of)
     return frame.page(
@@ -191,11 +193,10 @@ async def _target(
         whose=whose,
         year=year,
         other_years=[each for each in (year - 1, year + 1) if of.holds_in(each) and each <= auth.today().year],
-        count=told.count,
+        count=told.report,
         reached=reached,
         lines=[
-            (_who(each, names), targets.amount(language, of.wanted.kind, each.amount), each.reached)
-            for each in told.items
+            (_who(each, names), targets.amount(language, of.wanted.kind, each.amount), each.reached) for each in items
         ],
         following=None if last is None else last.volunteer_no or last.organisation,
         sets=auth.is_within(me, Right.ASSESS, of.line),

@@ -154,7 +154,7 @@ async def draft_form(
     form = {
         "effective_from": "",
         "note": "",
-        "name": base.name,
+        "name": base.name if base.version else "",  # what others call theirs is not what it is called here
         "levels": ladder_files.table(base),
         "classes": " ".join(base.classes),
         "year_hours": ladder_files.hours(base.year_minutes),

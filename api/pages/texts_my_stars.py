@@ -7,7 +7,6 @@ from typing import Final
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "my_stars": ("我的星级", "My stars"),
     "star_of_day": ("{day}的星级", "Your stars on {day}"),
-    "star_why": ("为什么是这个星级", "Why"),
     "star_to_next": ("离下一个星级还差什么", "What is missing to the next star"),
     "star_progress": ("离{star}：已有 {served}，要 {needed}", "Towards {star}: {served} of {needed}"),
     "star_spending": (

@@ -266,13 +266,14 @@ async def read_progress(
     """Who served for a target in a year, or only who `reached` it, computed from what stands in the books now."""
     async with database.begin() as tx:
         told = await targets.progress(tx, me, target, year, reached=reached, after=after or None, limit=limit)
-    last = told.items[-1] if len(told.items) == limit else None
+    items = told.report.items
+    last = items[-1] if len(items) == limit else None
     return ProgressPage(
         told.year,
         told.needed,
-        told.count.served,
-        told.count.reached,
-        [_progress(each) for each in told.items],
+        told.report.served,
+        told.report.reached,
+        [_progress(each) for each in items],
         None if last is None else last.volunteer_no or last.organisation,
     )
 

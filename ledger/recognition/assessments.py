@@ -166,7 +166,7 @@ async def run(database: AsyncEngine, book: int, assessment_id: UUID) -> Assessme
     It takes as long as it takes: a book is read whole.
     """
     async with database.begin() as tx:
-        await connect.no_timeout(tx)
+        await stars.of_everybody(tx)
         begun = await _locked(tx, book, assessment_id)
         if begun.done_at is not None:
             return begun
@@ -238,7 +238,7 @@ async def again(tx: AsyncConnection, book: int, of: Assessment) -> tuple[int, by
 
     It differs only if somebody has been erased since, or something was changed that never changes.
     """
-    await connect.no_timeout(tx)
+    await stars.of_everybody(tx)
     ladder = await ladders.version(tx, book, of.ladder)
     return await _digest(tx, _of_the_books(ladder), stars.parameters(book, ladder, of.as_of, of.known_at), of)
 
@@ -260,11 +260,6 @@ async def _digest(tx: AsyncConnection, rows: str, asked: dict[str, Any], of: Ass
     national = " ".join(str(level.minutes) for level in NATIONAL.levels)
     people, digest = (await tx.execute(text(query), asked | {"ladder": of.ladder, "national": national})).one()
     return people, bytes(digest)
-
-
-async def ladder_of(tx: AsyncConnection, book: int, version: int) -> Ladder:
-    """The ladder that an assessment names. UnknownLadder."""
-    return await ladders.version(tx, book, version)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

@@ -286,7 +286,8 @@ async def award_all(
 ) -> Awarded:
     """Awards what waits and can be awarded by them, of one assessment or of all, in the order in which notice ends.
 
-    At most `limit` at once; `refused`: of those whom they certify for, how many not, by the reason.
+    At most `limit` at once; `refused`: of those of their organisations, how many not, by the reason. Who has been
+    erased since is passed over.
     """
     today = day_of(now)
     wanted = _within(
@@ -294,7 +295,8 @@ async def award_all(
     )
     if assessment_id is not None:
         wanted = wanted.where(awards.c.assessment_id == assessment_id)
-    waiting = await _read(tx, book, wanted.order_by(awards.c.notice_until, awards.c.award_id))
+    found = await _read(tx, book, wanted.order_by(awards.c.notice_until, awards.c.award_id))
+    waiting = [each for each in found if each.volunteer_no is not None]
     levels = await _levels(tx, book, waiting)
     refused: dict[type[Refusal], int] = {}
     candidates = []

@@ -21,7 +21,7 @@ from ledger.days import day_of
 from ledger.earning.tables import records
 from ledger.recognition import assessments, awards, ladders, stars
 from ledger.recognition import ladder as rule
-from ledger.recognition.assessments import Assessment
+from ledger.recognition.assessments import Assessed, Assessment
 from ledger.recognition.awards import Award
 from ledger.recognition.ladder import Facts, Ladder, Missing
 from ledger.recognition.tables import assessments as assessments_table
@@ -100,13 +100,18 @@ async def falls(
     organisations or those below them; None: all. What the books learned after the assessment is not in it.
     """
     people = await assessments.rows(tx, book, of, within, which="falls", after=after, limit=limit)
+    told = await of_people(tx, book, of, people)
+    return Page(told, people[-1].holder if len(people) == limit else None)
+
+
+async def of_people(tx: AsyncConnection, book: int, of: Assessment, people: Sequence[Assessed]) -> list[Difference]:
+    """The same of these people of an assessment, by holder and star: of each the highest star comes last."""
     hers = {each.holder: each for each in people}
     ladder = await ladders.version(tx, book, of.ladder)
     held = await awards.awarded_to(tx, book, hers)
     fallen = [each for each in held if hers[each.holder].star < each.star <= hers[each.holder].facts.held]
     stand = {each: (hers[each].star, hers[each].facts) for each in hers}
-    told = await _told(tx, book, fallen, of.as_of, ladder, stand, of.known_at)
-    return Page(told, people[-1].holder if len(people) == limit else None)
+    return await _told(tx, book, fallen, of.as_of, ladder, stand, of.known_at)
 
 
 async def explain(tx: AsyncConnection, book: int, award: Award, of: Assessment | None = None) -> Difference:

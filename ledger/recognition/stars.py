@@ -70,12 +70,25 @@ async def of_volunteers(
 async def of_book(
     tx: AsyncConnection, book: int, *, ladder: Ladder, day: date, known_at: datetime | None = None
 ) -> AsyncIterator[Standing]:
-    """Where every volunteer stands on that day, by volunteer number. InvalidField (`known_at`)."""
+    """Where every volunteer stands on that day, by volunteer number. InvalidField (`known_at`).
+
+    As known long ago it looks into each account's entries, and takes some five times as long.
+    """
     await _settled(tx, known_at)
+    await of_everybody(tx)
     found = text(f"{statement(ladder, known=known_at is not None)} ORDER BY volunteer_no")
     async with tx.stream(found.execution_options(yield_per=5000), parameters(book, ladder, day, known_at)) as rows:
         async for row in rows:
             yield _standing(row)
+
+
+async def of_everybody(tx: AsyncConnection) -> None:
+    """Prepares a transaction for the statement of a whole book: it may take long, and joins by hashing.
+
+    PostgreSQL thinks a book small that it has not counted yet, and would compare everybody with everybody.
+    """
+    await connect.no_timeout(tx)
+    await tx.execute(text("SET LOCAL enable_nestloop = off"))
 
 
 async def star_of(tx: AsyncConnection, book: int, holder: str, *, ladder: Ladder, day: date) -> int:

@@ -216,6 +216,8 @@ def _stored(wanted: Wanted) -> dict[str, Any]:
 
 async def find(tx: AsyncConnection, book: int, target: str) -> Target:
     """One target; UnknownTarget."""
+    if not CODE.fullmatch(target):
+        raise UnknownTarget(target)
     row = (await tx.execute(_targets(book).where(targets.c.target == target))).one_or_none()
     if row is None:
         raise UnknownTarget(target)
@@ -303,18 +305,12 @@ def amount_of(wanted: Wanted, year: int, services: Iterable[tuple[date, int, str
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """Of how many people or groups served, how many reached it."""
+class Report:
+    """Of how many people or groups that served for a target how many reached it, and some of them."""
 
     served: int
     reached: int
-
-
-async def count(tx: AsyncConnection, book: int, target: Target, year: int) -> Count:
-    """Who served for a target in a year, and who of them reached it."""
-    counted = f"WITH {statement(target.wanted)} SELECT count(*), count(*) FILTER (WHERE amount >= :needed) FROM p"
-    row = (await tx.execute(text(counted), parameters(book, target.wanted, year))).one()
-    return Count(*row)
+    items: list[Progress]
 
 
 async def progress(
@@ -326,31 +322,38 @@ async def progress(
     reached: bool = False,
     after: str | None = None,
     limit: int | None = None,
-) -> list[Progress]:
+) -> Report:
     """Who served for a target in a year, first who did most, then by number or code; `reached`: those who reached it.
 
     `after`: the volunteer number or the organisation's code of somebody in this list. Who has been erased is not in it.
+    InvalidField.
     """
+    if after is not None and not CODE.fullmatch(after):  # as all numbers and codes are
+        raise InvalidField("after", "not_a_code")
     wanted = target.wanted
     asked = parameters(book, wanted, year)
-    conditions = []
+    conditions = ["true"]
     if reached:
         conditions.append("amount >= :needed")
     if after is not None:
         conditions.append("(-amount, key) > (coalesce((SELECT -amount FROM p WHERE key = :after), 0), :after)")
         asked["after"] = after
-    listed = f"WITH {statement(wanted)} SELECT whose, key, name, amount FROM p"
-    if conditions:
-        listed += f" WHERE {' AND '.join(conditions)}"
-    listed += " ORDER BY amount DESC, key"
-    if limit is not None:
-        listed += f" LIMIT {int(limit)}"
-    return [
+    most = "" if limit is None else f"LIMIT {int(limit)}"
+    listed = f"""
+        WITH {statement(wanted)},
+        c AS (SELECT count(*) AS served, count(*) FILTER (WHERE amount >= :needed) AS reached FROM p),
+        few AS (SELECT * FROM p WHERE {" AND ".join(conditions)} ORDER BY amount DESC, key {most})
+        SELECT c.served, c.reached, l.whose, l.key, l.name, l.amount FROM c LEFT JOIN few l ON true
+        ORDER BY l.amount DESC, l.key"""
+    rows = (await tx.execute(text(listed), asked)).all()
+    items = [
         Progress(row.whose, row.key, None, None, row.amount, asked["needed"])
         if wanted.whom == "person"
         else Progress(None, None, row.key, row.name, row.amount, asked["needed"])
-        for row in await tx.execute(text(listed), asked)
+        for row in rows
+        if row.whose is not None
     ]
+    return Report(rows[0].served, rows[0].reached, items)
 
 
 async def amounts(tx: AsyncConnection, book: int, wanted: Wanted, year: int, whose: Sequence[str]) -> dict[str, int]:
@@ -370,29 +373,42 @@ _STANDS: Final = (
     records.c.hours_transaction.is_not(None),
     records.c.state.not_in(("refused", "corrected")),
 )
-_SERVED: Final = """SELECT r.holder, r.served_on AS day, sum(r.minutes) AS minutes FROM records r
+_SERVED: Final = """FROM records r
     WHERE r.book_id = :book AND r.served_on BETWEEN :first_day AND :last_day AND r.class IN ('credit', 'honour')
       AND r.minutes > 0 AND r.hours_transaction IS NOT NULL AND r.state NOT IN ('refused', 'corrected')"""
-_AMOUNTS: Final[dict[Kind, str]] = {
-    "year_hours": "sum(s.minutes)::bigint",
-    "weekly": "count(DISTINCT date_trunc('week', s.day::timestamp))",
-    "theme_days": "count(DISTINCT s.day) FILTER (WHERE to_char(s.day, 'MM-DD') = ANY (:theme_days))",
+_PERIODS: Final[dict[Kind, str]] = {
+    "weekly": "date_trunc('week', {day}::timestamp)",
+    "theme_days": "{day}",
 }
-_PEOPLE: Final = """SELECT v.holder AS whose, v.volunteer_no AS key, NULL::text AS name, {amount} AS amount
-    FROM s JOIN volunteers v ON v.book_id = :book AND v.holder = s.holder{within} GROUP BY v.holder, v.volunteer_no"""
+"""What is counted once, however often somebody served in it."""
+_PEOPLE: Final = """SELECT v.holder AS whose, v.volunteer_no AS key, NULL::text AS name, s.amount
+    FROM s JOIN volunteers v ON v.book_id = :book AND v.holder = s.holder"""
 _WITHIN: Final = """
     JOIN organisations o ON o.book_id = :book AND o.code = v.organisation AND :organisation = ANY (o.line)"""
-_GROUPS: Final = """SELECT o.code AS whose, o.code AS key, o.name, {amount} AS amount
-    FROM (
+# What those who belong to an organisation served is added up for it day by day, and then for all above it. What other
+# members served is added where it is not yet counted.
+_GROUPS: Final = """
+    home AS (
+        SELECT v.organisation, s.day, sum(s.minutes) AS minutes
+        FROM s JOIN volunteers v ON v.book_id = :book AND v.holder = s.holder
+        WHERE v.organisation IS NOT NULL GROUP BY v.organisation, s.day),
+    besides AS (
         SELECT DISTINCT g.code, s.holder, s.day, s.minutes
-        FROM s JOIN belongs b ON b.holder = s.holder AND s.day >= b.since AND s.day < b.until
-        CROSS JOIN LATERAL unnest(b.line) AS g (code)) s
-    JOIN organisations o ON o.book_id = :book AND o.code = s.code{within} GROUP BY o.code, o.name"""
-_BELONGS: Final = """SELECT v.holder, o.line, '-infinity'::date AS since, 'infinity'::date AS until
-    FROM volunteers v JOIN organisations o ON o.book_id = :book AND o.code = v.organisation WHERE v.book_id = :book
-    UNION ALL
-    SELECT m.holder, o.line, m.joined_on, coalesce(m.left_on, 'infinity')
-    FROM members m JOIN organisations o ON o.book_id = :book AND o.code = m.organisation WHERE m.book_id = :book"""
+        FROM members m
+        JOIN s ON s.holder = m.holder AND s.day >= m.joined_on AND (m.left_on IS NULL OR s.day < m.left_on)
+        JOIN volunteers v ON v.book_id = :book AND v.holder = m.holder
+        LEFT JOIN organisations h ON h.book_id = :book AND h.code = v.organisation
+        JOIN organisations o ON o.book_id = :book AND o.code = m.organisation
+        CROSS JOIN LATERAL unnest(o.line) AS g (code)
+        WHERE m.book_id = :book AND (h.code IS NULL OR g.code <> ALL (h.line))),
+    d AS (
+        SELECT g.code, home.day, home.minutes
+        FROM home JOIN organisations o ON o.book_id = :book AND o.code = home.organisation
+        CROSS JOIN LATERAL unnest(o.line) AS g (code)
+        UNION ALL SELECT code, day, minutes FROM besides),
+    p AS (
+        SELECT o.code AS whose, o.code AS key, o.name, {amount} AS amount
+        FROM d JOIN organisations o ON o.book_id = :book AND o.code = d.code{within} GROUP BY o.code, o.name)"""
 
 
 def parameters(book: int, wanted: Wanted, year: int) -> dict[str, Any]:
@@ -405,7 +421,7 @@ def parameters(book: int, wanted: Wanted, year: int) -> dict[str, Any]:
         "needed": needed(wanted, year),
     }
     if wanted.kind == "theme_days":
-        asked["theme_days"] = list(wanted.theme_days)
+        asked["theme_days"] = [date.fromisoformat(f"{year:04}-{each}") for each in wanted.theme_days]
     if wanted.category is not None:
         asked["category"] = wanted.category
     if wanted.organisation is not None:
@@ -414,15 +430,29 @@ def parameters(book: int, wanted: Wanted, year: int) -> dict[str, Any]:
 
 
 def statement(wanted: Wanted) -> str:
-    """The common table `p` (whose, key, name, amount) of all who served for a target in its year, and what it needs."""
-    category = " AND r.category = :category" if wanted.category is not None else ""
-    served = f"s AS ({_SERVED}{category} GROUP BY r.holder, r.served_on)"
-    amount = _AMOUNTS[wanted.kind]
-    if wanted.whom == "person":
-        people = _PEOPLE.format(amount=amount, within="" if wanted.organisation is None else _WITHIN)
-        return f"{served}, p AS ({people})"
-    within = "" if wanted.organisation is None else " AND :organisation = ANY (o.line)"
-    return f"{served}, belongs AS ({_BELONGS}), p AS ({_GROUPS.format(amount=amount, within=within)})"
+    """Common tables of which the last, `p`, has whose, key, name and amount of all who served for a target in a year.
+
+    For one of theme days that are those who served on any of them.
+    """
+    served = _SERVED
+    if wanted.category is not None:
+        served += " AND r.category = :category"
+    if wanted.kind == "theme_days":
+        served += " AND r.served_on = ANY (:theme_days)"
+    period = _PERIODS.get(wanted.kind)
+    if wanted.whom == "group":
+        amount = "sum(d.minutes)::bigint" if period is None else f"count(DISTINCT {period.format(day='d.day')})"
+        within = "" if wanted.organisation is None else " AND :organisation = ANY (o.line)"
+        by_day = (
+            f"SELECT r.holder, r.served_on AS day, sum(r.minutes) AS minutes {served} GROUP BY r.holder, r.served_on"
+        )
+        return f"s AS ({by_day}),{_GROUPS.format(amount=amount, within=within)}"
+    if period is None:
+        each = f"SELECT r.holder, sum(r.minutes)::bigint AS amount {served} GROUP BY r.holder"
+    else:
+        once = f"SELECT DISTINCT r.holder, {period.format(day='r.served_on')} {served}"
+        each = f"SELECT w.holder, count(*) AS amount FROM ({once}) w GROUP BY w.holder"
+    return f"s AS ({each}), p AS ({_PEOPLE}{'' if wanted.organisation is None else _WITHIN})"
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -469,5 +499,7 @@ def _target(row: Any) -> Target:
 
 async def _locked(tx: AsyncConnection, book: int, target: str) -> Target:
     """The target, after its row has been locked; UnknownTarget."""
+    if not CODE.fullmatch(target):
+        raise UnknownTarget(target)
     await tx.execute(select(targets.c.target).where(_is(book, target)).with_for_update(key_share=True))
     return await find(tx, book, target)

@@ -50,6 +50,8 @@ def test_each_kind_of_subject_runs_and_has_its_figures(place: embedded.Server) -
         "http",
         "http-batches",
         "balance-known-at",
+        "stars-spring",
+        "star-page",
         subjects.MEMORY,
         subjects.FRAME,
     ]
@@ -57,7 +59,7 @@ def test_each_kind_of_subject_runs_and_has_its_figures(place: embedded.Server) -
     found = report.as_json(result)
     assert found["findings"] == []
     assert found["baseline"]["clients"] in (8, 16, 32)
-    rows = found["postings"] + found["reads"]
+    rows = found["postings"] + found["reads"] + found["stars"]
     beside = {f"{name}-without" for name in ("backdated", "sheet", "release", "expiry", "sign-in")}
     assert {row["name"] for row in rows} == {*only, *beside} - {subjects.MEMORY, subjects.FRAME}
     assert [row["name"] for row in rows if row["skipped"] or not row["ratio"]["least"] > 0] == []

@@ -66,6 +66,9 @@ NAMED: Final = (
     "board_id",
     "honour_id",
     "proof_id",
+    "assessment_id",
+    "award_id",
+    "mark_id",
 )
 """What addresses name by UUIDs."""
 

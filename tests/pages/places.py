@@ -12,10 +12,9 @@ from litestar.routes import HTTPRoute
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, boards, check_codes, staff
+from api import auth, check_codes, staff
 from api import ladders as star_ladders
 from api import vouchers as hers
-from api.boards import NewBoard
 from api.check_codes import Certificate
 from api.staff import PointsChange
 from ledger import identifiers
@@ -39,8 +38,8 @@ from ledger.earning import (
 from ledger.earning.activities import Plan
 from ledger.earning.rules import Cap, Expiry, Item, Ladder, RuleSet, Step
 from ledger.earning.tables import objections, records
-from ledger.recognition import honours, ladders, marks, proofs, targets
-from ledger.recognition.ladder import NATIONAL
+from ledger.recognition import boards, honours, ladders, marks, proofs, targets
+from ledger.recognition.ladder import NATIONAL, Level
 from ledger.recognition.tables import assessed, assessments, award_objections, awards
 from ledger.recognition.targets import Wanted
 from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
@@ -57,7 +56,6 @@ from tests.pages import people, tills
 from tests.pages.conftest import SETTINGS
 from tests.pages.people import NORTH, SOUTH, District, Person
 from tests.pages.tills import Shop
-from tests.recognition.awarded import a_star
 
 STATES: Final = ("submitted", "reviewed", "in_notice", "objected", "credited", "refused", "corrected")
 
@@ -148,7 +146,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "/staff/boards/new": (
         ("chief", "/staff/boards/new"),
-        ("chief", "/staff/boards/new?kind=stars&from_day=2026-01-01&to_day=2026-02-01&least_star=3"),
+        ("chief", "/staff/boards/new?kind=stars&from_day=2026-01-01&to_day=2026-02-01&least_star=1"),
         ("clerk", "/staff/boards/new?kind=averages&from_day=x&to_day=2026-02-01&least_star=3"),
     ),
     "/account/looks": (("resident", "/account/looks"), ("ward", "/account/looks")),
@@ -203,7 +201,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/rules/4"),
     ),
     "/staff/ladders": (("chief", "/staff/ladders"), ("auditor", "/staff/ladders?before=3")),
-    "/staff/ladders/new": (("chief", "/staff/ladders/new"), ("chief", "/staff/ladders/new?example=longquanyi")),
+    "/staff/ladders/new": (("chief", "/staff/ladders/new"), ("chief", "/staff/ladders/new?example=fujian")),
     "/staff/ladders/{version}": (
         ("chief", "/staff/ladders/1"),
         ("chief", "/staff/ladders/2"),
@@ -349,9 +347,9 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "/certificate/{book}": (
         ("nobody", "/certificate/{book}"),
-        ("nobody", "/certificate/{book}?serial=S2026-000001&check={check_awarded}"),
-        ("nobody", "/certificate/{book}?serial=S2026-000005&check={check_ended}"),
-        ("resident", "/certificate/{book}?serial=S2026-000001"),
+        ("nobody", "/certificate/{book}?serial=S2020-000001&check={check_awarded}"),
+        ("nobody", "/certificate/{book}?serial=S2020-000005&check={check_ended}"),
+        ("resident", "/certificate/{book}?serial=S2020-000001"),
     ),
     "/notice/{book}/{organisation}": (
         ("nobody", "/notice/{book}/37"),
@@ -742,21 +740,22 @@ async def _honours(
 
 async def _boards(tx: AsyncConnection, book: Book, district: District, me: Principal) -> dict[str, str]:
     """A board of people, one of averages, and one that was withdrawn."""
-    keys = ciphers.Keys.of(people.IDENTITY_KEYS, people.INDEX_KEYS)
-    for each in (district.northern, district.southern):
-        assert each.volunteer is not None
-        await a_star(tx, book.book_id, each.volunteer.holder, 4)
-    found = {}
-    today = auth.today().isoformat()
+    now = await connect.now(tx)
+    today, found = day_of(now), {}
+    hers = [each.volunteer for each in (district.northern, district.southern) if each.volunteer is not None]
+    of_people = [boards.Candidate(each.holder, each.volunteer_no, 4, 6_120) for each in hers]
     for name, kind, organisation in (
         ("board_stars", "stars", None),
         ("board_averages", "averages", None),
         ("board_gone", "stars", NORTH),
     ):
-        wanted = NewBoard(kind, "2026-01-01", today, organisation)
-        found[name] = (await boards.publish(tx, keys, me, wanted))[0].board_id
-    await boards.withdraw(tx, me, found["board_gone"])
-    return {name: str(board_id) for name, board_id in found.items()}
+        wanted = boards.Wanted(kind, date(today.year, 1, 1), today, organisation)  # type: ignore[arg-type] # kinds
+        figures = await boards.averages(tx, book.book_id, wanted) if kind == "averages" else ()
+        who = of_people if kind == "stars" else []
+        found[name], _ = await boards.publish(tx, book.book_id, wanted, who, figures, by=me.name, now=now)
+    gone = found["board_gone"].board_id
+    await boards.withdraw(tx, book.book_id, gone, by=me.name, now=now)
+    return {name: str(each.board_id) for name, each in found.items()}
 
 
 async def _cases(
@@ -999,7 +998,7 @@ async def _stars(
     for number, (state, values) in enumerate(states.items(), start=1):
         whose = (ward if state == "minor" else resident).volunteer
         assert whose is not None
-        serial, told = f"S2026-{number:06d}", dict(values)
+        serial, told = f"S2020-{number:06d}", dict(values)
         if state in ("awarded", "ended"):
             told |= {"awarded_on": today, "serial": serial}
             ids[f"check_{state}"] = check_codes.of_certificate(SETTINGS, Certificate(book.code, serial))
@@ -1043,12 +1042,13 @@ async def _ladders(tx: AsyncConnection, book: Book, me: Principal, colleague: Pr
     """A ladder in force, a draft of hers and one of a colleague's that changes it; something on record."""
     now = await connect.now(tx)
     tomorrow = day_of(now) + timedelta(days=1)
-    for example, day, by, note in (
-        ("national", day_of(now) - timedelta(days=30), colleague, "First ladder of the district"),
-        ("national", tomorrow, me, ""),
-        ("longquanyi", tomorrow, colleague, "With points"),
+    levels = (*star_ladders.example("fujian").levels, Level(120_000, 21_000, 24, title="Gold <b>"))
+    local = replace(NATIONAL, name="Ladder of the district", levels=levels, year_minutes=90, standing_months=36)
+    for the, day, by, note in (
+        (replace(NATIONAL, name=""), day_of(now) - timedelta(days=30), colleague, "First ladder of the district"),
+        (replace(NATIONAL, name=""), tomorrow, me, ""),
+        (local, tomorrow, colleague, "With points"),
     ):
-        the = star_ladders.example(example)
         made = await ladders.draft(tx, book.book_id, the, effective_from=day, note=note, by=by.name, now=now)
         if made.version == 1:
             await ladders.approve(tx, book.book_id, 1, by=me.name, now=now)

@@ -5,6 +5,7 @@ notice, a neighbour objects in vain, the reviewer awards the star, and she print
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import zxingcpp
 from PIL import Image
@@ -21,7 +22,9 @@ from tests.pages.test_a_day_at_the_shop import a_browser, enters, press, seen
 from tests.recognition.careers import career
 
 
-async def test_a_star_is_awarded(browser: Browser, database: AsyncEngine, address: str, book: Book, tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_a_star_is_awarded(
+    browser: Browser, database: AsyncEngine, address: str, book: Book, tmp_path: Path
+) -> None:
     await career(database, book, 320, 105, 99)
     for number, name in enumerate(("王秀英", "李国强", "孙红")):
         await people.who_is(database, book, f"V-{number:04d}", Identity(name, born=date(1950, 6, 15)))

@@ -55,6 +55,7 @@ MEASURE = """() => {
   const root = document.documentElement;
   const cut = [...document.querySelectorAll('main *, nav *, footer *')].filter(seen)
     .filter(element => element.tagName !== 'OPTION' && !element.closest('thead'))
+    .filter(element => !element.ownerSVGElement)  // drawn to scale: its widths are in other units
     .filter(element => element.scrollWidth > element.clientWidth + 1)
     .filter(element => getComputedStyle(element).display !== 'inline').map(name);
   const files = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];

@@ -133,7 +133,7 @@ def concrete(path: str) -> str:
     path = path.replace("{number}", "N9999").replace("{activity}", "nothing").replace("{book}", "nowhere")
     path = path.replace("{outlet}", "nothing").replace("{till}", "1")
     path = path.replace("{version}", "1").replace("{code}", "nothing")
-    ids = "draft|device|renewal|record|objection|redemption|case|alarm|sheet|assessment|award|board|proof|mark"
+    ids = "draft|device|renewal|record|objection|redemption|case|alarm|sheet|assessment|award|board|proof|mark|honour"
     path = re.sub(rf"\{{({ids})_id\}}", str(uuid.uuid4()), path)
     return re.sub(r"\{(role|token)_id\}", "1", path)
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books.directory import Book
 from ledger.database import connect
+from ledger.earning import volunteers
 from ledger.errors import InvalidField, UnknownAssessment, UnknownLadder
 from ledger.recognition import assessments
 from ledger.recognition.ladder import Ladder, Level
@@ -118,6 +119,23 @@ async def test_who_has_nothing_is_not_in_it_and_who_rises_is_found(database: Asy
             (2, 1, 1),
             (5, 1, 1),
         ]
+
+
+async def test_who_has_been_erased_stays_in_the_figures_and_in_no_list(database: AsyncEngine, book: Book) -> None:
+    made = await career(database, book, 100, 100)
+    of = await made.assessed()
+    await made.proposed(of)
+    [star] = await made.awards_of(0)
+    async with made.database.begin() as tx:
+        await volunteers.forget(tx, made.book, "V-0000")
+    assert await made.stars(of) == {"V-0001": 1}
+    assert (await made.find(star)).volunteer_no is None
+    async with made.database.connect() as tx:
+        [row] = await assessments.rows(tx, made.book, of, holder=made.holder(0))
+        assert (row.volunteer_no, row.star) == (None, 1)
+        assert (await assessments.again(tx, made.book, of))[0] == 1  # nobody knows whose hours these are
+    assert (await made.assessed()).people == 1
+    assert [each.holder for each in (await made.later(days=10).award_all()).awards] == [made.holder(1)]
 
 
 async def test_a_book_in_which_nothing_happened_has_an_empty_assessment(database: AsyncEngine, book: Book) -> None:

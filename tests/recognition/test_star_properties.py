@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ledger.books import integrity
 from ledger.books.directory import Book
 from ledger.database import connect
+from ledger.earning import checks as earning_checks
 from ledger.earning import corrections, crediting
 from ledger.earning.record import Record
 from ledger.earning.tables import volunteers as volunteers_table
@@ -23,6 +27,7 @@ from ledger.recognition import stars
 from ledger.recognition.ladder import NATIONAL, Facts, Ladder, Level
 from ledger.recognition.stars import Standing
 from ledger.recognition.tables import assessments, awards, marks
+from tests.conftest import new_book
 from tests.earning.programmes import Programme, later, opened
 from tests.recognition.test_stars import EVERYTHING
 from tests.spending.shops import opened_shop
@@ -102,6 +107,15 @@ def test_who_has_what_was_missing_comes_to_the_next_star(ladder: Ladder, of: Fac
 
 
 # --- the statement ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def by_hand(database: AsyncEngine) -> AsyncIterator[Book]:
+    """A book in which awards are written by hand: there are no assessments that they could be compared with."""
+    made = await new_book(database)
+    yield made
+    assert await integrity.check(database, made.book_id) == []
+    assert await earning_checks.check(database, made.book_id) == []
 
 
 async def standings(
@@ -200,8 +214,9 @@ async def minutes_of(tx: AsyncConnection, book: int, kind: str, day: date, known
 
 
 async def test_the_statement_says_what_the_rule_says_whatever_the_ladder_and_the_history(
-    database: AsyncEngine, book: Book
+    database: AsyncEngine, by_hand: Book
 ) -> None:
+    book = by_hand
     draw = random.Random(20260310)  # a history, no secret
     programme = await opened(database, book, people=14)
     taken = await random_history(programme, draw)
@@ -261,7 +276,8 @@ def a_ladder(draw: random.Random) -> Ladder:
     )
 
 
-async def test_what_was_known_then_never_changes(database: AsyncEngine, book: Book) -> None:
+async def test_what_was_known_then_never_changes(database: AsyncEngine, by_hand: Book) -> None:
+    book = by_hand
     draw = random.Random(7)  # a history, no secret
     programme = await opened(database, book, people=8)
     taken = await random_history(programme, draw)

@@ -18,7 +18,7 @@ from ledger.earning.records import NewRecord
 from ledger.earning.tables import volunteers as volunteers_table
 from ledger.errors import InvalidField, TargetExists, UnknownOrganisation, UnknownTarget
 from ledger.recognition import targets
-from ledger.recognition.targets import Count, Target, Wanted
+from ledger.recognition.targets import Target, Wanted
 from tests.earning.programmes import Programme, later, opened
 
 HOURS: Final = Wanted("H20", "每年二十小时", "year_hours", "person", 20 * 60, 2026)
@@ -60,7 +60,7 @@ async def far(programme: Programme, target: Target, year: int = 2026, **more: An
     """Volunteer numbers or codes, as listed, with how far each is; that her own page says the same is looked at."""
     async with programme.database.connect() as tx:
         book = programme.book.book_id
-        found = await targets.progress(tx, book, target, year, **more)
+        found = (await targets.progress(tx, book, target, year, **more)).items
         for each in found:
             if each.holder is not None:
                 hers = {own.target.target: own.amount for own in await targets.of_holder(tx, book, each.holder, year)}
@@ -68,9 +68,12 @@ async def far(programme: Programme, target: Target, year: int = 2026, **more: An
     return {each.volunteer_no or each.organisation or "": each.amount for each in found}
 
 
-async def counted(programme: Programme, target: Target, year: int = 2026) -> Count:
+async def counted(programme: Programme, target: Target, year: int = 2026) -> tuple[int, int]:
+    """How many served, and how many reached it; also on a page that has nobody."""
     async with programme.database.connect() as tx:
-        return await targets.count(tx, programme.book.book_id, target, year)
+        report = await targets.progress(tx, programme.book.book_id, target, year, after="zzzz", limit=1)
+    assert report.items == []
+    return report.served, report.reached
 
 
 async def test_hours_of_a_year_are_those_of_its_days_entered_afterwards_or_signed_in(programme: Programme) -> None:
@@ -84,7 +87,7 @@ async def test_hours_of_a_year_are_those_of_its_days_entered_afterwards_or_signe
     )
     assert await far(programme, target) == {"V-0000": 240, "V-0001": 239}
     assert await far(programme, target, reached=True) == {"V-0000": 240}
-    assert await counted(programme, target) == Count(2, 1)
+    assert await counted(programme, target) == (2, 1)
     assert await far(programme, target, after="V-0000", limit=5) == {"V-0001": 239}
 
 
@@ -97,7 +100,7 @@ async def test_a_service_counts_for_the_day_of_its_sign_out_in_beijing(programme
         over_midnight(programme, 2),
     )
     assert await far(programme, target, reached=True) == {"V-0000": 1, "V-0001": 1}
-    assert await far(programme, target) == {"V-0000": 1, "V-0001": 1, "V-0002": 0}
+    assert await far(programme, target) == {"V-0000": 1, "V-0001": 1}
 
 
 async def test_a_theme_day_is_one_however_often_she_served_on_it(programme: Programme) -> None:
@@ -149,7 +152,7 @@ async def test_what_is_refused_or_corrected_drops_out(programme: Programme) -> N
         )
     assert await far(programme, target) == {"V-0000": 60}
     await programme.review(waiting, accept=False)
-    assert await counted(programme, target) == Count(1, 1)
+    assert await counted(programme, target) == (1, 1)
     assert stays.minutes == 60
 
 
@@ -199,7 +202,7 @@ async def test_what_its_people_serve_counts_for_a_group_and_those_above_it_once(
     )
     hours = await made(programme, replace(HOURS, whom="group", amount=200))
     assert await far(programme, hours) == {"D": 230, "D1": 200, "D1T": 200, "D2": 50}
-    assert await counted(programme, hours) == Count(4, 3)
+    assert await counted(programme, hours) == (4, 3)
     weeks = await made(programme, replace(WEEKLY, whom="group", organisation="D1"))
     assert await far(programme, weeks) == {"D1": 2, "D1T": 2}
 
