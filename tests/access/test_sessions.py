@@ -21,7 +21,7 @@ from ledger.access.sessions import IDLE, LIFETIME, LONGEST, REMEMBERED, Renewed
 from ledger.access.tables import devices, refresh_tokens
 from ledger.books.directory import Book
 from ledger.errors import SessionEnded, UnknownDevice
-from tests.access.callers import NOW, a_user, is_alive, on_a_device
+from tests.access.callers import NOW, a_user, is_alive, just_now, on_a_device
 from tests.books.ledgers import second_engine
 from tests.conftest import new_book
 
@@ -52,7 +52,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 def altered(key: str = NEW, *, without: str | None = None, algorithm: str = "HS256", **changed: Any) -> str:
     """A token of ours with other claims, signed anew."""
-    claims = {**claims_of(sessions.issue(ME, [NEW], NOW)), **changed}
+    claims = {**claims_of(sessions.issue(ME, [NEW], just_now())), **changed}
     claims.pop(without or "", None)
     return jwt.encode(claims, key, algorithm=algorithm)
 
@@ -68,23 +68,24 @@ def part(content: dict[str, Any]) -> str:
     "me", [ME, dataclasses.replace(ME, login=None, must_change=True, grants=())], ids=["staff", "with a number only"]
 )
 def test_a_token_is_recognised_as_whom_it_was_issued_to_until_it_ends(me: Principal) -> None:
-    assert sessions.recognise(sessions.issue(me, [NEW], NOW), [NEW]) == (me, NOW + LIFETIME)
+    at = just_now()
+    assert sessions.recognise(sessions.issue(me, [NEW], at), [NEW]) == (me, at + LIFETIME)
 
 
 def test_a_token_lives_a_quarter_of_an_hour() -> None:
-    claims = claims_of(sessions.issue(ME, [NEW], NOW))
+    claims = claims_of(sessions.issue(ME, [NEW], just_now()))
     assert claims["exp"] - claims["iat"] == LIFETIME.total_seconds() == 15 * 60
 
 
 def test_a_token_signed_with_the_old_key_is_recognised_while_the_old_key_is_listed() -> None:
-    token = sessions.issue(ME, [OLD], NOW)
+    token = sessions.issue(ME, [OLD], just_now())
     assert sessions.recognise(token, [NEW, OLD])[0] == ME
     with pytest.raises(SessionEnded):
         sessions.recognise(token, [NEW])
 
 
 def test_new_tokens_are_signed_with_the_first_key() -> None:
-    token = sessions.issue(ME, [NEW, OLD], NOW)
+    token = sessions.issue(ME, [NEW, OLD], just_now())
     assert sessions.recognise(token, [NEW])[0] == ME
     with pytest.raises(SessionEnded):
         sessions.recognise(token, [OLD])
@@ -92,7 +93,7 @@ def test_new_tokens_are_signed_with_the_first_key() -> None:
 
 @pytest.mark.parametrize("keys", [[NEW], [OLD, NEW]])
 def test_a_token_that_has_ended_is_not_recognised(keys: list[str]) -> None:
-    token = sessions.issue(ME, [NEW], NOW - LIFETIME - SECOND)
+    token = sessions.issue(ME, [NEW], just_now() - LIFETIME - SECOND)
     with pytest.raises(SessionEnded):
         sessions.recognise(token, keys)
 
@@ -107,8 +108,8 @@ def test_a_token_without_one_of_its_claims_is_not_recognised(claim: str) -> None
     "changed",
     [
         {"aud": "another-service"},
-        {"iat": int((NOW + timedelta(hours=1)).timestamp())},
-        {"nbf": int((NOW + timedelta(hours=1)).timestamp())},
+        {"iat": int((NOW + timedelta(days=1)).timestamp())},
+        {"nbf": int((NOW + timedelta(days=1)).timestamp())},
         {"exp": "soon"},
         {"sub": "wang"},
         {"sid": "no device"},
@@ -138,14 +139,14 @@ def test_a_token_of_another_algorithm_is_not_recognised_though_the_key_is_ours(a
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", ""])
 @pytest.mark.parametrize("signature", ["", "c2lnbmVk"])
 def test_an_unsigned_token_is_not_recognised(algorithm: str, signature: str) -> None:
-    claims = claims_of(sessions.issue(ME, [NEW], NOW))
+    claims = claims_of(sessions.issue(ME, [NEW], just_now()))
     token = f"{part({'alg': algorithm, 'typ': 'JWT'})}.{part(claims)}.{signature}"
     with pytest.raises(SessionEnded):
         sessions.recognise(token, [NEW])
 
 
 def test_a_token_whose_claims_were_changed_is_not_recognised() -> None:
-    token = sessions.issue(ME, [NEW], NOW)
+    token = sessions.issue(ME, [NEW], just_now())
     header, _, signature = token.split(".")
     claims = {**claims_of(token), "grants": [["owner", None, None, None, None]]}
     with pytest.raises(SessionEnded):
@@ -160,7 +161,7 @@ def test_what_is_no_token_is_not_recognised(token: str) -> None:
 
 def test_without_keys_nobody_is_recognised() -> None:
     with pytest.raises(SessionEnded):
-        sessions.recognise(sessions.issue(ME, [NEW], NOW), [])
+        sessions.recognise(sessions.issue(ME, [NEW], just_now()), [])
 
 
 # --- devices ----------------------------------------------------------------------------------------------------------

@@ -523,7 +523,7 @@ async def test_the_description_says_what_each_call_of_the_books_takes_and_answer
     }
     # What stores nothing, answers what became of each, or with what is there already.
     each = ("/trial", "/records/review", "/records/batch", "/boards", "/boards/preview")
-    each += ("/targets/{target}/end", "/honours/reached", "/honours/decisions")
+    each += ("/volunteers/{volunteer}/marks", "/targets/{target}/end", "/honours/reached", "/honours/decisions")
     for (path, method), call in calls.items():
         assert call["summary"], path
         assert call["description"], path
