@@ -402,7 +402,7 @@ async def end_honour(
         return _honour(await honours.end(tx, me, honour_id))
 
 
-@get("/me/honours", opt=OWN, operation_id="listMyHonours", summary="My honours")
+@get("/me/honours", opt=OWN, operation_id="listMyHonours", summary="My honours", responses=views.refusals())
 async def my_honours(database: NamedDependency[AsyncEngine], me: NamedDependency[Principal]) -> MyHonours:
     """The honours that she has, the newest year first."""
     async with database.connect() as tx:
