@@ -109,7 +109,7 @@ async def test_nothing_typed_into_the_search_comes_back(
     assert "请填写“志愿者编号、手机号或身份证号”" in empty.text
 
 
-PAPER = ("tickets", "passbook")
+PAPER = ("tickets", "passbook", "proofs")
 """What those hand out who help at a counter."""
 
 
@@ -130,7 +130,7 @@ async def test_each_role_finds_its_buttons_and_the_figures_if_it_reads_the_books
     client = await staff(enters, database, district.book, Grant(role, until=until))  # type: ignore[arg-type]
     page = (await client.get(HERS)).text
     found = set(re.findall(rf'(?:href|action)="{HERS}/([a-z/]+)"', page))
-    more = {"guardian", "qualifications", "household"}
+    more = {"guardian", "qualifications", "household", "marks"}
     assert more <= found, "everybody who sees her"
     found -= more
     found |= {"renewals"} if 'action="/staff/renewals"' in page else set()
