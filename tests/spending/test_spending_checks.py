@@ -67,7 +67,6 @@ async def test_every_check_has_a_damage_or_a_day_of_its_own() -> None:
 
 async def voucher_of(shop: Shop) -> None:
     """She buys a haircut."""
-    policy = await policy_of(shop)
     async with shop.database.begin() as tx:
         await vouchers_verbs.buy(
             *(tx, shop.book.book_id, shop.holder, "S01"),
@@ -76,7 +75,6 @@ async def voucher_of(shop: Shop) -> None:
             by="user:1",
             age=None,
             now=await connect.now(tx),
-            policy=policy,
         )
 
 
