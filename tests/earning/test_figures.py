@@ -107,6 +107,7 @@ async def test_outstanding_is_what_can_still_be_spent_wherever_it_lies(
     assert (found.issued, found.granted, found.expired) == (150, None, 3)
     assert (found.credit_minutes, found.honour_minutes) == (600, 45)
     assert (found.registered, found.served) == (2, 1)
+    await posts(database, book, ("2500", f"2100.{second}", 30))  # there is no voucher for it
 
 
 async def test_accounts_that_only_look_like_the_charts_do_not_count(
