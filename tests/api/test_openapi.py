@@ -228,4 +228,4 @@ async def test_whatever_looks_at_passwords_or_pictures_says_that_it_may_make_one
     described = [call.definition.raw for call in calls_of(application)]
     waits = {each["operationId"] for each in described if "429" in each["responses"]}
     at_the_till = {"bindTill", "clerkOn", "readFrame", "quote", "redeem"}
-    assert waits == {"signIn", "changePassword", "checkPassbookLine", "checkReceipt", *at_the_till}
+    assert waits == {"signIn", "changePassword", "checkPassbookLine", "checkReceipt", "checkProof", *at_the_till}
