@@ -70,22 +70,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """An organisation on a board, or (rank None) the one that the board is of with all below it."""
+    """An organisation on a board, first the one that the board is of with all below it, which has no rank.
+
+    Averages in minutes, rounded down. Where too few served, only how many are `registered` is shown.
+    """
 
     rank: int | None
     organisation: str | None
     name: str | None
-    of: Figure
-
-    @property
-    def per_registered(self) -> int | None:
-        """Minutes, rounded down; None where nobody is registered."""
-        return self.of.minutes // self.of.registered if self.of.registered else None
-
-    @property
-    def per_active(self) -> int | None:
-        """Minutes, rounded down; None where nobody served."""
-        return self.of.minutes // self.of.active if self.of.active else None
+    registered: int
+    minutes: int | None = None
+    active: int | None = None
+    per_registered: int | None = None
+    per_active: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +150,23 @@ def _lines(kind: Kind, people: Sequence[Standing], on: OnBoards) -> list[Line]:
 
 
 def _averages(figures: Sequence[Figure], names: dict[str, str]) -> list[Average]:
-    ranks: list[int | None] = [None, *boards.ranks_of_figures(figures[1:])]
+    """The whole, those with a rank, and those without by their codes: their places would say who served more."""
+    hidden = boards.withheld(figures)
+    whole, *parts = figures
+    ranked = [each for each in parts if each.organisation not in hidden]
+    others = sorted((each for each in parts if each.organisation in hidden), key=lambda each: str(each.organisation))
+    ranks = [None, *boards.ranks_of_figures(ranked), *(None for _ in others)]
     return [
-        Average(rank, each.organisation, names.get(each.organisation or ""), each)
-        for rank, each in zip(ranks, figures, strict=True)
+        _average(rank, names.get(each.organisation or ""), each, hidden=each.organisation in hidden)
+        for rank, each in zip(ranks, (whole, *ranked, *others), strict=True)
     ]
+
+
+def _average(rank: int | None, name: str | None, of: Figure, *, hidden: bool) -> Average:
+    if hidden:
+        return Average(rank, of.organisation, name, of.registered)
+    by_all, by_active = of.minutes // of.registered, of.minutes // of.active
+    return Average(rank, of.organisation, name, of.registered, of.minutes, of.active, by_all, by_active)
 
 
 # --- for staff -------------------------------------------------------------------------------------------------------

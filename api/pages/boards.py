@@ -119,6 +119,7 @@ def _told(
         "period": _period(language, wanted),
         "category": wanted.category,
         "least": wanted.least_star,
+        "least_active": published.LEAST_ACTIVE,
         "lines": [(each.rank, _who(language, each), each.star, texts.hours(language, each.minutes)) for each in lines],
         "averages": [_average(language, each) for each in averages],
     }
@@ -140,14 +141,14 @@ def _who(language: Language, each: Line) -> str:
 
 def _average(language: Language, each: Average) -> dict[str, Any]:
     def hours(minutes: int | None) -> str:
-        return "–" if minutes is None else texts.hours(language, minutes)
+        return texts.t(language, "boards_too_few") if minutes is None else texts.hours(language, minutes)
 
     return {
         "rank": each.rank,
         "name": each.name or each.organisation or texts.t(language, "boards_whole_book"),
-        "minutes": hours(each.of.minutes),
-        "registered": each.of.registered,
-        "active": each.of.active,
+        "minutes": hours(each.minutes),
+        "registered": each.registered,
+        "active": each.active,
         "per_registered": hours(each.per_registered),
         "per_active": hours(each.per_active),
     }

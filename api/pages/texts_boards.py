@@ -29,6 +29,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "boards_per_active": ("按参加人数平均", "For each who served"),
     "boards_registered": ("登记人数", "Registered"),
     "boards_active": ("参加人数", "Served"),
+    "boards_too_few": ("人数太少，不公布", "too few people to show"),
+    "boards_too_few_about": (
+        "参加人数不到 {least} 人的组织，不公布时长，免得看出某个人的时长；用合计一减就能算出来的，再隐去一个组织。",
+        "Where fewer than {least} people served, no hours are shown, since they would tell what a person served; where"
+        " a sum would tell it, one more organisation is left out.",
+    ),
     "boards_total": ("合计", "Altogether"),
     "boards_people": ("{count} 人", "{count} people"),
     "boards_rule_stars": (

@@ -76,15 +76,16 @@ class PersonOnBoard(msgspec.Struct, frozen=True):
 
 class AverageView(msgspec.Struct, frozen=True):
     """What the volunteers of an organisation and those below it served, and by whom it was divided: `registered`, who
-    was so in the period, and `active`, who of them served in it. Averages in minutes, rounded down, null where there is
-    nobody. `rank` null: the organisation that the board is of (null: the whole book), with all below it."""
+    was so in the period, and `active`, who of them served in it. Averages in minutes, rounded down. First the
+    organisation that the board is of (null: the whole book), with all below it, which has no rank. Minutes, `active`,
+    averages and `rank` are null where fewer than five served, and where sums would tell what so few served."""
 
     rank: int | None
     organisation: str | None
     name: str | None
-    minutes: int
+    minutes: int | None
     registered: int
-    active: int
+    active: int | None
     minutes_per_registered: int | None
     minutes_per_active: int | None
 
@@ -318,9 +319,9 @@ def _average(each: Average) -> AverageView:
         each.rank,
         each.organisation,
         each.name,
-        each.of.minutes,
-        each.of.registered,
-        each.of.active,
+        each.minutes,
+        each.registered,
+        each.active,
         each.per_registered,
         each.per_active,
     )

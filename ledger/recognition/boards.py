@@ -38,6 +38,12 @@ LEAST_STAR: Final = 3
 """Three stars and above, unless whoever publishes says otherwise."""
 HIGHEST_STAR: Final = 20
 CATEGORY_LENGTH: Final = 100
+LEAST_ACTIVE: Final = 5
+"""People who served in an organisation whose figures are shown.
+
+With fewer, an average or a sum tells somebody who knows the others what one of them served, perhaps a minor: personal
+data, which nobody agreed to have published (PIPL 4, 25; 未成年人网络保护条例, chapter 4).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +211,21 @@ async def averages(tx: AsyncConnection, book: int, wanted: Wanted) -> tuple[Figu
 def average(of: Figure) -> Fraction:
     """Minutes for each who was registered, by which organisations are compared; 0 where nobody was."""
     return Fraction(of.minutes, of.registered) if of.registered else Fraction(0)
+
+
+def withheld(figures: Sequence[Figure]) -> set[str | None]:
+    """The organisations of a board of averages whose figures nobody may see, since too few people served in them.
+
+    Where a sum less those shown would tell what so few served, the smallest of those shown is withheld as well.
+    """
+    whole, *parts = figures
+    parts.sort(key=lambda each: (each.active, str(each.organisation)))
+    first = sum(each.active < LEAST_ACTIVE for each in parts)
+    rest = whole.active - sum(each.active for each in parts[first:])
+    if 0 < rest < LEAST_ACTIVE:
+        first += 1
+    hidden = {each.organisation for each in parts[:first]}
+    return hidden | {whole.organisation} if whole.active < LEAST_ACTIVE else hidden
 
 
 def _parameters(book: int, wanted: Wanted) -> dict[str, Any]:

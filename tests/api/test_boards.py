@@ -46,16 +46,23 @@ class Station:
     staff: Caller
 
     async def volunteer(
-        self, number: str, name: str | None = None, born: date | None = None, *, star: int = 3, minutes: int = 0
+        self,
+        number: str,
+        name: str | None = None,
+        born: date | None = None,
+        *,
+        star: int = 3,
+        minutes: int = 0,
+        organisation: str = "street",
     ) -> Volunteer:
         async with self.database.begin() as tx:
-            her = await volunteers.register(tx, self.book.book_id, number, "street")
+            her = await volunteers.register(tx, self.book.book_id, number, organisation)
             if star:
                 await a_star(tx, self.book.book_id, her.holder, star)
         if minutes:
             await served.reviewed(
                 *(self.database, self.book),
-                await served.hands_in(self.database, self.book, her.holder, "street", minutes),
+                await served.hands_in(self.database, self.book, her.holder, organisation, minutes),
             )
         if name is not None:
             await self.recorded(her, name, born)
@@ -249,21 +256,21 @@ async def test_who_has_as_much_has_the_same_rank_also_over_two_pages(station: St
 async def test_averages_say_by_whom_they_were_divided(station: Station) -> None:
     async with station.database.begin() as tx:
         await organisations.add(tx, station.book.book_id, "team", "护河队", "street")
-        await volunteers.register(tx, station.book.book_id, "T-1", "team")
-    await station.volunteer("V1", star=0, minutes=100)
-    await station.volunteer("V2", star=0, minutes=50)
-    await station.volunteer("V3", star=0)
+    for number in range(5):
+        await station.volunteer(f"V{number}", star=0, minutes=30)
+        await station.volunteer(f"T{number}", star=0, minutes=60, organisation="team")
+    await station.volunteer("V6", star=0)
     board = await station.publish("averages")
     whole, street = (await station.read(board)).json()["averages"]
     assert whole == {
         "rank": None,
         "organisation": None,
         "name": None,
-        "minutes": 150,
-        "registered": 4,
-        "active": 2,
-        "minutes_per_registered": 37,
-        "minutes_per_active": 75,
+        "minutes": 450,
+        "registered": 11,
+        "active": 10,
+        "minutes_per_registered": 40,
+        "minutes_per_active": 45,
     }
     assert street == whole | {"rank": 1, "organisation": "street", "name": "湖滨街道"}
     below = await station.publish("averages", organisation="street")
@@ -272,9 +279,43 @@ async def test_averages_say_by_whom_they_were_divided(station: Station) -> None:
     assert [
         (each["organisation"], each["minutes_per_registered"], each["minutes_per_active"]) for each in page["averages"]
     ] == [
-        ("street", 37, 75),
-        ("team", 0, None),
+        ("street", 40, 45),
+        ("team", 60, 60),
     ]
+
+
+async def test_of_fewer_than_five_who_served_no_figure_is_shown(station: Station) -> None:
+    async with station.database.begin() as tx:
+        for code in ("ants", "bees", "cats", "dogs"):
+            await organisations.add(tx, station.book.book_id, code, code, "street")
+    for code, people in (("ants", 4), ("bees", 5), ("cats", 6), ("dogs", 0)):
+        for number in range(people):
+            await station.volunteer(f"{code}{number}", star=0, minutes=30, organisation=code)
+
+    async def told() -> dict[str, tuple[int | None, ...]]:
+        board = await station.publish("averages", organisation="street")
+        figures = ("rank", "minutes", "active", "minutes_per_registered", "minutes_per_active", "registered")
+        averages = (await station.read(board)).json()["averages"]
+        preview = (await station.staff.post("/boards/preview", wanted("averages", organisation="street"))).json()
+        assert preview["averages"] == averages
+        return {each["organisation"]: tuple(each[name] for name in figures) for each in averages}
+
+    nothing = (None,) * 5
+    assert await told() == {
+        "street": (None, 450, 15, 30, 30, 15),
+        "cats": (1, 180, 6, 30, 30, 6),
+        "ants": (*nothing, 4),
+        "bees": (*nothing, 5),  # else the sum less bees and cats would be what four served
+        "dogs": (*nothing, 0),
+    }
+    await station.volunteer("ants9", star=0, minutes=90, organisation="ants")
+    assert await told() == {
+        "street": (None, 540, 16, 33, 33, 16),
+        "ants": (1, 210, 5, 42, 42, 5),
+        "bees": (2, 150, 5, 30, 30, 5),
+        "cats": (2, 180, 6, 30, 30, 6),
+        "dogs": (*nothing, 0),
+    }
 
 
 async def test_no_more_stand_on_a_board_than_there_is_room_for_and_minors_take_none(

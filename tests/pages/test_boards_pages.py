@@ -16,7 +16,9 @@ from api import volunteers as staff_of_volunteers
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant, Principal
 from ledger.books.directory import Book
+from ledger.earning import organisations
 from ledger.earning.volunteers import Volunteer
+from tests.earning import served
 from tests.pages import people
 from tests.pages.conftest import Enters
 from tests.pages.people import NORTH, Person, send, words_of
@@ -155,8 +157,25 @@ async def test_averages_say_on_the_page_by_whom_they_are_divided(wall: Wall) -> 
     seen = await wall.seen(await wall.publish("averages"))
     assert "登记人数 按登记人数平均 参加人数 按参加人数平均" in seen
     assert "合计 整个项目" in seen
-    assert "登记人数 1 人 按登记人数平均 0 小时" in seen
-    assert "参加人数 0 人 按参加人数平均 –" in seen
+    assert "参加人数不到 5 人的组织，不公布时长" in seen
+    assert "登记人数 1 人 按登记人数平均 人数太少，不公布" in seen
+    assert "参加人数 人数太少，不公布 按参加人数平均 人数太少，不公布" in seen
+
+
+async def test_averages_of_five_are_told_on_the_page(wall: Wall) -> None:
+    async with wall.database.begin() as tx:
+        await organisations.add(tx, wall.book.book_id, NORTH, "北湖街道")
+    assert wall.her.volunteer is not None
+    holders = [wall.her.volunteer.holder]
+    for number in range(4):
+        person = await people.a_volunteer(wall.database, wall.book, f"V2026002{number}")
+        assert person.volunteer is not None
+        holders.append(person.volunteer.holder)
+    for holder in holders:
+        given = await served.hands_in(wall.database, wall.book, holder, NORTH, 90)
+        await served.reviewed(wall.database, wall.book, given)
+    seen = await wall.seen(await wall.publish("averages"))
+    assert "登记人数 5 人 按登记人数平均 1 小时 30 分 参加人数 5 人 按参加人数平均 1 小时 30 分" in seen
 
 
 async def test_fifty_stand_on_a_page(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:

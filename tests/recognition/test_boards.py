@@ -230,6 +230,28 @@ def test_organisations_with_one_average_have_one_rank() -> None:
     assert boards.ranks_of_figures(figures) == [1, 1, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("active", "hidden"),
+    [
+        ((30, 5, 25), set()),
+        ((30, 4, 26), {"A", "B"}),  # 30 less 26 would tell what the four served
+        ((30, 4, 1, 25), {"A", "B"}),  # five together
+        ((30, 4, 5, 6, 15), {"A", "B"}),
+        ((30, 4, 6, 5, 15), {"A", "C"}),  # the smallest of the others
+        ((30, 0, 30), {"A"}),  # nobody has served what is left
+        ((30, 26), {"A"}),  # four belong to the whole itself
+        ((9, 4, 5), {"A", "B"}),
+        ((4, 4), {"whole", "A"}),
+        ((5,), set()),
+        ((0, 0), {"whole", "A"}),
+    ],
+)
+def test_fewer_than_five_are_told_by_no_average_and_by_no_difference(active: tuple[int, ...], hidden: set[str]) -> None:
+    names = ("whole", "A", "B", "C", "D")
+    figures = [Figure(name, 60 * count, 40, count) for name, count in zip(names, active, strict=False)]
+    assert boards.withheld(figures) == hidden
+
+
 def test_people_with_as_much_have_one_rank() -> None:
     people = [Standing(1, "a", 5, 60), Standing(2, "b", 4, 60), Standing(3, "c", 4, 60), Standing(5, "e", 3, 9)]
     assert boards.ranks("stars", people) == [1, 2, 2, 4]
