@@ -210,12 +210,7 @@ def _moment(form: dict[str, str], day: str, time: str) -> datetime.datetime:
 
 
 def _number(form: dict[str, str], name: str) -> int | None:
-    if not form[name]:
-        return None
-    number = texts.whole_number(form[name])
-    if number is None:
-        raise InvalidField(name, "not_a_whole_number")
-    return number
+    return texts.whole(form[name], name) if form[name] else None
 
 
 async def _form(

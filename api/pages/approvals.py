@@ -231,9 +231,7 @@ def _change(form: dict[str, str]) -> PointsChange:
         raise InvalidField("direction", "missing")
     if not requests.is_key(form["key"]):
         raise InvalidField("key", "page_too_old")
-    amount = texts.whole_number(form["amount"])
-    if amount is None:
-        raise InvalidField("amount", "not_a_whole_number")
+    amount = texts.whole(form["amount"], "amount")
     return PointsChange(texts.typed(form["volunteer"]), form["direction"] == "plus", amount, form["reason"])
 
 

@@ -329,9 +329,7 @@ def _called_here(refusal: Refusal) -> Refusal:
 
 def _read(asked: dict[str, str]) -> NewBoard:
     """What was typed. InvalidField."""
-    star = texts.whole_number(asked["least_star"])
-    if star is None:
-        raise InvalidField("least_star", "not_a_whole_number")
+    star = texts.whole(asked["least_star"], "least_star")
     return NewBoard(
         asked["kind"],
         texts.typed(asked["from_day"]),

@@ -296,12 +296,7 @@ def _described(form: Mapping[str, str], there: Item) -> Item:
 
 def _number(form: Mapping[str, str], name: str) -> int | None:
     """What was typed as a whole number, None where nothing was; InvalidField."""
-    if not form[name]:
-        return None
-    number = texts.whole_number(form[name])
-    if number is None:
-        raise InvalidField(name, "not_a_whole_number")
-    return number
+    return texts.whole(form[name], name) if form[name] else None
 
 
 def _called(refusal: Refusal) -> Refusal:

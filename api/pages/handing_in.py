@@ -111,9 +111,7 @@ async def new_act(
 
 def _act(form: dict[str, str]) -> Act:
     _filled(form, "volunteer", "organisation", "day", "item", "evidence")
-    minutes = texts.whole_number(form["minutes"]) if form["minutes"] else 0
-    if minutes is None:
-        raise InvalidField("minutes", "not_a_whole_number")
+    minutes = texts.whole(form["minutes"], "minutes") if form["minutes"] else 0
     return Act(
         record=form["number"],
         volunteer=texts.typed(form["volunteer"]),

@@ -478,10 +478,7 @@ def _year(typed: str) -> int | None:
 
 
 def _number(name: str, typed: str) -> int:
-    number = texts.whole_number(typed)
-    if number is None:
-        raise InvalidField(name, "not_a_whole_number")
-    return min(number, 2**31 - 1)
+    return min(texts.whole(typed, name), 2**31 - 1)
 
 
 def _id(typed: str) -> UUID | None:

@@ -46,18 +46,6 @@ async def list_ladders(
     return frame.page(request, "ladders.html", today=today, words=ladders.words(language, today), **listed)
 
 
-@get(f"{HERE}/{{version:int}}")
-async def one_version(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    settings: NamedDependency[Settings],
-    version: FromPath[int],
-) -> Template:
-    """A version in words, in what it differs from the one in force, and the buttons of who may decide."""
-    me = await doors.colleague(request, database, settings, Right.READ_RECORDS)
-    return await _version(request, database, me, version)
-
-
 @get(f"{HERE}/{{version:int}}/effect")
 async def effect(
     request: StrictRequest,
@@ -81,39 +69,6 @@ async def effect(
         would=would,
         rows=[(star_words.star(language, names, star), *people) for star, people in enumerate(would.counts)],
     )
-
-
-@post(f"{HERE}/{{version:int}}/approve", status_code=200)
-async def approve(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    settings: NamedDependency[Settings],
-    version: FromPath[int],
-) -> Template | Redirect:
-    """Approves what somebody else drafted."""
-    me = await doors.colleague(request, database, settings, Right.APPROVE_RULES, everywhere=True)
-    return await _decided(request, database, me, version, approves=True)
-
-
-@post(f"{HERE}/{{version:int}}/decline", status_code=200)
-async def decline(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    settings: NamedDependency[Settings],
-    version: FromPath[int],
-) -> Template | Redirect:
-    """Does not adopt it, or withdraws a draft of one's own."""
-    me = await doors.colleague(request, database, settings, Right.READ_RECORDS)
-    return await _decided(request, database, me, version, approves=False)
-
-
-async def _decided(
-    request: StrictRequest, database: AsyncEngine, me: Principal, version: int, *, approves: bool
-) -> Template | Redirect:
-    refusal = await versions.decided(database, me, stored.LADDERS, version, approves=approves)
-    if refusal is not None:
-        return await _version(request, database, me, version, refusal)
-    return Redirect(f"{HERE}/{version}", status_code=303)
 
 
 async def _version(
@@ -196,8 +151,8 @@ async def _base(tx: AsyncConnection, me: Principal) -> Ladder:
 def _typed(form: dict[str, str]) -> tuple[Ladder, date]:
     effective_from = bodies.day(texts.typed(form["effective_from"]), "effective_from")
     body: dict[str, Any] = {
-        name: _whole(form[name], name) for name in ("standing_months", "publicity_days", "objection_days")
-    } | {name: _whole(form[name], name) for name in ("proof_days", "proof_notice_days") if form[name]}
+        name: texts.whole(form[name], name) for name in ("standing_months", "publicity_days", "objection_days")
+    } | {name: texts.whole(form[name], name) for name in ("proof_days", "proof_notice_days") if form[name]}
     the = ladder_body.read(
         body
         | {
@@ -209,13 +164,6 @@ def _typed(form: dict[str, str]) -> tuple[Ladder, date]:
         }
     )
     return the, effective_from
-
-
-def _whole(typed: str, field: str) -> int:
-    number = texts.whole_number(typed)
-    if number is None:
-        raise InvalidField(field, "not_a_whole_number")
-    return number
 
 
 def _called(language: Language, field: str) -> str:
@@ -245,4 +193,10 @@ def _draft_page(request: StrictRequest, form: dict[str, str], refusal: Refusal |
     )
 
 
-HANDLERS = [list_ladders, draft_form, draft, one_version, effect, approve, decline]
+HANDLERS = [
+    list_ladders,
+    draft_form,
+    draft,
+    effect,
+    *versions.handlers(HERE, stored.LADDERS, Right.READ_RECORDS, _version),
+]

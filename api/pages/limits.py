@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -39,51 +38,6 @@ async def list_limits(
         listed = await versions.listed(request, tx, me, policies.LIMITS, today.version)
     groups = _groups(frame.view_of(request).language, today)
     return frame.page(request, "limits.html", today=today, groups=groups, **listed)
-
-
-@get(f"{HERE}/{{version:int}}")
-async def one_version(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    settings: NamedDependency[Settings],
-    version: FromPath[int],
-) -> Template:
-    """A version in words, in what it differs from what is in force before it, and the buttons of who may decide."""
-    me = await doors.colleague(request, database, settings, Right.READ_SHOPS)
-    return await _version(request, database, me, version)
-
-
-@post(f"{HERE}/{{version:int}}/approve", status_code=200)
-async def approve(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    settings: NamedDependency[Settings],
-    version: FromPath[int],
-) -> Template | Redirect:
-    """Approves what somebody else drafted."""
-    me = await doors.colleague(request, database, settings, Right.APPROVE_RULES, everywhere=True)
-    return await _decided(request, database, me, version, approves=True)
-
-
-@post(f"{HERE}/{{version:int}}/decline", status_code=200)
-async def decline(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    settings: NamedDependency[Settings],
-    version: FromPath[int],
-) -> Template | Redirect:
-    """Does not adopt it, or withdraws a draft of one's own."""
-    me = await doors.colleague(request, database, settings, Right.READ_SHOPS)
-    return await _decided(request, database, me, version, approves=False)
-
-
-async def _decided(
-    request: StrictRequest, database: AsyncEngine, me: Principal, version: int, *, approves: bool
-) -> Template | Redirect:
-    refusal = await versions.decided(database, me, policies.LIMITS, version, approves=approves)
-    if refusal is not None:
-        return await _version(request, database, me, version, refusal)
-    return Redirect(f"{HERE}/{version}", status_code=303)
 
 
 async def _version(
@@ -150,19 +104,12 @@ async def _base(tx: AsyncConnection, me: Principal) -> Policy:
 
 def _typed(form: dict[str, str]) -> tuple[Policy, date]:
     effective_from = bodies.day(texts.typed(form["effective_from"]), "effective_from")
-    body: dict[str, Any] = {name: _whole(form[name], name) for name in BOUNDS}
+    body: dict[str, Any] = {name: texts.whole(form[name], _called(name)) for name in BOUNDS}
     try:
         return policies.read(body), effective_from
     except InvalidField as refused:
         # By the field of the form.
         raise InvalidField(_called(refused.field), _problem(refused.problem)) from None
-
-
-def _whole(typed: str, name: str) -> int:
-    number = texts.whole_number(typed)
-    if number is None:
-        raise InvalidField(_called(name), "not_a_whole_number")
-    return number
 
 
 def _called(name: str) -> str:
@@ -194,4 +141,4 @@ def _draft_page(request: StrictRequest, form: dict[str, str], refusal: Refusal |
     )
 
 
-HANDLERS = [list_limits, draft_form, draft, one_version, approve, decline]
+HANDLERS = [list_limits, draft_form, draft, *versions.handlers(HERE, policies.LIMITS, Right.READ_SHOPS, _version)]

@@ -289,9 +289,7 @@ async def _form(request: StrictRequest, *names: str) -> dict[str, str]:
 
 def _details(form: Mapping[str, str]) -> Details:
     """What was typed; InvalidField."""
-    limit = texts.whole_number(form["day_limit"]) if form["day_limit"] else None
-    if form["day_limit"] and limit is None:
-        raise InvalidField("day_limit", "not_a_whole_number")
+    limit = texts.whole(form["day_limit"], "day_limit") if form["day_limit"] else None
     return Details(
         form["name"],
         form["kind"],

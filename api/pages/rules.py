@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -89,51 +88,6 @@ async def list_versions(
         rulebook = await rule_sets.in_force(tx, me.book_id)
         listed = await versions.listed(request, tx, me, rule_sets.RULES, _today(rulebook))
     return frame.page(request, "rule_versions.html", **listed)
-
-
-@get(f"{HERE}/{{version:int}}")
-async def one_version(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    settings: NamedDependency[Settings],
-    version: FromPath[int],
-) -> Template:
-    """A version in words, in what it differs from the one before, and the buttons of who may decide."""
-    me = await doors.colleague(request, database, settings, Right.READ_RECORDS)
-    return await _version(request, database, me, version)
-
-
-@post(f"{HERE}/{{version:int}}/approve", status_code=200)
-async def approve(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    settings: NamedDependency[Settings],
-    version: FromPath[int],
-) -> Template | Redirect:
-    """Approves what somebody else drafted."""
-    me = await doors.colleague(request, database, settings, Right.APPROVE_RULES, everywhere=True)
-    return await _decided(request, database, me, version, approves=True)
-
-
-@post(f"{HERE}/{{version:int}}/decline", status_code=200)
-async def decline(
-    request: StrictRequest,
-    database: NamedDependency[AsyncEngine],
-    settings: NamedDependency[Settings],
-    version: FromPath[int],
-) -> Template | Redirect:
-    """Does not adopt it, or withdraws a draft of one's own."""
-    me = await doors.colleague(request, database, settings, Right.READ_RECORDS)
-    return await _decided(request, database, me, version, approves=False)
-
-
-async def _decided(
-    request: StrictRequest, database: AsyncEngine, me: Principal, version: int, *, approves: bool
-) -> Template | Redirect:
-    refusal = await versions.decided(database, me, rule_sets.RULES, version, approves=approves)
-    if refusal is not None:
-        return await _version(request, database, me, version, refusal)
-    return Redirect(f"{HERE}/{version}", status_code=303)
 
 
 async def _version(
@@ -225,8 +179,8 @@ def _typed(base: RuleSet, form: dict[str, str]) -> tuple[RuleSet, date]:
     effective_from = bodies.day(texts.typed(form["effective_from"]), "effective_from")
     policy = form["expiry_policy"]
     said: dict[str, Any] = {
-        "expiry": {"policy": policy, "n": _whole(form["expiry_n"], "expiry.n") if policy in COUNTED else 0},
-        "notice_days": _whole(form["notice_days"], "notice_days"),
+        "expiry": {"policy": policy, "n": texts.whole(form["expiry_n"], "expiry.n") if policy in COUNTED else 0},
+        "notice_days": texts.whole(form["notice_days"], "notice_days"),
     }
     if not form["ladder"]:
         said["ladder"] = None
@@ -238,13 +192,6 @@ def _typed(base: RuleSet, form: dict[str, str]) -> tuple[RuleSet, date]:
         said=said,
     )
     return the, effective_from
-
-
-def _whole(typed: str, field: str) -> int:
-    number = texts.whole_number(typed)
-    if number is None:
-        raise InvalidField(field, "not_a_whole_number")
-    return number
 
 
 def _called(language: Language, field: str) -> str:
@@ -268,4 +215,10 @@ def _draft_page(request: StrictRequest, form: dict[str, str], refusal: Refusal |
     )
 
 
-HANDLERS = [in_force, list_versions, draft_form, draft, one_version, approve, decline]
+HANDLERS = [
+    in_force,
+    list_versions,
+    draft_form,
+    draft,
+    *versions.handlers(HERE, rule_sets.RULES, Right.READ_RECORDS, _version),
+]

@@ -34,6 +34,7 @@ from api.pages import (
 )
 from api.problems import Language
 from ledger.days import BEIJING
+from ledger.errors import InvalidField
 
 LANGUAGES: Final[dict[str, Language]] = {"zh": "zh", "en": "en"}
 TAGS: Final[dict[Language, str]] = {"zh": "zh-CN", "en": "en"}
@@ -918,6 +919,14 @@ def whole_number(text: str) -> int | None:
     """What was typed as a number from 0; None if it is none."""
     digits = typed(text).replace(",", "")
     return int(digits) if WHOLE_NUMBER.fullmatch(digits) else None
+
+
+def whole(text: str, field: str) -> int:
+    """The same where a number is needed; InvalidField."""
+    number = whole_number(text)
+    if number is None:
+        raise InvalidField(field, "not_a_whole_number")
+    return number
 
 
 def day(language: Language, date: datetime.date) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, problems, staff, versioned
-from api.pages import frame, texts
+from api.pages import doors, frame, texts
 from api.requests import StrictRequest
+from api.settings import Settings
 from ledger.access import rights
 from ledger.access.rights import Principal, Right
 from ledger.books import versions
@@ -83,7 +89,64 @@ async def shown(
     }
 
 
-async def decided(
+class Page(Protocol):
+    """The page of a version: in words, in what it differs, and the buttons of who may decide; Unknown.
+
+    `refusal`: why it could not be decided as the caller wanted.
+    """
+
+    async def __call__(
+        self, request: StrictRequest, database: AsyncEngine, me: Principal, version: int, refusal: Refusal | None = None
+    ) -> Template: ...
+
+
+def handlers(here: str, kind: Kind[T], read: Right, page: Page) -> list[HTTPRouteHandler]:
+    """The page of one version below `here` for those who may `read` it, and the buttons to approve and to decline."""
+
+    @get(f"{here}/{{version:int}}")
+    async def one_version(
+        request: StrictRequest,
+        database: NamedDependency[AsyncEngine],
+        settings: NamedDependency[Settings],
+        version: FromPath[int],
+    ) -> Template:
+        """A version, and the buttons of who may decide."""
+        return await page(request, database, await doors.colleague(request, database, settings, read), version)
+
+    @post(f"{here}/{{version:int}}/approve", status_code=200)
+    async def approve(
+        request: StrictRequest,
+        database: NamedDependency[AsyncEngine],
+        settings: NamedDependency[Settings],
+        version: FromPath[int],
+    ) -> Template | Redirect:
+        """Approves what somebody else drafted."""
+        me = await doors.colleague(request, database, settings, Right.APPROVE_RULES, everywhere=True)
+        return await decide(request, database, me, version, approves=True)
+
+    @post(f"{here}/{{version:int}}/decline", status_code=200)
+    async def decline(
+        request: StrictRequest,
+        database: NamedDependency[AsyncEngine],
+        settings: NamedDependency[Settings],
+        version: FromPath[int],
+    ) -> Template | Redirect:
+        """Does not adopt it, or withdraws a draft of one's own."""
+        me = await doors.colleague(request, database, settings, read)
+        return await decide(request, database, me, version, approves=False)
+
+    async def decide(
+        request: StrictRequest, database: AsyncEngine, me: Principal, version: int, *, approves: bool
+    ) -> Template | Redirect:
+        refusal = await _decided(database, me, kind, version, approves=approves)
+        if refusal is not None:
+            return await page(request, database, me, version, refusal)
+        return Redirect(f"{here}/{version}", status_code=303)
+
+    return [one_version, approve, decline]
+
+
+async def _decided(
     database: AsyncEngine, me: Principal, kind: Kind[T], version: int, *, approves: bool
 ) -> Refusal | None:
     """Approves a version, declines it, or withdraws the caller's own; the refusal that its page tells, if any.
