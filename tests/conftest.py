@@ -19,10 +19,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from psycopg import sql
 from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ledger.access import users
 from ledger.books import directory, integrity
 from ledger.books.directory import Book
 from ledger.database import connect, distribution, embedded, schema
@@ -98,6 +100,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[pytest.MonkeyPatch]:
+    """Hashing the passwords of everybody in tests takes no time; as the service does it, where `real_passwords` are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(users, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield patch
+
+
+@pytest.fixture
+def real_passwords(quick_passwords: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords are hashed as the service does it."""
+    quick = users._HASHER
+    quick_passwords.undo()
+    users._nobodys_hash.cache_clear()
+    yield
+    quick_passwords.setattr(users, "_HASHER", quick)
+    users._nobodys_hash.cache_clear()
 
 
 @pytest.fixture(scope="session")

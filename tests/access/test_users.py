@@ -114,6 +114,7 @@ async def test_the_shortest_and_the_longest_password_sign_in(database: AsyncEngi
     assert await sign_in(database, login, password) == made
 
 
+@pytest.mark.usefixtures("real_passwords")
 async def test_passwords_and_pins_are_stored_as_salted_hashes_only(database: AsyncEngine, book: Book) -> None:
     made = [await a_user(database, book, login=f"x{secrets.token_hex(4)}", password=PASSWORD) for _ in range(2)]
     made += [await a_user(database, book, pin=PIN) for _ in range(2)]
@@ -139,6 +140,7 @@ async def test_nothing_that_is_shown_of_a_candidate_holds_a_hash(database: Async
     assert "argon2" not in repr([found])
 
 
+@pytest.mark.usefixtures("real_passwords")
 async def test_a_flood_of_sign_ins_holds_no_connection(database: AsyncEngine) -> None:
     narrow = connect.to(database.url.render_as_string(hide_password=False), connections=1)
     try:
@@ -183,6 +185,7 @@ async def test_a_name_costs_as_many_looks_whether_somebody_has_it_or_not(
     assert set(counts.values()) == {1}, counts
 
 
+@pytest.mark.usefixtures("real_passwords")
 async def test_the_stand_in_costs_what_a_real_hash_costs(database: AsyncEngine, login: str, looked: list[str]) -> None:
     await create(database, login)
     for name in (login, f"{login}-nobody"):

@@ -14,6 +14,7 @@ from typing import Protocol
 import httpx
 import pytest
 import uvicorn
+from litestar import Litestar
 from playwright.async_api import Browser, async_playwright
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -53,12 +54,19 @@ FLAGS = [
 ]
 
 
-@pytest.fixture
-async def site(database: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
-    """The service, called without a network; redirects are not followed."""
+@pytest.fixture(scope="session")
+async def service(database: AsyncEngine) -> AsyncIterator[Litestar]:
+    """The service, with its own connections; to make one takes longer than most tests."""
     app = create_app(SETTINGS, connect.to(people.url_of(database)))
-    transport = httpx.ASGITransport(app=app)
-    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://books.test") as client:
+    async with app.lifespan():
+        yield app
+
+
+@pytest.fixture
+async def site(service: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """The service, called without a network; redirects are not followed."""
+    transport = httpx.ASGITransport(app=service)
+    async with httpx.AsyncClient(transport=transport, base_url="http://books.test") as client:
         yield client
 
 
@@ -69,13 +77,12 @@ class Enters(Protocol):
 
 
 @pytest.fixture(scope="module")
-async def enters(database: AsyncEngine) -> AsyncIterator[Enters]:
+async def enters(database: AsyncEngine, service: Litestar) -> AsyncIterator[Enters]:
     """Opens a browser of somebody's in which she is signed in; of None, in which nobody is."""
-    app = create_app(SETTINGS, connect.to(people.url_of(database)))
-    async with app.lifespan(), contextlib.AsyncExitStack() as clients:
+    async with contextlib.AsyncExitStack() as clients:
 
         async def entering(person: Person | Shop | None, *, address: str = "127.0.0.1") -> httpx.AsyncClient:
-            transport = httpx.ASGITransport(app=app, client=(address, 123))
+            transport = httpx.ASGITransport(app=service, client=(address, 123))
             client = httpx.AsyncClient(transport=transport, base_url="http://books.test")
             await clients.enter_async_context(client)
             if isinstance(person, Shop):

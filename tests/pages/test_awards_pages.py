@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 import httpx
 import pytest
+from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
@@ -31,7 +32,7 @@ WANG, ZHAO = Identity("王秀英", born=date(1950, 6, 15)), Identity("赵小明"
 ALL, READY = f"{AWARDS}?which=ready", "期满的全部授星"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def afterwards(database: AsyncEngine) -> AsyncIterator[Enters]:
     """Opens somebody's browser twenty days from now."""
     url = people.url_of(database)
@@ -49,11 +50,10 @@ async def afterwards(database: AsyncEngine) -> AsyncIterator[Enters]:
 
 
 @contextlib.asynccontextmanager
-async def somewhere(database: AsyncEngine, place: str) -> AsyncIterator[httpx.AsyncClient]:
+async def somewhere(service: Litestar, place: str) -> AsyncIterator[httpx.AsyncClient]:
     """A reader at an address of her own: who is wrong too often waits until tomorrow."""
-    app = create_app(SETTINGS, connect.to(people.url_of(database)))
-    transport = httpx.ASGITransport(app=app, client=(place, 1))
-    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://books.test") as client:
+    transport = httpx.ASGITransport(app=service, client=(place, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://books.test") as client:
         yield client
 
 
@@ -90,7 +90,12 @@ def awards_on(page: str) -> list[str]:
 
 
 async def test_from_the_assessment_by_the_notice_to_the_certificate(
-    enters: Enters, afterwards: Enters, site: httpx.AsyncClient, database: AsyncEngine, book: Book
+    service: Litestar,
+    enters: Enters,
+    afterwards: Enters,
+    site: httpx.AsyncClient,
+    database: AsyncEngine,
+    book: Book,
 ) -> None:
     await career(database, book, 100, 320, 99)
     for number, name in enumerate(("王秀英", "李国强", "孙红")):
@@ -156,7 +161,7 @@ async def test_from_the_assessment_by_the_notice_to_the_certificate(
     serial, code = found.groups()
     check = f"/certificate/{book.code}"
     other = "3" if code[-1] == "2" else "2"
-    async with somewhere(database, "192.0.2.76") as stranger:
+    async with somewhere(service, "192.0.2.76") as stranger:
         checked = words_of((await stranger.get(check, params={"serial": serial, "check": code})).text)
         for told in ("证书有效", "李**", "二星级志愿者", "320 小时", book.name):
             assert told in checked, told
@@ -429,9 +434,9 @@ async def test_of_minors_nothing_is_public_whatever_they_agreed_to(
     assert "赵" not in words
 
 
-async def test_the_public_check_is_not_for_guessing(database: AsyncEngine, book: Book) -> None:
+async def test_the_public_check_is_not_for_guessing(service: Litestar, database: AsyncEngine, book: Book) -> None:
     star = await awarded(await career(database, book, 100))
-    async with somewhere(database, "192.0.2.77") as guesser:
+    async with somewhere(service, "192.0.2.77") as guesser:
         tried = []
         for last in "3456789A":
             params = {"serial": star.serial or "", "check": f"2222-222{last}"}

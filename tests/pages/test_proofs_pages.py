@@ -5,27 +5,25 @@ from __future__ import annotations
 import html
 import re
 import secrets
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date
 
 import httpx
 import pytest
+from litestar import Litestar
 from playwright.async_api import expect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import seals
-from api.app import create_app
 from api.check_codes import ALPHABET
 from ledger.access import log
 from ledger.access.ciphers import Keys
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant
 from ledger.books.directory import Book
-from ledger.database import connect
 from tests.earning.programmes import TEN_AN_HOUR, Programme, in_force, since_tuesday
 from tests.pages import people
-from tests.pages.conftest import SETTINGS, Enters
+from tests.pages.conftest import Enters
 from tests.pages.people import GROWN, NORTH, SOUTH, District, send, token_of, words_of
 from tests.pages.test_browser import Visit, as_, visit  # noqa: F401 # a fixture
 from tests.pages.test_paper_pages import codes_in, printed
@@ -84,17 +82,15 @@ def address_on(page: str) -> str:
 
 
 @pytest.fixture
-async def strangers(database: AsyncEngine) -> AsyncIterator[Enters]:
+async def strangers(service: Litestar) -> Enters:
     """Browsers of people who are not signed in, each at an address of its own."""
-    app = create_app(SETTINGS, connect.to(people.url_of(database)))
-    async with app.lifespan():
 
-        async def entering(_: object) -> httpx.AsyncClient:
-            address = ".".join(str(secrets.randbelow(250)) for _ in range(4))
-            transport = httpx.ASGITransport(app=app, client=(address, 1))
-            return httpx.AsyncClient(transport=transport, base_url="http://books.test")
+    async def entering(_: object) -> httpx.AsyncClient:
+        address = ".".join(str(secrets.randbelow(250)) for _ in range(4))
+        transport = httpx.ASGITransport(app=service, client=(address, 1))
+        return httpx.AsyncClient(transport=transport, base_url="http://books.test")
 
-        yield entering
+    return entering
 
 
 async def test_she_asks_in_two_steps_and_prints_what_was_issued(office: Office, strangers: Enters) -> None:
