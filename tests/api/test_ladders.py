@@ -17,8 +17,11 @@ from ledger.recognition import ladder_body
 from ledger.recognition.ladder import NATIONAL
 from tests.api.conftest import Caller, a_user
 
-TOMORROW: Final = (auth.today() + timedelta(days=1)).isoformat()
 SMALL: Final = {"levels": [{"minutes": 600}, {"minutes": 1200}], "may_fall": False}
+
+
+def tomorrow() -> str:
+    return (auth.today() + timedelta(days=1)).isoformat()
 
 
 @pytest.fixture
@@ -76,8 +79,8 @@ async def test_versions_are_listed_from_the_newest_and_begin_tomorrow(clerk: Cal
     await drafted(clerk)
     await decided(chief, 1)
     refused = await clerk.post("/ladders", {"effective_from": auth.today().isoformat(), "ladder": SMALL})
-    assert (refused.status_code, refused.json()["earliest"]) == (409, TOMORROW)
-    await drafted(clerk, TOMORROW)
+    assert (refused.status_code, refused.json()["earliest"]) == (409, tomorrow())
+    await drafted(clerk, tomorrow())
     assert (await decided(chief, 2, approve=False)).json()["status"] == "declined"
     first = (await clerk.get("/ladders?limit=1")).json()
     rest = (await clerk.get(f"/ladders?limit=2&after={first['next']}")).json()
@@ -90,7 +93,7 @@ async def test_each_example_can_be_drafted_as_it_is(clerk: Caller) -> None:
     examples = (await clerk.get("/ladders/examples")).json()["items"]
     assert [each["example"] for each in examples] == list(ladders.EXAMPLES)
     for each in examples:
-        made = await drafted(clerk, TOMORROW, **each["ladder"])
+        made = await drafted(clerk, tomorrow(), **each["ladder"])
         assert (made["ladder"], made["words"]) == (each["ladder"], each["words"])
 
 
@@ -104,7 +107,7 @@ async def test_each_example_can_be_drafted_as_it_is(clerk: Caller) -> None:
     ],
 )
 async def test_a_fault_is_named_by_its_path(clerk: Caller, ladder: dict[str, Any], field: str, problem: str) -> None:
-    answer = await clerk.post("/ladders", {"effective_from": TOMORROW, "ladder": ladder})
+    answer = await clerk.post("/ladders", {"effective_from": tomorrow(), "ladder": ladder})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
     assert (answer.json()["field"], answer.json()["problem"]) == (field, problem)
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import auth
 from ledger.access.rights import Grant
 from ledger.books.directory import Book
 from ledger.books.proposals import Line
-from ledger.days import day_of
 from ledger.earning import organisations, volunteers
 from ledger.earning.volunteers import Volunteer
 from tests.api.conftest import a_machine, a_user
 from tests.books.ledgers import opened, post, proposal
 
-TODAY = day_of(datetime.now(UTC))
-"""That of the server's own clock, which these calls go by; days are far enough apart for a midnight in between."""
-
 
 def in_days(days: int) -> date:
-    return TODAY + timedelta(days=days)
+    return auth.today() + timedelta(days=days)
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from ledger.spending import policies
 from ledger.spending.policy import Policy
 from tests.api.conftest import Caller, a_user
 
-TOMORROW = (auth.today() + timedelta(days=1)).isoformat()
+
+def tomorrow() -> str:
+    return (auth.today() + timedelta(days=1)).isoformat()
 
 
 @pytest.fixture
@@ -95,11 +97,11 @@ async def test_limits_begin_tomorrow_at_the_earliest(clerk: Caller, chief: Calle
     await decided(chief, 1)
     refused = await clerk.post("/policies", {"effective_from": auth.today().isoformat(), "policy": {}})
     assert (refused.status_code, refused.json()["code"]) == (409, "begins_too_early")
-    assert refused.json()["earliest"] == TOMORROW
-    await drafted(clerk, TOMORROW, free_points=1)
+    assert refused.json()["earliest"] == tomorrow()
+    await drafted(clerk, tomorrow(), free_points=1)
     assert (await decided(chief, 2)).status_code == 200
     assert (await chief.get("/policies/in-force")).json()["version"] == 1
-    assert (await chief.get(f"/policies/in-force?day={TOMORROW}")).json()["version"] == 2
+    assert (await chief.get(f"/policies/in-force?day={tomorrow()}")).json()["version"] == 2
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ async def test_limits_begin_tomorrow_at_the_earliest(clerk: Caller, chief: Calle
     ],
 )
 async def test_a_fault_is_named_by_its_path(clerk: Caller, policy: dict[str, Any], field: str, problem: str) -> None:
-    answer = await clerk.post("/policies", {"effective_from": TOMORROW, "policy": policy})
+    answer = await clerk.post("/policies", {"effective_from": tomorrow(), "policy": policy})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
     assert (answer.json()["field"], answer.json()["problem"]) == (field, problem)
     assert (await clerk.get("/policies")).json()["items"] == []

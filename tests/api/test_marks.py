@@ -14,7 +14,9 @@ from ledger.books.directory import Book
 from ledger.earning import organisations, volunteers
 from tests.api.conftest import a_user
 
-TODAY = auth.today().isoformat()
+
+def today() -> str:
+    return auth.today().isoformat()
 
 
 async def test_a_reviewer_puts_it_on_record_once_and_lifts_it_once(
@@ -25,10 +27,10 @@ async def test_a_reviewer_puts_it_on_record_once_and_lifts_it_once(
             await organisations.add(tx, book.book_id, code, code)
             await volunteers.register(tx, book.book_id, f"V-{code}", code)
     reviewer = await a_user(http, database, book, Grant("reviewer", "D1"))
-    put = await reviewer.post("/volunteers/V-D1/marks", {"why": "absence", "marked_on": TODAY})
+    put = await reviewer.post("/volunteers/V-D1/marks", {"why": "absence", "marked_on": today()})
     assert put.status_code == 201, put.text
     assert put.json()["words"]["zh"] == "答应了服务，无故不来"
-    again = await reviewer.post("/volunteers/V-D1/marks", {"why": "absence", "marked_on": TODAY})
+    again = await reviewer.post("/volunteers/V-D1/marks", {"why": "absence", "marked_on": today()})
     assert again.json() == put.json()
     reader = await a_user(http, database, book, Grant("auditor", until=auth.today()))
     assert (await reader.get("/volunteers/V-D1/marks")).json() == {"items": [put.json()], "next": None}
@@ -40,7 +42,7 @@ async def test_a_reviewer_puts_it_on_record_once_and_lifts_it_once(
     assert (await reviewer.post(f"/volunteers/V-D1{lifting}", {})).json()["code"] == "already_decided"
     nothing = await reviewer.post(f"/volunteers/V-D1/marks/{uuid4()}/lift", None)
     assert (nothing.status_code, nothing.json()["code"]) == (404, "unknown_mark")
-    elsewhere = await reviewer.post("/volunteers/V-D2/marks", {"why": "absence", "marked_on": TODAY})
+    elsewhere = await reviewer.post("/volunteers/V-D2/marks", {"why": "absence", "marked_on": today()})
     assert elsewhere.status_code == 403
 
 
@@ -50,7 +52,7 @@ async def test_what_cannot_be_on_record_is_named(http: httpx.AsyncClient, databa
     reviewer = await a_user(http, database, book, Grant("reviewer"))
     tomorrow = (auth.today() + timedelta(days=1)).isoformat()
     for body, field in (
-        ({"why": "lazy", "marked_on": TODAY}, "why"),
+        ({"why": "lazy", "marked_on": today()}, "why"),
         ({"why": "other", "marked_on": tomorrow}, "marked_on"),
         ({"why": "other", "marked_on": "yesterday"}, "marked_on"),
     ):

@@ -17,7 +17,10 @@ from tests.api.conftest import Caller, a_user
 from tests.earning.rulebook import WEIHAI, rule_set
 
 RULES = rule_body.stored(rule_set())
-TOMORROW = (auth.today() + timedelta(days=1)).isoformat()
+
+
+def tomorrow() -> str:
+    return (auth.today() + timedelta(days=1)).isoformat()
 
 
 @pytest.fixture
@@ -93,11 +96,11 @@ async def test_rules_begin_tomorrow_at_the_earliest(clerk: Caller, chief: Caller
     today = auth.today().isoformat()
     refused = await clerk.post("/rule-sets", {"effective_from": today, "rules": RULES})
     assert (refused.status_code, refused.json()["code"]) == (409, "begins_too_early")
-    assert refused.json()["earliest"] == TOMORROW
-    await drafted(clerk, TOMORROW)
+    assert refused.json()["earliest"] == tomorrow()
+    await drafted(clerk, tomorrow())
     assert (await decided(chief, 2)).status_code == 200
     assert (await chief.get("/rule-sets/in-force")).json()["rule_set"]["version"] == 1
-    assert (await chief.get(f"/rule-sets/in-force?day={TOMORROW}")).json()["rule_set"]["version"] == 2
+    assert (await chief.get(f"/rule-sets/in-force?day={tomorrow()}")).json()["rule_set"]["version"] == 2
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ async def test_rules_begin_tomorrow_at_the_earliest(clerk: Caller, chief: Caller
 async def test_what_cannot_be_a_rule_is_refused_by_its_path(
     clerk: Caller, rules: Any, field: str, problem: str
 ) -> None:
-    refused = await clerk.post("/rule-sets", {"effective_from": TOMORROW, "rules": rules})
+    refused = await clerk.post("/rule-sets", {"effective_from": tomorrow(), "rules": rules})
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
     assert refused.json()["errors"] == [{"field": field, "problem": problem}]
 
@@ -165,7 +168,7 @@ async def test_an_act_of_no_item_is_not_tried(clerk: Caller) -> None:
 
 async def test_the_ladder_is_tried_hour_by_hour(clerk: Caller) -> None:
     body = rule_body.stored(rule_set(ladder=WEIHAI))
-    await clerk.post("/rule-sets", {"effective_from": TOMORROW, "rules": body})
+    await clerk.post("/rule-sets", {"effective_from": tomorrow(), "rules": body})
     days = [date(2026, 1, 1) + timedelta(days=each) for each in range(24)]
     works = [{"day": day.isoformat(), "minutes": 60} for day in days]
     outcomes = (await clerk.post("/rule-sets/1/trial", {"works": works})).json()["outcomes"]

@@ -9,16 +9,15 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import auth
 from ledger.access.rights import Grant
 from ledger.books.directory import Book
 from ledger.database import connect
-from ledger.days import day_of
 from ledger.earning import hours, organisations
 from ledger.recognition import ladders
 from ledger.recognition.ladder import Ladder, Level
 from tests.api.conftest import Caller, a_machine, a_user
 
-TODAY: Final = day_of(datetime.now(UTC))
 OPENED: Final = date(2025, 12, 31)
 MINUTES: Final = {"V-1": 17_250, "V-2": 90_000, "V-3": 0, "V-4": 6_000}
 
@@ -44,7 +43,7 @@ async def test_she_reads_her_star_why_and_what_is_missing_to_the_next(
 ) -> None:
     me = await a_user(http, database, book, Grant("volunteer", volunteer_no="V-1"))
     told = await of_me(http, me)
-    assert (told["status_code"], told["as_of"], told["ladder"], told["star"]) == (200, str(TODAY), 0, 1)
+    assert (told["status_code"], told["as_of"], told["ladder"], told["star"]) == (200, str(auth.today()), 0, 1)
     assert told["title"] == {"zh": "一星", "en": "1 star"}
     assert (told["credit_minutes"], told["honour_minutes"], told["minutes"]) == (17_250, 0, 17_250)
     assert (told["year_minutes"], told["points"], told["held"], told["awards"]) == (None, None, 0, [])

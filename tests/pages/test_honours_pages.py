@@ -20,8 +20,10 @@ from tests.pages.conftest import Enters
 from tests.pages.people import NORTH, District, send, token_of, words_of
 
 TARGETS, HONOURS = "/staff/targets", "/staff/honours"
-TODAY = auth.today()
-YEAR = TODAY.year
+
+
+def this_year() -> int:
+    return auth.today().year
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ async def serves(database: AsyncEngine, district: District) -> int:
 
 async def set_(client: httpx.AsyncClient, **fields: str) -> httpx.Response:
     form = {"target": "H2", "name": "全年两小时", "kind": "year_hours", "whom": "person", "amount": "２"}
-    form |= {"theme_days": "", "organisation": "", "category": "", "first_year": str(YEAR - 1), "last_year": ""}
+    form |= {"theme_days": "", "organisation": "", "category": "", "first_year": str(this_year() - 1), "last_year": ""}
     return await send(client, TARGETS, TARGETS, **form | fields)
 
 
@@ -106,7 +108,7 @@ async def test_a_target_is_set_seen_and_those_who_reached_it_are_given_an_honour
     assert file.text.splitlines()[1].endswith(",H2,150,given")
     mine = words_of((await (await enters(district.northern)).get("/me/targets")).text)
     assert f"{year} 年 年度志愿者" in mine
-    assert year != YEAR or "已完成 2 小时 30 分，达到了。" in mine
+    assert year != this_year() or "已完成 2 小时 30 分，达到了。" in mine
     assert (await press(giver, f"{HONOURS}/{honour}/end")).status_code == 303
     assert (await press(giver, f"{HONOURS}/{honour}/end")).status_code == 409
     assert (await clerk.get(f"{HONOURS}/list?year={year}")).text.count("\n") == 1
@@ -116,12 +118,12 @@ async def test_who_proposed_it_does_not_give_it(
     enters: Enters, database: AsyncEngine, book: Book, district: District
 ) -> None:
     both = await enters(await people.somebody(database, book, Grant("operator"), Grant("reviewer")))
-    fields = {"year": str(YEAR), "name": "好样的", "volunteer": "", "organisation": NORTH}
+    fields = {"year": str(this_year()), "name": "好样的", "volunteer": "", "organisation": NORTH}
     added = await send(both, HONOURS, HONOURS, **fields)
-    assert (added.status_code, added.headers["location"]) == (303, f"{HONOURS}?done=honours_added&year={YEAR}")
+    assert (added.status_code, added.headers["location"]) == (303, f"{HONOURS}?done=honours_added&year={this_year()}")
     assert "已经提过名" in (await send(both, HONOURS, HONOURS, **fields)).text
     assert "请写其中一个" in (await send(both, HONOURS, HONOURS, **fields | {"organisation": ""})).text
-    [honour] = await ids(database, book, YEAR)
+    [honour] = await ids(database, book, this_year())
     refused = await press(both, f"{HONOURS}/decide", decision="give", honour=honour)
     assert (refused.status_code, "自己提出的，不能自己批准" in refused.text) == (403, True)
     assert (await press(both, f"{HONOURS}/decide", decision="decline", honour=honour)).status_code == 303
@@ -151,9 +153,9 @@ async def test_a_target_is_ended_and_stays_what_it_was(clerk: httpx.AsyncClient)
     await set_(clerk, kind="theme_days", theme_days="03-05、12-05", amount="1")
     assert "每人在 03-05、12-05 这些日子里至少有 1 天服务。" in (await clerk.get(TARGETS)).text
     assert "已经是另一个目标" in (await set_(clerk)).text
-    assert (await press(clerk, f"{TARGETS}/H2/end", last_year=str(YEAR - 1))).status_code == 400
-    assert (await press(clerk, f"{TARGETS}/H2/end", last_year=str(YEAR))).status_code == 303
-    assert f"{YEAR - 1} 年到 {YEAR} 年" in (await clerk.get(f"{TARGETS}/H2")).text
+    assert (await press(clerk, f"{TARGETS}/H2/end", last_year=str(this_year() - 1))).status_code == 400
+    assert (await press(clerk, f"{TARGETS}/H2/end", last_year=str(this_year()))).status_code == 303
+    assert f"{this_year() - 1} 年到 {this_year()} 年" in (await clerk.get(f"{TARGETS}/H2")).text
 
 
 async def test_the_public_list_shows_names_by_consent_and_no_minor_anywhere(
@@ -165,12 +167,12 @@ async def test_the_public_list_shows_names_by_consent_and_no_minor_anywhere(
     assert child is not None
     await people.who_is(database, book, grown.volunteer_no, Identity("王秀英", None, people.GROWN))
     await people.who_is(database, book, child.volunteer_no, Identity("张小明", None, people.YOUNG))
-    address = f"/honours/{book.code}/{YEAR}"
+    address = f"/honours/{book.code}/{this_year()}"
     assert "这一年还没有公布" in (await site.get(address)).text
     async with database.begin() as tx:
         now = await connect.now(tx)
         for whose in ({"holder": grown.holder}, {"holder": child.holder}, {"organisation": NORTH}):
-            made = await honours.propose(tx, book.book_id, YEAR, "好样的", by="user:1", now=now, **whose)
+            made = await honours.propose(tx, book.book_id, this_year(), "好样的", by="user:1", now=now, **whose)
             asked = [made.honour_id]
             await honours.decide(tx, book.book_id, asked, True, by="user:2", holder=None, now=now)
     answer = await site.get(address)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
-from typing import Final
+from datetime import date, timedelta
 
 import httpx
 import pytest
@@ -22,7 +21,10 @@ from tests.pages.conftest import Enters
 from tests.pages.people import send, token_of, words_of
 
 LADDERS, NEW = "/staff/ladders", "/staff/ladders/new"
-TOMORROW: Final = auth.today() + timedelta(days=1)
+
+
+def tomorrow() -> date:
+    return auth.today() + timedelta(days=1)
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def filled_in(page: str) -> dict[str, str]:
 async def draft(client: httpx.AsyncClient, example: str = "", **fields: str) -> httpx.Response:
     """Sends the form, filled in as it comes but for these fields."""
     form = filled_in((await client.get(f"{NEW}?example={example}")).text)
-    return await send(client, NEW, NEW, **form | {"effective_from": TOMORROW.isoformat()} | fields)
+    return await send(client, NEW, NEW, **form | {"effective_from": tomorrow().isoformat()} | fields)
 
 
 async def press(client: httpx.AsyncClient, deed: str, version: int = 1) -> httpx.Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import httpx
 import pytest
@@ -19,7 +19,10 @@ from tests.pages.conftest import Enters
 from tests.pages.people import send, token_of, words_of
 
 LIMITS, NEW = "/staff/limits", "/staff/limits/new"
-TOMORROW = auth.today() + timedelta(days=1)
+
+
+def tomorrow() -> date:
+    return auth.today() + timedelta(days=1)
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ async def chief(enters: Enters, database: AsyncEngine, book: Book) -> httpx.Asyn
 async def draft(client: httpx.AsyncClient, **fields: str) -> httpx.Response:
     """Fills in the form and sends it."""
     form = {name: str(getattr(Policy(), name)) for name in BOUNDS}
-    form |= {"effective_from": TOMORROW.isoformat(), "note": ""}
+    form |= {"effective_from": tomorrow().isoformat(), "note": ""}
     return await send(client, NEW, NEW, **form | fields)
 
 

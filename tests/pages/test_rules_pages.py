@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -21,8 +21,11 @@ from tests.pages.conftest import Enters
 from tests.pages.people import NORTH, Person, send, token_of, words_of
 
 RULES, NEW = "/staff/rules", "/staff/rules/new"
-TOMORROW = auth.today() + timedelta(days=1)
 ITEMS, CATEGORIES, LADDER = rule_files.tables(rule_set(ladder=WEIHAI))
+
+
+def tomorrow() -> date:
+    return auth.today() + timedelta(days=1)
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ async def chief(enters: Enters, database: AsyncEngine, book: Book) -> httpx.Asyn
 async def draft(client: httpx.AsyncClient, **fields: str) -> httpx.Response:
     """Fills in the form and sends it."""
     form = {
-        "effective_from": TOMORROW.isoformat(),
+        "effective_from": tomorrow().isoformat(),
         "note": "",
         "items": ITEMS,
         "categories": CATEGORIES,
@@ -145,7 +148,7 @@ async def test_rules_that_would_begin_too_early_are_told_so_and_nothing_is_lost(
     await press(chief, "approve")
     answer = await draft(clerk, effective_from=auth.today().isoformat(), note="节日")
     assert answer.status_code == 409
-    assert f"最早从 {TOMORROW} 起生效" in answer.text
+    assert f"最早从 {tomorrow()} 起生效" in answer.text
     assert 'value="节日"' in answer.text
     assert "P12,调解邻里纠纷成功" in answer.text
 
@@ -206,7 +209,7 @@ async def test_many_versions_stand_on_several_pages(
 ) -> None:
     async with database.begin() as tx:
         for _ in range(52):
-            given: Any = {"effective_from": TOMORROW, "by": "user:0", "now": auth.now()}
+            given: Any = {"effective_from": tomorrow(), "by": "user:0", "now": auth.now()}
             await rule_sets.draft(tx, book.book_id, rule_set(), **given)
     first = (await clerk.get(RULES)).text
     assert texts.t("zh", "rule_version", version=52) in first
