@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Final
-from uuid import UUID
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -33,7 +32,7 @@ async def access_log(
     """The log of the book or of one volunteer, page by page."""
     me = await doors.colleague(request, database, settings, Right.READ_ACCESS_LOG, everywhere=True)
     number = request.query_params.get("volunteer") or None
-    after = _id(request.query_params.get("after", ""))
+    after = texts.identifier(request.query_params.get("after", ""))
     async with database.connect() as tx:
         lines = await volunteers.accesses(tx, keys, me, number, MOST, after)
         numbers = await volunteers.numbers_of(tx, me, {each.holder for each in lines})
@@ -89,13 +88,6 @@ async def find(
             lines=[],
         )
     return Redirect(HERE, status_code=303, query_params={"volunteer": her.volunteer_no})
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 HANDLERS = [access_log, find]

@@ -117,7 +117,7 @@ async def _list(
     refusal: Refusal | None = None,
     typed: str | None = None,
 ) -> Template:
-    after = _id(request.query_params.get("after", ""))
+    after = texts.identifier(request.query_params.get("after", ""))
     async with database.connect() as tx:
         found = await assessments.of_book(tx, me.book_id, after=after, limit=A_PAGE)
         names = await staff.names(tx, {each.made_by for each in found})
@@ -269,13 +269,6 @@ async def _place(tx: AsyncConnection, me: Principal, number: str) -> str:
 def _next(found: Sequence[Assessed]) -> str | None:
     """After whom the next page begins."""
     return found[-1].volunteer_no if len(found) == A_LIST else None
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 HANDLERS = [list_assessments, assess, one_assessment, bring_into_notice]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from itertools import takewhile
 from typing import Final, Literal, get_args
@@ -121,15 +121,7 @@ async def award(
     award_id: FromPath[UUID],
 ) -> Template | Redirect:
     """Awards the star."""
-    me = await doors.colleague(request, database, settings, Right.CERTIFY)
-    try:
-        async with database.begin() as tx:
-            await deciding.decide(tx, me, award_id, awards.award)
-    except (NotAllowed, SessionEnded, UnknownAward):
-        raise
-    except Refusal as refusal:
-        return await _one(request, database, keys, me, award_id, refusal=refusal)
-    return _back(award_id, "awarded")
+    return await _decided(request, database, settings, keys, award_id, awards.award, "awarded")
 
 
 @post(f"{HERE}/{{award_id:uuid}}/refuse", status_code=200)
@@ -141,16 +133,7 @@ async def refuse(
     award_id: FromPath[UUID],
 ) -> Template | Redirect:
     """Refuses the star, and says why."""
-    me = await doors.colleague(request, database, settings, Right.CERTIFY)
-    [reason] = await frame.fields(request, "reason")
-    try:
-        async with database.begin() as tx:
-            await deciding.decide(tx, me, award_id, awards.refuse, reason)
-    except (NotAllowed, SessionEnded, UnknownAward):
-        raise
-    except Refusal as refusal:
-        return await _one(request, database, keys, me, award_id, refusal=refusal, reason=reason)
-    return _back(award_id, "refused")
+    return await _decided(request, database, settings, keys, award_id, awards.refuse, "refused", "reason")
 
 
 @post(f"{HERE}/{{award_id:uuid}}/end", status_code=200)
@@ -162,16 +145,30 @@ async def end(
     award_id: FromPath[UUID],
 ) -> Template | Redirect:
     """Ends an award from today on, and says why."""
+    return await _decided(request, database, settings, keys, award_id, awards.end, "ended", "reason")
+
+
+async def _decided(
+    request: StrictRequest,
+    database: AsyncEngine,
+    settings: Settings,
+    keys: Keys,
+    award_id: UUID,
+    verb: Callable[..., Awaitable[Award]],
+    done: str,
+    *asked: str,
+) -> Template | Redirect:
+    """Decides on an award for what the fields say that are `asked` for; the page with the refusal, or `done`."""
     me = await doors.colleague(request, database, settings, Right.CERTIFY)
-    [reason] = await frame.fields(request, "reason")
+    words = await frame.fields(request, *asked)
     try:
         async with database.begin() as tx:
-            await deciding.decide(tx, me, award_id, awards.end, reason)
+            await deciding.decide(tx, me, award_id, verb, *words)
     except (NotAllowed, SessionEnded, UnknownAward):
         raise
     except Refusal as refusal:
-        return await _one(request, database, keys, me, award_id, refusal=refusal, reason=reason)
-    return _back(award_id, "ended")
+        return await _one(request, database, keys, me, award_id, refusal=refusal, reason="".join(words))
+    return _back(award_id, done)
 
 
 @post(f"{HERE}/{{award_id:uuid}}/objection", status_code=200)
@@ -221,7 +218,7 @@ async def _list(
     language = frame.view_of(request).language
     within = desk.reach(me, Right.READ_RECORDS)
     async with database.begin() as tx:
-        found = await _page(tx, me, which, within, _id(asked.get("after", "")))
+        found = await _page(tx, me, which, within, texts.identifier(asked.get("after", "")))
         today = day_of(await connect.now(tx))
         following = found[-1].award_id if len(found) == A_PAGE else None
         if which == "ready":  # whose notice ends first stands first
@@ -396,13 +393,6 @@ def _about(language: Language, of: Award, today: date) -> str:
             return texts.t(language, "awards_ready")
         return texts.t(language, "award_until", day=texts.day(language, of.notice_until))
     return of.serial or texts.t(language, f"award_state_{of.state}")
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 HANDLERS = [list_awards, award_all, one_award, award, refuse, end, decide_objection]

@@ -168,10 +168,7 @@ async def _names(tx: AsyncConnection, book: int, found: list[Board]) -> dict[str
 
 def _after_board(request: StrictRequest) -> UUID | None:
     """Where a list of boards goes on; from the beginning where the address says nothing that can be read."""
-    try:
-        return UUID(request.query_params["after"])
-    except (KeyError, ValueError):
-        return None
+    return texts.identifier(request.query_params.get("after", ""))
 
 
 # --- for staff -------------------------------------------------------------------------------------------------------

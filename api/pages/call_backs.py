@@ -40,7 +40,7 @@ async def due(
 async def _due(
     request: StrictRequest, database: AsyncEngine, keys: Keys, me: Principal, refusal: Refusal | None = None
 ) -> Template:
-    after = _id(request.query_params.get("after", ""))
+    after = texts.identifier(request.query_params.get("after", ""))
     async with database.begin() as tx:
         try:
             found = await call_backs.due(tx, me, after=after, limit=A_PAGE)
@@ -103,13 +103,6 @@ async def note(
     except Refusal as refusal:
         return await _due(request, database, keys, me, refusal)
     return Redirect(HERE, status_code=303, query_params={"done": f"call_back_{answer}"})
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 HANDLERS = [due, note]

@@ -49,7 +49,9 @@ async def list_cases(
     state = next((each for each in STATES if each == asked.get("state")), None)
     async with database.connect() as tx:
         try:
-            found = await cases.listed(tx, me, state=state, after=_id(asked.get("after", "")), limit=A_PAGE)
+            found = await cases.listed(
+                tx, me, state=state, after=texts.identifier(asked.get("after", "")), limit=A_PAGE
+            )
         except UnknownCase:
             found = await cases.listed(tx, me, state=state, limit=A_PAGE)
     language = frame.view_of(request).language
@@ -258,7 +260,7 @@ async def _alarms(request: StrictRequest, database: AsyncEngine, me: Principal) 
     everything = "seen" in asked
     month, wrong = _month(asked.get("month", ""))
     language = frame.view_of(request).language
-    after = _id(asked.get("after", ""))
+    after = texts.identifier(asked.get("after", ""))
     async with database.connect() as tx:
         try:
             found = await watch.listed(tx, me, unseen=not everything, after=after, limit=A_PAGE)
@@ -306,13 +308,6 @@ def _month(text: str) -> tuple[datetime.date | None, InvalidField | None]:
         return watch.month(typed), None
     except InvalidField as refusal:
         return None, refusal
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 HANDLERS = [list_cases, one_case, answer, propose, decide, list_alarms, see_alarm]

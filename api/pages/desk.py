@@ -246,7 +246,7 @@ async def records(
     number = texts.typed(asked.get("record", ""))
     state = next((each for each in STATES if each == asked.get("state")), None)
     missing = False
-    after = _id(asked.get("after", ""))
+    after = texts.identifier(asked.get("after", ""))
     async with database.begin() as tx:
         if number:
             try:
@@ -270,13 +270,6 @@ async def records(
         missing=missing,
         next=listed[-1].record_id if len(listed) == A_PAGE else None,
     )
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 @get(f"{RECORDS}/{{record_id:uuid}}")

@@ -290,7 +290,7 @@ async def decide_honours(
     me = await doors.colleague(request, database, settings, Right.CERTIFY)
     decision, year = await frame.fields(request, "decision", "year")
     typed = [each for each in (await request.form()).getall("honour", []) if isinstance(each, str)]
-    chosen = sorted({found for each in typed[:A_PAGE] if (found := _id(each)) is not None})
+    chosen = sorted({found for each in typed[:A_PAGE] if (found := texts.identifier(each)) is not None})
     if not chosen or decision not in ("give", "decline"):
         return await _honours(request, database, keys, me, year=_year(year), nothing=True)
     async with database.begin() as tx:
@@ -351,7 +351,7 @@ async def _honours(
     this_year = auth.today().year
     of = year or _year(asked.get("year", "")) or this_year
     state = _state(request, "proposed")
-    after = _id(asked.get("after", ""))
+    after = texts.identifier(asked.get("after", ""))
     async with database.begin() as tx:
         try:
             found = await honours.listed(tx, me, of, state=state, after=after, limit=A_PAGE)
@@ -426,7 +426,7 @@ async def public_list(
 ) -> Template:
     """The yearly list for everybody: names as boards show them, at this moment."""
     of = _year(year) or auth.today().year
-    after = _id(request.query_params.get("after", ""))
+    after = texts.identifier(request.query_params.get("after", ""))
     async with database.connect() as tx:
         try:
             found = await honours.page(tx, keys, book, of, after=after)
@@ -479,13 +479,6 @@ def _year(typed: str) -> int | None:
 
 def _number(name: str, typed: str) -> int:
     return min(texts.whole(typed, name), 2**31 - 1)
-
-
-def _id(typed: str) -> UUID | None:
-    try:
-        return UUID(typed)
-    except ValueError:
-        return None
 
 
 def _state(request: StrictRequest, usual: State) -> State:

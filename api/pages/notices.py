@@ -174,6 +174,7 @@ async def _form(
         "objecting.html",
         status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
         path=f"/account/objections/{record_id}",
+        address=f"/account/objections/{record_id}",
         about=texts.t(
             language,
             "notices_on",
@@ -181,7 +182,6 @@ async def _form(
             day=texts.day(language, of.served_on),
             organisation=worth(language, of),
         ),
-        record=of,
         reason=reason,
         done=None,
         wrong=None if refusal is None else frame.told(request, refusal),

@@ -41,7 +41,7 @@ async def list_proofs(
     which = next((each for each in TABS if each == asked.get("state")), TABS[0])
     async with database.connect() as tx:
         try:
-            found = await proofs.listed(tx, me, which, after=_id(asked.get("after", "")), limit=A_PAGE)
+            found = await proofs.listed(tx, me, which, after=texts.identifier(asked.get("after", "")), limit=A_PAGE)
         except UnknownProof:
             found = await proofs.listed(tx, me, which, limit=A_PAGE)
         waiting = await proofs.waiting(tx, me)
@@ -279,13 +279,6 @@ async def _counter(
         until=until,
         lines=[pages.line(language, each, auth.today()) for each in found],
     )
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 HANDLERS = [list_proofs, one_proof, issue, refuse, revoke, print_for_her, counter, ask_for_her]

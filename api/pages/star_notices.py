@@ -39,7 +39,7 @@ async def star_notices(
     """What anybody may read without signing in: names as their owners agree to at this moment, of minors nothing."""
     async with database.connect() as tx:
         of = await directory.find_book(tx, book)
-        after = _id(request.query_params.get("after", ""))
+        after = texts.identifier(request.query_params.get("after", ""))
         try:
             found = await certificates.in_notice(tx, keys, of.book_id, after=after, limit=A_SHEET)
         except UnknownAward:
@@ -70,13 +70,6 @@ async def star_notices(
 
 def _who(language: Language, each: Notice) -> str:
     return texts.t(language, "notices_tail", name=each.name, tail=each.tail)
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 # --- objecting --------------------------------------------------------------------------------------------------------
@@ -144,7 +137,7 @@ async def _form(
         "star_objecting.html",
         status=200 if refusal is None else problems.REFUSALS[type(refusal)].status,
         path=f"/account/star-objections/{award_id}",
-        id=award_id,
+        address=f"/account/star-objections/{award_id}",
         book=me.book,
         about=texts.t(
             language,

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from api.pages import (
     texts_activities,
@@ -927,6 +928,14 @@ def whole(text: str, field: str) -> int:
     if number is None:
         raise InvalidField(field, "not_a_whole_number")
     return number
+
+
+def identifier(text: str) -> UUID | None:
+    """What an address or a form names; None if it can be nothing's."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def day(language: Language, date: datetime.date) -> str:
