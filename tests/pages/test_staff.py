@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import uuid
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -14,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.app import create_app
 from api.pages import texts
 from ledger.access.rights import Grant
-from ledger.books import balances
+from ledger.books import balances, integrity
 from ledger.books.directory import Book
 from ledger.earning import organisations
 from ledger.earning.volunteers import WALLET
+from tests.conftest import new_book
 from tests.pages import people, places
 from tests.pages.conftest import SETTINGS, Enters
 from tests.pages.people import NORTH, PASSWORD, SOUTH, District, Person, posted, send, sign_in, token_of, words_of
@@ -125,7 +127,7 @@ async def test_staff_see_whose_points_lapse_soon_and_only_of_their_organisation(
 # --- every form -------------------------------------------------------------------------------------------------------
 
 
-def test_every_form_is_listed(database: AsyncEngine) -> None:
+async def test_every_form_is_listed(database: AsyncEngine) -> None:
     assert places.addresses(create_app(SETTINGS, database), "POST") == places.FORMS.keys()
 
 
@@ -138,25 +140,43 @@ def concrete(path: str) -> str:
     return re.sub(r"\{(role|token)_id\}", "1", path)
 
 
+@pytest.fixture(scope="module")
+async def quiet(database: AsyncEngine) -> AsyncIterator[Book]:
+    """A book in which no form changes anything: one for all of them."""
+    await people.somebody(database, await new_book(database), Grant("owner"))  # so that role 1 is of another book
+    made = await new_book(database)
+    yield made
+    assert await integrity.check(database, made.book_id) == []
+
+
+@pytest.fixture(scope="module")
+async def officer(enters: Enters, database: AsyncEngine, quiet: Book) -> httpx.AsyncClient:
+    """The browser of somebody with every role."""
+    roles = (Grant("operator"), Grant("reviewer"), Grant("owner"), Grant("recorder"))
+    return await staff(enters, database, quiet, *roles)
+
+
+@pytest.fixture(scope="module")
+async def reader(enters: Enters, database: AsyncEngine, quiet: Book) -> httpx.AsyncClient:
+    """A volunteer's browser."""
+    return await enters(await people.a_volunteer(database, quiet))
+
+
 @pytest.mark.parametrize("path", places.FORMS)
-async def test_a_form_without_its_token_changes_nothing(
-    enters: Enters, database: AsyncEngine, book: Book, path: str
-) -> None:
-    client = await staff(enters, database, book, Grant("operator"), Grant("reviewer"), Grant("owner"))
-    await client.get("/account")
-    answer = await client.post(concrete(path), data={"login": "x"})
+async def test_a_form_without_its_token_changes_nothing(officer: httpx.AsyncClient, path: str) -> None:
+    await officer.get("/account")
+    answer = await officer.post(concrete(path), data={"login": "x"})
     assert answer.status_code == 403
     assert "请再试一次" in answer.text
-    assert (await client.get("/account")).status_code == 200
+    assert (await officer.get("/account")).status_code == 200
 
 
 @pytest.mark.parametrize("path", [path for path, who in places.FORMS.items() if who == "chief"])
 async def test_a_volunteer_who_writes_a_form_of_the_staff_herself_is_refused(
-    enters: Enters, her: Person, path: str
+    reader: httpx.AsyncClient, path: str
 ) -> None:
-    client = await enters(her)
-    token = token_of((await client.get("/account")).text)
-    assert (await client.post(concrete(path), data={"_csrf_token": token})).status_code == 403
+    token = token_of((await reader.get("/account")).text)
+    assert (await reader.post(concrete(path), data={"_csrf_token": token})).status_code == 403
 
 
 @pytest.mark.parametrize("path", [path for path, who in places.FORMS.items() if who not in ("nobody", "till")])
@@ -175,13 +195,10 @@ ELSEWHERE = ("/account/devices", "/hours", "/me/proofs", "/me/redemptions", "/st
     "path",
     [path for path, who in places.FORMS.items() if "{" in path and who != "till" and not path.startswith(ELSEWHERE)],
 )
-async def test_what_is_not_there_is_said_in_words(enters: Enters, database: AsyncEngine, book: Book, path: str) -> None:
-    client = await staff(
-        enters, database, book, Grant("operator"), Grant("reviewer"), Grant("owner"), Grant("recorder")
-    )
-    token = token_of((await client.get("/account")).text)
+async def test_what_is_not_there_is_said_in_words(officer: httpx.AsyncClient, path: str) -> None:
+    token = token_of((await officer.get("/account")).text)
     for address in {concrete(path), concrete(path).replace("/1/", f"/{2**70}/")}:
-        answer = await client.post(address, data={"_csrf_token": token, "reason": "why not", "name": "Q"})
+        answer = await officer.post(address, data={"_csrf_token": token, "reason": "why not", "name": "Q"})
         assert answer.status_code == 404, address
         assert "没有" in answer.text
 
