@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import socket
 import threading
@@ -135,6 +136,7 @@ async def served(application: Litestar, http: httpx.AsyncClient, database: Async
         assert not thread.is_alive()
 
 
+@functools.cache
 def calls_of(application: Litestar) -> list[APIOperation[Any, Any, Any]]:
     """Every call that the document describes."""
     document = schemathesis.openapi.from_dict(application.openapi_schema.to_schema())
