@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ledger import eighteen
 from ledger.books import holds
 from ledger.books.directory import Book
-from ledger.days import day_of
+from ledger.days import day_of, midnight
 from ledger.earning import organisations, volunteers
 from ledger.errors import Refusal
 from ledger.spending import (
@@ -206,13 +206,14 @@ class Model:
         sale.status = status
         self._back_on_shelf(sale)
 
-    def cancel(self, sale: Sale) -> str:
+    def cancel(self, sale: Sale, now: datetime) -> str:
         if sale.status == "waiting":
             self.decline(sale, "cancelled")
             return "ok"
         if sale.case is not None and sale.case != "rejected":
             return "RedemptionDisputed"
-        if sale.status != "done" or any(line[4] for line in sale.lines):
+        until = midnight(day_of(sale.at) + timedelta(days=1)) + timedelta(minutes=POLICY.cancel_margin_minutes)
+        if sale.status != "done" or now >= until or any(line[4] for line in sale.lines):
             return "NotCancellable"
         self._sold(sale, -1)
         self._back_on_shelf(sale)
@@ -374,7 +375,7 @@ class Trade:
         sale = self._a_sale()
         if sale is None or sale.status == "over":  # whether that has been given back is another step
             return
-        expected = self.model.cancel(sale)
+        expected = self.model.cancel(sale, self.now)
         said, _ = await self.tried(
             lambda tx: refunds.cancel(
                 tx, self.book.book_id, sale.redemption_id, outlet=sale.outlet, by="till:1", now=self.now, policy=POLICY
