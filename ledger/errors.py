@@ -79,6 +79,7 @@
     ├── SettingInvalid  PortTaken  CannotListen  DemoNeedsOwnServer
     ├── DataFolderInUse  DataFolderUnusable  OtherMajorVersion  ServerWouldNotStart  TooBusy
     ├── CannotDecrypt               stored personal data do not open: another key, or changed by somebody
+    ├── NothingPublished  FolderNotEmpty  CannotWrite   why no package is written
     └── DatabaseUnreachable  DatabaseRefused  DatabaseTooOld  OwnerMayNotServe  SchemaBehind  SchemaAhead
 """
 
@@ -1301,3 +1302,25 @@ class CannotDecrypt(Fault):
     """
 
     what: str
+
+
+@dataclass(eq=False)
+class NothingPublished(Fault):
+    """No checkpoint of the log of `book` has been published, so there is nothing that a package could prove."""
+
+    book: str
+
+
+@dataclass(eq=False)
+class FolderNotEmpty(Fault):
+    """A package is written into an empty folder: what lies in `folder` already would seem part of it."""
+
+    folder: Path
+
+
+@dataclass(eq=False)
+class CannotWrite(Fault):
+    """What has been written into `folder` so far is no package. `reason`: the system's own words."""
+
+    folder: Path
+    reason: str

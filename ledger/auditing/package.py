@@ -14,15 +14,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import hashlib
 import json
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -413,7 +412,9 @@ class _Deriving:
         if not line:
             await self._process.wait()
             complaint = await asyncio.to_thread(self._complaints.read_text, "utf-8", "replace")
-            raise RuntimeError(f"the derivation of a package ended with {self._process.returncode}: {complaint[-2000:]}")
+            raise RuntimeError(
+                f"the derivation of a package ended with {self._process.returncode}: {complaint[-2000:]}"
+            )
         answer: dict[str, Any] = json.loads(line)
         if "file" in answer:
             self._files.append(File(**answer["file"]))

@@ -106,8 +106,8 @@ _ROW_PARTS: Final = """
 
 _REVERSALS: Final = """
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN l.salt IS NULL THEN ''
-               ELSE regexp_replace(p.description, '[\\u0001-\\u001f\\u007f-\\u009f]+', ' ', 'g') END AS said OFFSET 0) AS d
+        SELECT CASE WHEN l.salt IS NULL THEN '' ELSE
+               regexp_replace(p.description, '[\\u0001-\\u001f\\u007f-\\u009f]+', ' ', 'g') END AS said OFFSET 0) AS d
     LEFT JOIN LATERAL (
         SELECT true AS is_reversed FROM transactions r
          WHERE r.book_id = %(book)s AND r.corrects = p.transaction_id AND r.correction = 'reversal'

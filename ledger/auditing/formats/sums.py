@@ -61,13 +61,13 @@ async def months(
 
 
 async def events(connection: psycopg.AsyncConnection[Any], book: int, size: int) -> AsyncIterator[bytes]:
-    """Lines `leaf<TAB>line<TAB>texts` of the events among the first `size` leaves; no texts where they were destroyed."""
+    """Lines `leaf<TAB>line<TAB>texts` of the events among the first `size` leaves; no texts where they are gone."""
     async for (lines,) in copied(connection, _EVENTS, {"book": book, "size": size}, ("bytea",)):
         yield lines
 
 
 async def acts(connection: psycopg.AsyncConnection[Any], book: int, size: int) -> dict[str, Any]:
-    """Of the transactions among the first `size` leaves: how many of each kind, who acted or approved, and their days."""
+    """Of the transactions among the first `size` leaves: how many of each kind, who acted or approved, which days."""
     kinds: dict[str, int] = {}
     actors: set[str] = set()
     first_on = last_on = ""

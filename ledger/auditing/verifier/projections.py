@@ -205,7 +205,7 @@ def gl_details(
 def small_tables(fold: Any, from_: str = "", to: str = "") -> dict[str, str]:
     """All tables but GL_Details: path in the package -> text.
 
-    `fold` is a Fold of the whole log (see fold.py) with these limits. Of its `months` it asks `names()` and `of(month)`.
+    `fold` is a Fold of the whole log (see fold.py) with these limits; of its `months` it takes `names()`, `of(month)`.
     """
     pieces: dict[str, list[str]] = {}
     for path, text in table_texts(fold, from_, to):
@@ -282,11 +282,11 @@ def periods_of(fold: Any, from_: str = "", to: str = "") -> list[str]:
 
 
 def period_rows(fold: Any, months: Sequence[str]) -> str:
-    """The months, and which of them are closed."""
-    closed = ""
+    """The months, and which of them are closed: what was said last says it (leaves need not come in their order)."""
+    said_at = closed = ""
     for _, line, _texts in fold.events:
-        if line["kind"] in ("period_closed", "period_reopened"):
-            closed = line["facts"].get("closed_through", "")
+        if line["kind"] in ("period_closed", "period_reopened") and line["at"] >= said_at:
+            said_at, closed = line["at"], line["facts"].get("closed_through", "")
     ends = [(month, _last_day(month)) for month in months]
     return "".join([row((m[:4], m, f"{m}-01", end, "1" if end <= closed else "0")) for m, end in ends])
 
