@@ -1,1 +1,1 @@
-"""The sealed log, receipts, the audit package: the books are read and sealed here, nothing is posted."""
+"""The sealed log of a book, what proves that an entry is in it, and the package an auditor takes away."""
