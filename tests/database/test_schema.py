@@ -180,7 +180,7 @@ DIFFERENCES: Final = {
     "ALTER TABLE accounts DROP CONSTRAINT accounts_book_id_code_key": "add_constraint",
     "ALTER TABLE accounts DROP CONSTRAINT accounts_unit_fkey": "add_fk",
     "DROP INDEX transactions_reversal_key": "add_index",
-    "DROP TABLE holds": "add_table",
+    "DROP TABLE closings": "add_table",
     "CREATE TABLE notes ()": "remove_table",
 }
 """A change of the database → what would have to be done to make it right."""
