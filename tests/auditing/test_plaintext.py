@@ -383,11 +383,11 @@ def test_what_a_package_covers_follows_from_the_sums_of_its_log() -> None:
         ("1", "~"): (9, 0),
         ("2", "~"): (0, 9),
     }
-    sums = Sums("demo", accounts, months, "2025-12-01", "2026-04-01")
-    limited = plaintext.scope_of(sums, "2026-02-01", "2026-02-28")
+    sums = Sums("demo", accounts, months, "2026-02-01", "2026-02-28", "2025-12-01", "2026-04-01")
+    limited = plaintext.scope_of(sums)
     assert (limited.first, limited.last) == ("2026-02-01", "2026-02-28")
     assert (limited.before, limited.after) == ({"1": 4, "2": -4}, {"1": 7, "2": -7})
-    whole = plaintext.scope_of(replace(sums, months={("1", "2026-02"): (3, 0)}))
+    whole = plaintext.scope_of(replace(sums, from_="", to="", months={("1", "2026-02"): (3, 0)}))
     assert (whole.first, whole.last, whole.before, whole.after) == ("2025-12-01", "2026-04-01", {}, {"1": 3})
 
 
@@ -396,5 +396,7 @@ class Sums:
     book: str
     accounts: dict[str, Account]
     months: dict[tuple[str, str], tuple[int, int]]
-    first_on: str | None
-    last_on: str | None
+    from_: str
+    to: str
+    first_on: str
+    last_on: str
