@@ -7,12 +7,15 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 Balances = dict[str, tuple[int, str]]
 """Amount (debit positive) and unit of each account, by the name that the file gives it; none that is zero."""
+
+Program = Callable[[Path], Balances]
 
 UTF_8 = os.environ | {"LC_ALL": "C.UTF-8"}
 
