@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import itertools
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -32,6 +33,8 @@ from tests.auditing import other_programs
 from tests.conftest import SERVICE, Server, new_book
 
 DATA = Path(__file__).parent.parent / "data"
+ACCOUNTS, JOURNAL = "journal/accounts.csv", "journal/journal.csv"
+HLEDGER, BEANCOUNT = "hledger/book.journal", "beancount/book.beancount"
 BOOKS = [f"sie/{path.name}" for path in sorted((DATA / "sie").iterdir()) if path.is_dir()] + ["hours", "demo"]
 
 
@@ -45,50 +48,52 @@ class Packaged:
     fold: Fold
 
 
+EVERYTHING = text("""
+    SELECT (SELECT count(*) FROM transactions WHERE book_id = :book) + (SELECT count(*) FROM events WHERE book_id = :book)
+""")
+
+
 async def sealed(database: AsyncEngine, book: Book) -> None:
     """Waits until all of a book is sealed: what others write on the server, in any database, holds the sealer back."""
     async with database.connect() as tx:
-        rows = await tx.execute(
-            text("""SELECT (SELECT count(*) FROM transactions WHERE book_id = :book)
-                                             + (SELECT count(*) FROM events WHERE book_id = :book)"""),
-            {"book": book.book_id},
-        )
-    everything = rows.scalar_one()
+        everything = (await tx.execute(EVERYTHING, {"book": book.book_id})).scalar_one()
     async with asyncio.timeout(60):
         while await log.seal_all(database, book.book_id) < everything:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # others' transactions end without telling us
 
 
 async def exported(database: AsyncEngine, book: Book, folder: Path) -> Packaged:
-    """Writes the package of a book."""
+    """Writes what a package says of a book in other programs' words."""
     await sealed(database, book)
     c = log_lines.c
-    lines = []
     async with database.connect() as tx:
-        for row in await tx.execute(select(c.line, c.texts).where(c.book_id == book.book_id).order_by(c.leaf_index)):
-            lines.append((json.loads(row.line), json.loads(row.texts)))
+        rows = await tx.execute(
+            select(c.line, c.texts).where(c.book_id == book.book_id).order_by(c.book_id, c.leaf_index)
+        )
+        leaves = [(json.loads(row.line), json.loads(row.texts)) for row in rows]
     fold = Fold()
-    for index, (line, texts) in enumerate(lines):
+    for index, (line, texts) in enumerate(leaves):
         fold.add(index, line, texts)
     scope = plaintext.scope_of(fold)
-    hn, bn = plaintext.hledger_names(scope.accounts), plaintext.beancount_names(scope.accounts)
-    lines = [each for each in lines if each[0]["type"] == "transaction"]
-    for path, parts in {
-        "journal/accounts.csv": plaintext.accounts_csv(scope.accounts),
-        "journal/journal.csv": [plaintext.JOURNAL_HEADER, *(plaintext.journal_rows(*each) for each in lines)],
-        "hledger/book.journal": [
-            *plaintext.hledger_head(scope),
-            *(plaintext.hledger_entry(*each, hn) for each in lines),
-            *plaintext.hledger_tail(scope),
+    in_hledger, in_beancount = plaintext.hledger_names(scope.accounts), plaintext.beancount_names(scope.accounts)
+    entries = [each for each in leaves if each[0]["type"] == "transaction"]
+    files: dict[str, list[Iterable[str]]] = {
+        ACCOUNTS: [plaintext.accounts_csv(scope.accounts)],
+        JOURNAL: [[plaintext.JOURNAL_HEADER], (plaintext.journal_rows(*each) for each in entries)],
+        HLEDGER: [
+            plaintext.hledger_head(scope),
+            (plaintext.hledger_entry(*each, in_hledger) for each in entries),
+            plaintext.hledger_tail(scope),
         ],
-        "beancount/book.beancount": [
-            *plaintext.beancount_head(scope),
-            *(plaintext.beancount_entry(*each, bn) for each in lines),
-            *plaintext.beancount_tail(scope),
+        BEANCOUNT: [
+            plaintext.beancount_head(scope),
+            (plaintext.beancount_entry(*each, in_beancount) for each in entries),
+            plaintext.beancount_tail(scope),
         ],
-    }.items():
+    }
+    for path, parts in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text("".join(parts), encoding="utf-8")
+        (folder / path).write_text("".join(itertools.chain.from_iterable(parts)), encoding="utf-8", newline="")
     return Packaged(database, book, folder, fold)
 
 
@@ -162,7 +167,7 @@ async def test_hledger_and_ledger_accept_a_package_and_come_to_the_balances_of_m
     packaged: Packaged, program: other_programs.Program
 ) -> None:
     names = plaintext.hledger_names(packaged.fold.accounts.values())
-    assert program(packaged.folder / "hledger" / "book.journal") == {
+    assert program(packaged.folder / HLEDGER) == {
         names[each.account]: (debit_positive(each), each.unit)
         for each in await meide_balances(packaged.database, packaged.book)
         if each.balance
@@ -171,7 +176,7 @@ async def test_hledger_and_ledger_accept_a_package_and_come_to_the_balances_of_m
 
 async def test_beancount_accepts_a_package_and_comes_to_the_balances_of_meide(packaged: Packaged) -> None:
     names = plaintext.beancount_names(packaged.fold.accounts.values())
-    assert other_programs.beancount(packaged.folder / "beancount" / "book.beancount") == {
+    assert other_programs.beancount(packaged.folder / BEANCOUNT) == {
         names[each.account]: (debit_positive(each), each.unit)
         for each in await meide_balances(packaged.database, packaged.book)
         if each.balance
@@ -187,7 +192,7 @@ async def test_what_is_exported_and_imported_into_an_empty_book_is_the_same_when
     database, original = packaged.database, packaged.book
     async with database.begin() as tx:
         copy = await directory.create_book(tx, f"B{secrets.token_hex(4)}", "副本", original.first_day)
-    files = packaged.folder / "journal" / "accounts.csv", packaged.folder / "journal" / "journal.csv"
+    files = packaged.folder / ACCOUNTS, packaged.folder / JOURNAL
 
     report = await import_journal(database, copy.book_id, *files)
     assert (report.posted, report.refused) == (packaged.fold.transactions, [])
@@ -198,14 +203,14 @@ async def test_what_is_exported_and_imported_into_an_empty_book_is_the_same_when
     folder = folders / secrets.token_hex(4)
     folder.mkdir()
     again = await exported(database, copy, folder)
-    assert (folder / "journal" / "accounts.csv").read_bytes() == files[0].read_bytes()
+    assert (folder / ACCOUNTS).read_bytes() == files[0].read_bytes()
     assert transactions_of(folder) == transactions_of(packaged.folder)
     assert again.fold.totals == packaged.fold.totals
 
 
 def transactions_of(folder: Path) -> dict[str, list[tuple[str, ...]]]:
     """The rows of each key of a journal, in the order of the lines: dates, kinds, descriptions, accounts, amounts."""
-    with (folder / "journal" / "journal.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / JOURNAL).open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert ",".join(header) + "\n" == plaintext.JOURNAL_HEADER
     found: dict[str, list[tuple[str, ...]]] = {}

@@ -83,8 +83,11 @@ class Sums(Protocol):
     def last_on(self) -> str: ...
 
 
-def scope_of(fold: Sums) -> Scope:
-    """What the files of a package cover, from what its log adds up to."""
+def scope_of(fold: Sums, from_: str | None = None, to: str | None = None) -> Scope:
+    """What the files of a package cover, from what its log adds up to; `from_`, `to`: its days, by which it was folded.
+
+    Where they are not given they are the fold's own.
+    """
     before: dict[str, int] = {}
     after: dict[str, int] = {}
     for (account, period), (debits, credits) in fold.months.items():
@@ -92,7 +95,7 @@ def scope_of(fold: Sums) -> Scope:
             before[account] = before.get(account, 0) + debits - credits
         if period != AFTER:
             after[account] = after.get(account, 0) + debits - credits
-    first, last = fold.from_ or fold.first_on, fold.to or fold.last_on
+    first, last = from_ or fold.from_ or fold.first_on, to or fold.to or fold.last_on
     return Scope(fold.book, tuple(fold.accounts.values()), first, last, after, before)
 
 
