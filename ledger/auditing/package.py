@@ -18,7 +18,7 @@ import json
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -58,16 +58,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A finished file of a package: its path in the folder, size, digest (hex), and rows of a table or log."""
+    """A finished file of a package: its path in the folder, size, digest (hex), and lines, of a table without its
+    header."""
 
     path: str
     bytes: int
     sha256: str
-    rows: int | None = None
-
-    def told(self) -> dict[str, Any]:
-        """As the manifest says it."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+    rows: int
 
 
 @dataclass(slots=True)
@@ -87,7 +84,7 @@ async def write(
     folder: Path,
     *,
     origin: str,
-    vkey: str,
+    vkeys: Sequence[str],
     actor: str,
     software: str,
     from_: date | None = None,
@@ -100,11 +97,11 @@ async def write(
 
     Whoever takes a file may delete it. The manifest comes last: what has none is no package. `from_`, `to`: the days
     that tables and journals tell of; the log is always whole. `progress` hears how many leaves are written, of how
-    many. `parts`: what to write, for measuring. That it was exported becomes an event of the book. Raises
-    NothingPublished, FolderNotEmpty; OSError when the disk is full.
+    many. `parts`: what to write, for measuring. That it was exported becomes an event of the book. `vkeys`: the
+    verification keys of the log, the current one first. Raises NothingPublished, FolderNotEmpty, CannotWrite.
     """
     await asyncio.to_thread(_ready, folder)
-    published = await _published(database, book)
+    published = await _published(database, book, origin)
     checkpoint = published[-1]
     limits = _Limits(from_, to)
     files: list[File] = []
@@ -113,7 +110,7 @@ async def write(
         files.append(file)
         return file
 
-    for each in _small(folder, book, published, vkey, checkpoint.size):
+    for each in _small(folder, book, published, vkeys, checkpoint.size):
         yield finished(each)
     async with AsyncExitStack() as stack:
         spool = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meide-package-")))
@@ -136,7 +133,7 @@ async def write(
         "book": book.code,
         "name": book.name,
         "origin": origin,
-        "vkey": vkey,
+        "vkey": vkeys[0],
         "size": checkpoint.size,
         "root": base64.b64encode(checkpoint.root).decode(),
         "from": limits.first,
@@ -147,7 +144,7 @@ async def write(
         "transactions": work.transactions,
         "events": checkpoint.size - work.transactions,
         "totals": work.deriving.totals,
-        "files": [file.told() for file in files],
+        "files": [asdict(file) for file in files],
     }
     yield await asyncio.to_thread(_manifest, folder, manifest)
 
@@ -174,9 +171,9 @@ def _ready(folder: Path) -> None:
         raise FolderNotEmpty(folder)
 
 
-async def _published(database: AsyncEngine, book: Book) -> list[Checkpoint]:
+async def _published(database: AsyncEngine, book: Book, origin: str) -> list[Checkpoint]:
     async with database.connect() as tx:
-        published = await log.checkpoints(tx, book.book_id)
+        published = await log.checkpoints(tx, book.book_id, origin=origin)
     if not published:
         raise NothingPublished(book.code)
     return published
@@ -185,7 +182,7 @@ async def _published(database: AsyncEngine, book: Book) -> list[Checkpoint]:
 # --- small files ------------------------------------------------------------------------------------------------------
 
 
-def _small(folder: Path, book: Book, published: list[Checkpoint], vkey: str, size: int) -> Iterator[File]:
+def _small(folder: Path, book: Book, published: list[Checkpoint], vkeys: Sequence[str], size: int) -> Iterator[File]:
     """What does not depend on the log's lines."""
     notes = "".join(
         json.dumps(
@@ -202,7 +199,7 @@ def _small(folder: Path, book: Book, published: list[Checkpoint], vkey: str, siz
     yield _file(folder, "datapackage.json", about.dictionary(book.code, book.name, range(_segments(size))))
     yield _file(folder, "checkpoint.txt", last.note)
     yield _file(folder, "checkpoints.jsonl", notes)
-    yield _file(folder, "vkey.txt", vkey + "\n")
+    yield _file(folder, "vkey.txt", "".join([f"{vkey}\n" for vkey in vkeys]))
     for source in sorted(Path(verifier.__file__).parent.glob("*.py")):
         yield _file(folder, f"verify/{source.name}", source.read_text("utf-8"))
 
@@ -217,7 +214,7 @@ def _manifest(folder: Path, manifest: dict[str, Any]) -> File:
     """Whole or not at all."""
     draft = _file(folder, f"{MANIFEST}.part", json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
     (folder / draft.path).replace(folder / MANIFEST)
-    return File(MANIFEST, draft.bytes, draft.sha256)
+    return File(MANIFEST, draft.bytes, draft.sha256, draft.rows)
 
 
 def _segments(size: int) -> int:

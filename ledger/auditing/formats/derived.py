@@ -77,12 +77,10 @@ class Written:
         self.write("".join(gathered).encode())
 
     def told(self) -> dict[str, Any]:
-        """Closes it: path, bytes, sha256 and, of tables and logs, rows without the header."""
+        """Closes it: path, bytes, sha256 and lines, of a table without its header."""
         self._out.close()
-        found: dict[str, Any] = {"path": self.path, "bytes": self._bytes, "sha256": self._digest.hexdigest()}
-        if self.path.endswith((".csv", ".jsonl")):
-            found["rows"] = self._lines - self.path.endswith(".csv")
-        return found
+        rows = self._lines - self.path.endswith(".csv")
+        return {"path": self.path, "bytes": self._bytes, "sha256": self._digest.hexdigest(), "rows": rows}
 
 
 class SpooledMonths:
