@@ -1023,6 +1023,8 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
         "not a whole JPEG, PNG or WebP picture: please take it again",
     ),
     "in_the_past": ("不能早于今天", "not before today"),
+    "too_far_ahead": ("最多到 366 天以后", "at most 366 days ahead"),
+    "needs_days": ("须同时写明从哪一天、到哪一天", "only within a range of days: say from and to"),
     "perks_cost_nothing": ("专享礼不扣分，请填 0", "a perk costs nothing: 0"),
     "no_stock_of_services": ("服务没有库存，由商家提供", "services have no stock: a merchant gives them"),
     "only_of_services": ("只有服务可以做成免单券", "only services can be vouchers"),

@@ -1,0 +1,1 @@
+"""The sealed log, receipts, the audit package, and what an auditor sees: reads all rooms, posts nothing."""
