@@ -1,1 +1,1 @@
-"""The sealed log, receipts, the audit package, and what an auditor sees: reads all rooms, posts nothing."""
+"""The sealed log of a book, what proves that an entry is in it, and the package an auditor takes away."""
