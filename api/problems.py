@@ -615,6 +615,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "这件事已经办过，或者等得太久作废了。请看最新的情况。",
         "This has been decided already, or has waited for too long. Please look again.",
     ),
+    errors.SearchTooWide: Row(
+        422,
+        "search_too_wide",
+        "找的范围太大，5 秒内没有找完。请写明从哪一天、到哪一天，或者哪个账户，再找一次。",
+        "This search took longer than 5 seconds and was given up. Please say from which day to which, or which account.",
+    ),
     errors.ReservedKind: Row(
         409,
         "reserved_kind",

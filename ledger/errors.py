@@ -837,6 +837,11 @@ class BeginsTooEarly(Refusal):
 
 
 @dataclass(eq=False)
+class SearchTooWide(Refusal):
+    """The journal would be read for longer than a read may take: days or an account make it shorter."""
+
+
+@dataclass(eq=False)
 class ReservedKind(Refusal):
     """`room`: the part of the service that alone posts transactions of this kind."""
 

@@ -230,7 +230,9 @@ async def _by_accounts(
     """
     if not ids:
         return []
-    each = func.unnest(literal(list(ids), ARRAY(BIGINT))).column_valued("account_id")
+    hers = accounts.c.account_id == any_(literal(list(ids), ARRAY(BIGINT)))
+    whose = select(accounts.c.account_id).where(accounts.c.book_id == book, hers).subquery()
+    each = whose.c.account_id
     last, again, below, first = (entries.alias(name) for name in ("last", "again", "below", "first"))
     same = (again.c.transaction_id == last.c.transaction_id) & (again.c.account_id == last.c.account_id)
     later = select(literal(1)).where(again.c.book_id == book, same, again.c.number > last.c.number, *_legs(terms, again))
@@ -244,21 +246,23 @@ async def _by_accounts(
         .where(*own(last), ~later.exists())  # a transaction once, however many entries it has there
         .order_by(last.c.number.desc())
         .limit(limit)
+        .correlate(whose)
         .lateral()
     )
-    millisecond = func.left(func.min(page.c.id), 13).concat("-0000-0000-0000-000000000000").cast(Uuid)
-    end = select(func.min(page.c.number).label("number"), millisecond.label("id")).lateral()
+    millisecond = func.left(func.min(page.c.id), 13).concat("-0000-0000-000000000000").cast(Uuid)
+    end = select(func.min(page.c.number).label("number"), millisecond.label("id")).correlate(whose).lateral()
     before = [below.c.book_id == book, below.c.account_id == each, below.c.number < end.c.number]
     further = (
         select(below.c.number)
         .where(*before, below.c.transaction_id < end.c.id)
         .order_by(below.c.number.desc())
         .limit(1)
+        .correlate(whose, end)
         .scalar_subquery()
     )
     found = (
         select(first.c.transaction_id)
-        .select_from(each)
+        .select_from(whose)
         .join(end, end.c.number.is_not(None))
         .join(first, first.c.number > func.coalesce(further, 0))
         .where(*own(first))
