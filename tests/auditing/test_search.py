@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.auditing import log, search
+from ledger.auditing import search
 from ledger.auditing.search import Terms
 from ledger.books.directory import Book
 from ledger.books.evaluate import Transaction
 from ledger.database import connect
 from ledger.errors import InvalidField, SearchTooWide
+from tests.auditing.sealing import sealed
 from tests.books.ledgers import move, opened, post, proposal, reverse, submit, transaction_of
 from tests.conftest import Server
 
@@ -120,11 +121,11 @@ async def test_a_transaction_is_found_by_its_id_its_voucher_and_what_it_corrects
     async with database.connect() as tx:
         [unsealed] = (await search.search(tx, book.book_id, Terms(transaction=rice))).items
     assert unsealed.voucher is None
-    await log.seal_all(database, book.book_id)
+    await sealed(database, book)
     async with database.connect() as tx:
-        [sealed] = (await search.search(tx, book.book_id, Terms(transaction=rice))).items
-    assert sealed.voucher is not None
-    assert await ids(database, book, Terms(voucher=sealed.voucher)) == [rice]
+        [found] = (await search.search(tx, book.book_id, Terms(transaction=rice))).items
+    assert found.voucher is not None
+    assert await ids(database, book, Terms(voucher=found.voucher)) == [rice]
     assert await ids(database, book, Terms(voucher="1999-1")) == []
 
 
