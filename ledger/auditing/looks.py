@@ -18,7 +18,7 @@ from ledger import identifiers
 from ledger.auditing.tables import log_looks
 from ledger.database import connect
 
-What = Literal["trial_balance", "search", "evidence", "award", "log_status", "entry_bundle", "package", "looks"]
+What = Literal["trial_balance", "search", "evidence", "log_status", "entry_bundle", "package", "looks"]
 WHATS: Final[tuple[What, ...]] = get_args(What)
 
 

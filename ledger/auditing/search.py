@@ -94,9 +94,7 @@ class Page:
     next: UUID | None
 
 
-async def search(
-    tx: AsyncConnection, book: int, terms: Terms, *, after: UUID | None = None, limit: int = 50
-) -> Page:
+async def search(tx: AsyncConnection, book: int, terms: Terms, *, after: UUID | None = None, limit: int = 50) -> Page:
     """The transactions that are as the terms say, the newest first; those decided before the one `after`.
 
     InvalidField; SearchTooWide where it takes longer than the database lets a read take.
@@ -235,7 +233,9 @@ async def _by_accounts(
     each = whose.c.account_id
     last, again, below, first = (entries.alias(name) for name in ("last", "again", "below", "first"))
     same = (again.c.transaction_id == last.c.transaction_id) & (again.c.account_id == last.c.account_id)
-    later = select(literal(1)).where(again.c.book_id == book, same, again.c.number > last.c.number, *_legs(terms, again))
+    later = select(literal(1)).where(
+        again.c.book_id == book, same, again.c.number > last.c.number, *_legs(terms, again)
+    )
 
     def own(of: Any) -> list[ColumnElement[bool]]:
         head = select(literal(1)).where(transactions.c.transaction_id == of.c.transaction_id, *wanted)
@@ -310,7 +310,7 @@ async def _told(tx: AsyncConnection, book: int, ids: Sequence[UUID]) -> list[Fou
 
 
 def _first_of(day: date) -> UUID:
-    """Below all numbers that were drawn on that day in Asia/Shanghai or later; a day earlier, should a clock be wrong."""
+    """Below all ids that were drawn on that day in Asia/Shanghai or later; a day earlier, should a clock be wrong."""
     if day <= date(1970, 1, 3):
         return UUID(int=0)
     since = datetime.combine(day, time(), BEIJING) - timedelta(days=1)

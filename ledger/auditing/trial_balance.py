@@ -139,9 +139,7 @@ def _together(classes: Sequence[ClassSum]) -> Sum:
     return Sum(sum(of.debits for of in sums), sum(of.credits for of in sums), sum(of.accounts for of in sums))
 
 
-async def groups(
-    tx: AsyncConnection, book: int, when: When, *, after: str | None = None, limit: int = 200
-) -> Page:
+async def groups(tx: AsyncConnection, book: int, when: When, *, after: str | None = None, limit: int = 200) -> Page:
     """The accounts that have entries, by their codes before the first dot: those groups after a `place`, or the first.
 
     A book of the chart has some forty, however many volunteers. InvalidField (`known_at`, `after`).

@@ -49,12 +49,17 @@ async def posted(database: AsyncEngine, book: Book) -> dict[str, Transaction]:
     done = {
         "reward": await move(
             *(database, book, "5100 60; 9110 150", "2100.ann 60; 9200.ann 150"),
-            **{"effective_at": noon(3), "kind": "earn.points", "description": "扫雪 100%_done"},
+            effective_at=noon(3),
+            kind="earn.points",
+            description="扫雪 100%_done",
         ),
         "ben": await move(database, book, "5100 20", "2100.ben 20", effective_at=noon(4), kind="earn.points"),
         "rice": await move(
             *(database, book, "2100.ann 20", "2300.x 20"),
-            **{"effective_at": noon(5), "kind": "spend.redeem", "actor": "user:7", "approver": "user:8"},
+            effective_at=noon(5),
+            kind="spend.redeem",
+            actor="user:7",
+            approver="user:8",
         ),
         "money": await move(database, book, "cash 6000", "bank 6000", effective_at=noon(6), description="Snow plough"),
     }

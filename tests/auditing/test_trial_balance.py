@@ -129,7 +129,9 @@ async def test_a_group_is_no_other_whose_code_begins_alike(database: AsyncEngine
     assert [(each.code, each.sum.accounts) for each in groups.items] == [("21", 3), ("21-b", 1), ("210", 1)]
 
 
-@pytest.mark.parametrize(("group", "after", "field"), [("2100.a", None, "group"), ("", None, "group"), ("1", "é", "after")])
+@pytest.mark.parametrize(
+    ("group", "after", "field"), [("2100.a", None, "group"), ("", None, "group"), ("1", "é", "after")]
+)
 async def test_a_page_of_nothing_is_refused(
     database: AsyncEngine, book: Book, group: str, after: str | None, field: str
 ) -> None:
