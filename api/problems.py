@@ -619,7 +619,7 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         422,
         "search_too_wide",
         "找的范围太大，5 秒内没有找完。请写明从哪一天、到哪一天，或者哪个账户，再找一次。",
-        "This search took longer than 5 seconds and was given up. Please say from which day to which, or which account.",
+        "This search took longer than 5 seconds and was given up. Please say which days, or which account.",
     ),
     errors.ReservedKind: Row(
         409,

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import BigInteger, Select, String, Subquery, func, literal, select, text, tuple_
+from sqlalchemy import BigInteger, String, Subquery, func, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books import balances
@@ -212,40 +212,34 @@ async def accounts_of(
 async def _sums(tx: AsyncConnection, book: int, when: When, ids: Sequence[int] | None = None) -> Subquery:
     """A row for each account that has entries then (of those with these ids): what it is, its debits and credits."""
     await tx.execute(_PATIENCE)
-    is_ = (accounts.c.code, accounts.c.name, accounts.c.account_class, accounts.c.unit, accounts.c.kind)
-    totals: Select[Any]
-    past = when.at is not None and when.at < day_of(await connect.now(tx))
-    if when.known_at is None and not past:
-        totals = select(*is_, accounts.c.debits, accounts.c.credits).where(accounts.c.number > 0)
-    else:
-        if when.known_at is not None:
-            await balances.check_settled(tx, when.known_at)
-            legs = select(
-                entries.c.account_id,
-                func.sum(entries.c.debit).cast(BigInteger).label("debits"),
-                func.sum(entries.c.credit).cast(BigInteger).label("credits"),
-            ).where(entries.c.book_id == book, entries.c.recorded_at <= when.known_at)
-            if when.at is not None:
-                legs = legs.where(entries.c.effective_on <= when.at)
-            if ids is not None:
-                legs = legs.where(entries.c.account_id.in_(ids))
-            summed = legs.group_by(entries.c.account_id).subquery()
-        else:
-            days = select(
-                day_totals.c.account_id,
-                func.sum(day_totals.c.debits).cast(BigInteger).label("debits"),
-                func.sum(day_totals.c.credits).cast(BigInteger).label("credits"),
-            ).where(day_totals.c.book_id == book, day_totals.c.day <= when.at)
-            if ids is not None:
-                days = days.where(day_totals.c.account_id.in_(ids))
-            summed = days.group_by(day_totals.c.account_id).subquery()
-        totals = select(*is_, summed.c.debits, summed.c.credits).join(
-            summed, summed.c.account_id == accounts.c.account_id
-        )
-    totals = totals.where(accounts.c.book_id == book)
+    summed = await _summed(tx, book, when, ids)
+    totals = select(
+        accounts.c.code, accounts.c.name, accounts.c.account_class, accounts.c.unit, accounts.c.kind, *summed.c
+    ).where(accounts.c.book_id == book)
     if ids is not None:
         totals = totals.where(accounts.c.account_id.in_(ids))
-    return totals.subquery()
+    return totals.join(summed, summed.c.of == accounts.c.account_id).subquery()
+
+
+async def _summed(tx: AsyncConnection, book: int, when: When, ids: Sequence[int] | None) -> Subquery:
+    """Debits and credits by account: the accounts' own, the sums of their days, or those of their entries."""
+    if when.known_at is not None:
+        await balances.check_settled(tx, when.known_at)
+        c = entries.c
+        of, debit, credit = c.account_id, c.debit, c.credit
+        then = [c.book_id == book, c.recorded_at <= when.known_at]
+        if when.at is not None:
+            then.append(c.effective_on <= when.at)
+    elif when.at is not None and when.at < day_of(await connect.now(tx)):
+        of, debit, credit = day_totals.c.account_id, day_totals.c.debits, day_totals.c.credits
+        then = [day_totals.c.book_id == book, day_totals.c.day <= when.at]
+    else:
+        of, debit, credit = accounts.c.account_id, accounts.c.debits, accounts.c.credits
+        then = [accounts.c.book_id == book, accounts.c.number > 0]
+    if ids is not None:
+        then.append(of.in_(ids))
+    debits, credits = func.sum(debit).cast(BigInteger), func.sum(credit).cast(BigInteger)
+    return select(of.label("of"), debits.label("debits"), credits.label("credits")).where(*then).group_by(of).subquery()
 
 
 def _place(after: str) -> list[str]:

@@ -348,7 +348,10 @@ async def find(tx: AsyncConnection, book: int, move_id: UUID) -> tuple[str, Move
         select(stock_moves.c.outlet, *_MOVE).where(stock_moves.c.book_id == book, stock_moves.c.move_id == move_id)
     )
     row = rows.one_or_none()
-    return None if row is None else (row[0], Move(*row[1:]))
+    if row is None:
+        return None
+    outlet, *move = row
+    return outlet, Move(*move)
 
 
 # --- posted and kept -------------------------------------------------------------------------------------------------
