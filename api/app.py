@@ -27,6 +27,7 @@ from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
     activities,
     approvals,
+    audit,
     awards,
     boards,
     books,
@@ -234,6 +235,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             pictures.router,
             paper.router,
             proofs.router,
+            audit.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

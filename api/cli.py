@@ -77,7 +77,11 @@ def a_kind_of_key(kinds: Iterable[keys.Kind]) -> Callable[..., Any]:
 def with_role(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say which role somebody gets."""
     for option in (
-        click.option("--until", type=A_DAY, help="The last day of a staff role; an auditor needs one."),
+        click.option(
+            "--until",
+            type=A_DAY,
+            help="The last day of a staff role; an auditor needs one, at most 366 days ahead.",
+        ),
         click.option("--outlet", metavar="CODE", help="The shop of a merchant."),
         click.option("--volunteer", metavar="NO", help="The volunteer number; registered in the book if it is new."),
         click.option("--organisation", metavar="CODE", help="Staff of this organisation and those below it only."),

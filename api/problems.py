@@ -615,6 +615,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "这件事已经办过，或者等得太久作废了。请看最新的情况。",
         "This has been decided already, or has waited for too long. Please look again.",
     ),
+    errors.SearchTooWide: Row(
+        422,
+        "search_too_wide",
+        "找的范围太大，5 秒内没有找完。请写明从哪一天、到哪一天，或者哪个账户，再找一次。",
+        "This search took longer than 5 seconds and was given up. Please say which days, or which account.",
+    ),
     errors.ReservedKind: Row(
         409,
         "reserved_kind",
@@ -1059,6 +1065,8 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
         "not a whole JPEG, PNG or WebP picture: please take it again",
     ),
     "in_the_past": ("不能早于今天", "not before today"),
+    "too_far_ahead": ("最多到 366 天以后", "at most 366 days ahead"),
+    "needs_days": ("须同时写明从哪一天、到哪一天", "only within a range of days: say from and to"),
     "perks_cost_nothing": ("专享礼不扣分，请填 0", "a perk costs nothing: 0"),
     "no_stock_of_services": ("服务没有库存，由商家提供", "services have no stock: a merchant gives them"),
     "only_of_services": ("只有服务可以做成免单券", "only services can be vouchers"),
