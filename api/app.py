@@ -45,6 +45,7 @@ from api.routes import (
     organisations,
     outlets,
     own,
+    packages,
     paper,
     pay,
     people,
@@ -236,6 +237,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             paper.router,
             proofs.router,
             audit.router,
+            packages.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

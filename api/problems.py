@@ -945,8 +945,8 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
     ),
     errors.NothingPublished: (
         "账本 {book} 的日志还没有公布过检查点，没有可以导出的内容：可能账本里还没有任何记录，也可能签名设置有问题。",
-        "No checkpoint of the log of the book {book} has been published, so there is nothing to export: nothing has been"
-        " recorded yet, or the signer's settings are wrong.",
+        "No checkpoint of the log of the book {book} has been published, so there is nothing to export: nothing has"
+        " been recorded yet, or the signer's settings are wrong.",
     ),
     errors.FolderNotEmpty: (
         "目录 {folder} 不是空的。请换一个空目录，或一个还没有的目录。",

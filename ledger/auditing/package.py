@@ -18,8 +18,8 @@ import json
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -37,7 +37,7 @@ from ledger.auditing.log import Checkpoint
 from ledger.auditing.verifier import projections
 from ledger.books.directory import Book
 from ledger.database import connect, events
-from ledger.errors import FolderNotEmpty, NothingPublished
+from ledger.errors import CannotWrite, FolderNotEmpty, NothingPublished
 
 FORMAT: Final = "meide-package/1"
 SEGMENT: Final = 65_536
@@ -92,7 +92,7 @@ async def write(
     progress: Callable[[int, int], None] = _nobody,
     parts: Collection[str] = PARTS,
     costs: Costs | None = None,
-) -> AsyncIterator[File]:
+) -> AsyncGenerator[File, None]:
     """Writes the package of the newest published checkpoint into a folder; each file as soon as it is finished.
 
     Whoever takes a file may delete it. The manifest comes last: what has none is no package. `from_`, `to`: the days
@@ -100,10 +100,32 @@ async def write(
     many. `parts`: what to write, for measuring. That it was exported becomes an event of the book. `vkeys`: the
     verification keys of the log, the current one first. Raises NothingPublished, FolderNotEmpty, CannotWrite.
     """
+    try:
+        async with aclosing(
+            _written(database, book, folder, origin, vkeys, actor, software, _Limits(from_, to), progress, parts, costs)
+        ) as written:
+            async for file in written:
+                yield file
+    except OSError as error:
+        raise CannotWrite(folder, error.strerror or str(error)) from None
+
+
+async def _written(
+    database: AsyncEngine,
+    book: Book,
+    folder: Path,
+    origin: str,
+    vkeys: Sequence[str],
+    actor: str,
+    software: str,
+    limits: _Limits,
+    progress: Callable[[int, int], None],
+    parts: Collection[str],
+    costs: Costs | None,
+) -> AsyncGenerator[File, None]:
     await asyncio.to_thread(_ready, folder)
     published = await _published(database, book, origin)
     checkpoint = published[-1]
-    limits = _Limits(from_, to)
     files: list[File] = []
 
     def finished(file: File) -> File:
@@ -413,6 +435,8 @@ class _Deriving:
                 f"the derivation of a package ended with {self._process.returncode}: {complaint[-2000:]}"
             )
         answer: dict[str, Any] = json.loads(line)
+        if "cannot" in answer:
+            raise OSError(answer["cannot"])
         if "file" in answer:
             self._files.append(File(**answer["file"]))
         return answer
