@@ -21,12 +21,13 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, auth, figures, frames, housekeeping, keys, pages, programme
+from api import VERSION, answers, auth, figures, frames, housekeeping, keys, pages, programme, sealing
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
     activities,
     approvals,
+    audit,
     awards,
     boards,
     books,
@@ -44,6 +45,7 @@ from api.routes import (
     organisations,
     outlets,
     own,
+    packages,
     paper,
     pay,
     people,
@@ -180,11 +182,16 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         return principal
 
     personal = keys.personal(settings)
+    by = sealing.signer_of(settings)
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         try:
-            async with figures.sampled(database), housekeeping.running(database):
+            async with (
+                figures.sampled(database),
+                housekeeping.running(database),
+                sealing.running(database, by),
+            ):
                 yield
         finally:
             await database.dispose()
@@ -229,6 +236,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             pictures.router,
             paper.router,
             proofs.router,
+            audit.router,
+            packages.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
@@ -248,6 +257,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             "keys": Provide(lambda: personal, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),
+            "signer": Provide(lambda: by, sync_to_thread=False),
         },
         exception_handlers=handlers,
         request_class=StrictRequest,

@@ -615,6 +615,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "这件事已经办过，或者等得太久作废了。请看最新的情况。",
         "This has been decided already, or has waited for too long. Please look again.",
     ),
+    errors.SearchTooWide: Row(
+        422,
+        "search_too_wide",
+        "找的范围太大，5 秒内没有找完。请写明从哪一天、到哪一天，或者哪个账户，再找一次。",
+        "This search took longer than 5 seconds and was given up. Please say which days, or which account.",
+    ),
     errors.ReservedKind: Row(
         409,
         "reserved_kind",
@@ -937,6 +943,19 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
         "演示只用自带的数据库。请先取消 MEIDE_DATABASE_URL。",
         "The demo uses its own database only. Unset MEIDE_DATABASE_URL first.",
     ),
+    errors.NothingPublished: (
+        "账本 {book} 的日志还没有公布过检查点，没有可以导出的内容：可能账本里还没有任何记录，也可能签名设置有问题。",
+        "No checkpoint of the log of the book {book} has been published, so there is nothing to export: nothing has"
+        " been recorded yet, or the signer's settings are wrong.",
+    ),
+    errors.FolderNotEmpty: (
+        "目录 {folder} 不是空的。请换一个空目录，或一个还没有的目录。",
+        "The folder {folder} is not empty. Choose an empty one, or one that does not exist yet.",
+    ),
+    errors.CannotWrite: (
+        "写不进目录 {folder}：{reason}。里面已有的文件不完整，不能当作审计包。",
+        "The folder {folder} cannot be written: {reason}. What is in it is not a package.",
+    ),
     errors.DataFolderInUse: (
         "数据目录 {folder} 已有一个服务在用（进程 {pid}）。请先停掉它，或用 MEIDE_DATA 换一个目录。",
         "The data folder {folder} is in use by another service (process {pid})."
@@ -977,6 +996,29 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
     errors.SchemaAhead: (
         "数据库已由更新的版本升级到 {found}。请用那个版本启动。",
         "The database was migrated by a newer version, to {found}. Start that version.",
+    ),
+    errors.LogDamaged: (
+        "封存的账目记录有缺失（第 {level} 层第 {tile} 块）。请运行 meide check 查明，并查是谁改了数据。",
+        "The sealed log lacks hashes (level {level}, tile {tile}). Run meide check, and find out who changed the data.",
+    ),
+    errors.LogRolledBack: (
+        "不能签：{origin} 已签到 {signed} 条，现在却只有 {size} 条，数据库可能恢复成了旧备份。"
+        "请把缺的账补回（恢复更新的备份）；补不回来的，只能另立一份新的记录：设置新的 MEIDE_LOG_ORIGIN，并向大家说明。",
+        "Not signed: {signed} leaves of {origin} were signed before, and now it has only {size}; an older backup may"
+        " have been restored. Bring back what is missing (restore a newer backup); where that cannot be, begin a new"
+        " log: set another MEIDE_LOG_ORIGIN, and tell everybody why.",
+    ),
+    errors.LogInconsistent: (
+        "不能签：{origin} 现有 {size} 条，但前 {signed} 条已不是当初签过的，数据被改过，或恢复旧备份后又记了新账。"
+        "请运行 meide check 查明并恢复原来的数据；恢复不了的，只能另立一份新的记录：设置新的 MEIDE_LOG_ORIGIN，"
+        "并向大家说明。",
+        "Not signed: {origin} has {size} leaves, but the first {signed} are not those that were signed before; data"
+        " were changed, or an older backup was restored and gone on with. Run meide check and bring the data back; where"
+        " that cannot be, begin a new log: set another MEIDE_LOG_ORIGIN, and tell everybody why.",
+    ),
+    errors.SignerUnusable: (
+        "签名状态文件 {file} 不能用：{reason}。请恢复它；没有它就不知道签过什么。",
+        "The signer's file {file} cannot be used: {reason}. Bring it back: without it nobody knows what was signed.",
     ),
 }
 
@@ -1023,6 +1065,8 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
         "not a whole JPEG, PNG or WebP picture: please take it again",
     ),
     "in_the_past": ("不能早于今天", "not before today"),
+    "too_far_ahead": ("最多到 366 天以后", "at most 366 days ahead"),
+    "needs_days": ("须同时写明从哪一天、到哪一天", "only within a range of days: say from and to"),
     "perks_cost_nothing": ("专享礼不扣分，请填 0", "a perk costs nothing: 0"),
     "no_stock_of_services": ("服务没有库存，由商家提供", "services have no stock: a merchant gives them"),
     "only_of_services": ("只有服务可以做成免单券", "only services can be vouchers"),

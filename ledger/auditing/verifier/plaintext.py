@@ -74,13 +74,20 @@ class Sums(Protocol):
     @property
     def months(self) -> Mapping[tuple[str, str], Sequence[int]]: ...
     @property
-    def first_on(self) -> str | None: ...
+    def from_(self) -> str: ...
     @property
-    def last_on(self) -> str | None: ...
+    def to(self) -> str: ...
+    @property
+    def first_on(self) -> str: ...
+    @property
+    def last_on(self) -> str: ...
 
 
 def scope_of(fold: Sums, from_: str | None = None, to: str | None = None) -> Scope:
-    """What a file covers, from what a log adds up to; `from_` and `to` are the days to which the package is limited."""
+    """What the files of a package cover, from what its log adds up to; `from_`, `to`: its days, by which it was folded.
+
+    Where they are not given they are the fold's own.
+    """
     before: dict[str, int] = {}
     after: dict[str, int] = {}
     for (account, period), (debits, credits) in fold.months.items():
@@ -88,9 +95,8 @@ def scope_of(fold: Sums, from_: str | None = None, to: str | None = None) -> Sco
             before[account] = before.get(account, 0) + debits - credits
         if period != AFTER:
             after[account] = after.get(account, 0) + debits - credits
-    return Scope(
-        fold.book, tuple(fold.accounts.values()), from_ or fold.first_on or "", to or fold.last_on or "", after, before
-    )
+    first, last = from_ or fold.from_ or fold.first_on, to or fold.to or fold.last_on
+    return Scope(fold.book, tuple(fold.accounts.values()), first, last, after, before)
 
 
 # --- the journal format ----------------------------------------------------------------------------------------------
