@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Subquery, Uuid, any_, literal, select, text, true
+from sqlalchemy import ScalarSelect, Subquery, Uuid, any_, literal, null, select, text, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,18 +48,14 @@ async def receipt(tx: AsyncConnection, book: int, transaction_id: UUID, *, whole
     `whole`: with the line and what opens it, unless that was destroyed; else a slip, which shows the line's hash.
     LogDamaged.
     """
-    newest, lines = _newest(book), log_lines.c
-    said = (lines.line, lines.texts, lines.salt) if whole else (literal(None), literal(None), literal(None))
-    place = (
-        select(log_leaves.c.leaf_index)
-        .where(log_leaves.c.book_id == book, log_leaves.c.item == transaction_id)
-        .scalar_subquery()
-    )
-    leaf = lines if whole else log_leaves.c
+    newest, leaf, own = _newest(book), log_lines.c if whole else log_leaves.c, log_lines.c
+    said = (own.line, own.texts, own.salt) if whole else (null(), null(), null())
     found = (
         await tx.execute(
             select(newest.c.size, newest.c.note, leaf.leaf_index, leaf.hash, *said).where(
-                leaf.book_id == book, leaf.leaf_index == place, leaf.leaf_index < newest.c.size
+                leaf.book_id == book,
+                leaf.leaf_index == _place(book, transaction_id),
+                leaf.leaf_index < newest.c.size,
             )
         )
     ).one_or_none()
@@ -135,13 +131,8 @@ async def promise(
         raise UnknownTransaction(transaction_id)
     recorded_at, promised_at = found
     if digest is None:  # it is sealed by now; the next checkpoint has it
-        lines = log_lines.c
-        where = (
-            select(log_leaves.c.leaf_index)
-            .where(log_leaves.c.book_id == book, log_leaves.c.item == transaction_id)
-            .scalar_subquery()
-        )
-        line = await tx.execute(select(lines.line).where(lines.book_id == book, lines.leaf_index == where))
+        c = log_lines.c
+        line = await tx.execute(select(c.line).where(c.book_id == book, c.leaf_index == _place(book, transaction_id)))
         said = verifier.digest_of(line.scalar_one())
     else:
         said = bytes(digest).hex()
@@ -163,6 +154,15 @@ async def parties(tx: AsyncConnection, book: int, transaction_id: UUID) -> list[
     return found
 
 
+async def lines(tx: AsyncConnection, book: int, first: int, past: int) -> list[str]:
+    """The lines of the leaves from `first` up to `past`, without it."""
+    c = log_lines.c
+    found = await tx.execute(
+        select(c.line).where(c.book_id == book, c.leaf_index >= first, c.leaf_index < past).order_by(c.leaf_index)
+    )
+    return list(found.scalars())
+
+
 async def _slip(
     tx: AsyncConnection, book: int, size: int, note: str, item: UUID, index: int, digest: bytes
 ) -> tuple[UUID, Receipt]:
@@ -173,6 +173,12 @@ def _within(recorded_at: datetime, promised_at: datetime | None) -> int:
     """Seconds, in whole hours."""
     late = timedelta() if promised_at is None else promised_at - recorded_at
     return int((WITHIN + max(late // _HOUR, 0) * _HOUR).total_seconds())
+
+
+def _place(book: int, transaction_id: UUID) -> ScalarSelect[int]:
+    """The number of its leaf."""
+    c = log_leaves.c
+    return select(c.leaf_index).where(c.book_id == book, c.item == transaction_id).scalar_subquery()
 
 
 def _newest(book: int) -> Subquery:
