@@ -7,7 +7,9 @@ slip, with which she proves just as well that it is in the log.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -24,8 +26,8 @@ from ledger.auditing.verifier import receipts as verifier
 from ledger.auditing.verifier.notes import Key, NotThisForm
 from ledger.auditing.verifier.receipts import Promise, Receipt, Wrong
 from ledger.books import chart, directory
-from ledger.earning import volunteers
-from ledger.errors import NotAllowed, UnknownBook, UnknownTransaction
+from ledger.earning import record, volunteers
+from ledger.errors import LogDamaged, NotAllowed, UnknownBook, UnknownTransaction
 from ledger.spending import households
 
 MARK: Final = "/R/"
@@ -38,6 +40,10 @@ _NOBODYS: Final[frozenset[str | None]] = frozenset(
     {None, *(row.kind for row in chart.CHART if row.holder not in _OF_SOMEBODY and row.kind != "team_wallet")}
 )
 """Kinds of accounts that are no person's, household's, team's or shop's; None: not of the chart."""
+
+
+signer_of = lru_cache(maxsize=4)(sealing.signer_of)
+"""The signer of the logs: its keys are read once."""
 
 
 # --- asking for one ---------------------------------------------------------------------------------------------------
@@ -53,7 +59,7 @@ async def asked(database: AsyncEngine, settings: Settings, me: Principal, transa
         found = await receipts.receipt(tx, me.book_id, transaction_id, whole=whole)
     if found is not None:
         return found
-    by = sealing.signer(settings)
+    by = signer_of(settings)
     async with database.begin() as tx:
         return await promised(tx, by, me.book_id, me.book, transaction_id)
 
@@ -103,6 +109,32 @@ def address(settings: Settings, base: str, receipt: Receipt) -> str:
     return f"{check_codes.here(settings, base)}{MARK}{verifier.compact(receipt)}"
 
 
+    """The slip of the newest published entry of an account; None: none is published, or the log is damaged."""
+
+
+async def of_account(tx: AsyncConnection, book: int, account: str) -> Receipt | None:
+    """The slip of the newest published entry of an account; None: none is published, or a log is damaged."""
+    return await _beside(receipts.slip_of_account(tx, book, account))
+
+
+async def of_any(tx: AsyncConnection, book: int, among: Sequence[UUID]) -> Receipt | None:
+    """The slip of the one among these transactions that was published last; None: none is, or a log is damaged."""
+    return await _beside(receipts.slip_of_any(tx, book, among)) if among else None
+
+
+async def of_services(tx: AsyncConnection, book: int, services: Sequence[UUID]) -> Receipt | None:
+    """The slip of the one among these records of service whose hours were published last."""
+    return await of_any(tx, book, await record.hours_of(tx, book, services))
+
+
+async def _beside(found: Awaitable[Receipt | None]) -> Receipt | None:
+    """A passbook is shown also where the log is damaged: that is for `meide check` to tell, and for auditors."""
+    try:
+        return await found
+    except LogDamaged:
+        return None
+
+
 # --- checking one -----------------------------------------------------------------------------------------------------
 
 
@@ -133,7 +165,7 @@ async def look(database: AsyncEngine, settings: Settings, text: str) -> Looked:
         return Looked((Wrong("not_a_receipt", "It is neither a receipt nor a promise."),))
     note = notes.parse(read.note)
     origin = read.origin if isinstance(read, Promise) else read.checkpoint.origin
-    by = sealing.signer(settings)
+    by = signer_of(settings)
     name, _, book = origin.rpartition("/")
     looked = Looked((Wrong("other_log", f"The log {origin} is not one of this service."),), origin)
     if name != by.name:

@@ -18,7 +18,7 @@ from litestar.params import FromPath, FromQuery, Parameter, QueryParameter
 from litestar.response.base import ASGIResponse
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import answers, auth, receipts, sealing, views
+from api import answers, auth, receipts, views
 from api.requests import StrictRequest
 from api.settings import Settings
 from ledger.access.rights import Principal, Right
@@ -113,7 +113,7 @@ async def read_key(
     """The key with which the log is signed (C2SP signed-note). Who checks the log should have it from elsewhere too."""
     async with database.connect() as tx:
         of = await directory.find_book(tx, book)
-    return Response(f"{signer.vkey(sealing.signer(settings), of.code)}\n", media_type=TEXT, headers=A_MOMENT)
+    return Response(f"{signer.vkey(receipts.signer_of(settings), of.code)}\n", media_type=TEXT, headers=A_MOMENT)
 
 
 @get("/tiles/{tile:path}", operation_id="readTile", summary="A tile of hashes", media_type=BINARY, responses=_PUBLIC)

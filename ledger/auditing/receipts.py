@@ -13,16 +13,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, Subquery, Uuid, any_, literal, null, select, text, true
+from sqlalchemy import ScalarSelect, Subquery, Uuid, any_, literal, null, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.auditing import inclusion
+from ledger.auditing import inclusion, log
 from ledger.auditing.tables import log_checkpoints, log_leaves, log_lines, log_promises
 from ledger.auditing.verifier import receipts as verifier
 from ledger.auditing.verifier.receipts import Opening, Promise, Receipt
 from ledger.books.tables import accounts, entries, transactions
-from ledger.database import distribution
 from ledger.errors import UnknownTransaction
 
 WITHIN: Final = timedelta(days=1)
@@ -69,8 +68,8 @@ async def receipt(tx: AsyncConnection, book: int, transaction_id: UUID, *, whole
     return verifier.of_line(line, opening, index, path, note)
 
 
-async def slip_of_account(tx: AsyncConnection, book: int, account: str) -> tuple[UUID, Receipt] | None:
-    """The newest published entry of an account: its transaction and its receipt, as a slip. LogDamaged."""
+async def slip_of_account(tx: AsyncConnection, book: int, account: str) -> Receipt | None:
+    """The receipt, as a slip, of the newest published entry of an account; None: none is published. LogDamaged."""
     of = (
         select(entries.c.transaction_id, entries.c.number)
         .join(accounts, (accounts.c.book_id == book) & (accounts.c.account_id == entries.c.account_id))
@@ -82,7 +81,7 @@ async def slip_of_account(tx: AsyncConnection, book: int, account: str) -> tuple
     newest, leaf = _newest(book), log_leaves.c
     found = (
         await tx.execute(
-            select(newest.c.size, newest.c.note, leaf.item, leaf.leaf_index, leaf.hash)
+            select(newest.c.size, newest.c.note, leaf.leaf_index, leaf.hash)
             .select_from(newest.join(of, true()).join(log_leaves, leaf.item == of.c.transaction_id))
             .where(leaf.book_id == book, leaf.leaf_index < newest.c.size)
             .order_by(of.c.number.desc())
@@ -92,12 +91,12 @@ async def slip_of_account(tx: AsyncConnection, book: int, account: str) -> tuple
     return None if found is None else await _slip(tx, book, *found)
 
 
-async def slip_of_any(tx: AsyncConnection, book: int, among: Sequence[UUID]) -> tuple[UUID, Receipt] | None:
-    """The transaction among these that stands last in the published log, and its receipt, as a slip. LogDamaged."""
+async def slip_of_any(tx: AsyncConnection, book: int, among: Sequence[UUID]) -> Receipt | None:
+    """The receipt, as a slip, of the one among these transactions that was published last. LogDamaged."""
     newest, leaf = _newest(book), log_leaves.c
     found = (
         await tx.execute(
-            select(newest.c.size, newest.c.note, leaf.item, leaf.leaf_index, leaf.hash)
+            select(newest.c.size, newest.c.note, leaf.leaf_index, leaf.hash)
             .where(
                 leaf.book_id == book,
                 leaf.item == any_(literal(list(among), ARRAY(Uuid))),
@@ -117,8 +116,7 @@ async def promise(
 
     Asked for again, it is the same. UnknownTransaction.
     """
-    call = text("SELECT public.log_promise(:book, :item)").bindparams(distribution.routed(book))
-    digest = (await tx.execute(call, {"item": transaction_id})).scalar_one()
+    digest = await log.promise(tx, book, transaction_id)
     own, promised = transactions.c, log_promises.c
     found = (
         await tx.execute(
@@ -135,7 +133,7 @@ async def promise(
         line = await tx.execute(select(c.line).where(c.book_id == book, c.leaf_index == _place(book, transaction_id)))
         said = verifier.digest_of(line.scalar_one())
     else:
-        said = bytes(digest).hex()
+        said = digest.hex()
     made = Promise(origin, str(transaction_id), said, _moment(recorded_at), _within(recorded_at, promised_at))
     return verifier.parse_promise(sign(verifier.promise_body(made)))
 
@@ -163,10 +161,8 @@ async def lines(tx: AsyncConnection, book: int, first: int, past: int) -> list[s
     return list(found.scalars())
 
 
-async def _slip(
-    tx: AsyncConnection, book: int, size: int, note: str, item: UUID, index: int, digest: bytes
-) -> tuple[UUID, Receipt]:
-    return item, Receipt(index, tuple(await inclusion.inclusion(tx, book, index, size)), note, bytes(digest))
+async def _slip(tx: AsyncConnection, book: int, size: int, note: str, index: int, digest: bytes) -> Receipt:
+    return Receipt(index, tuple(await inclusion.inclusion(tx, book, index, size)), note, bytes(digest))
 
 
 def _within(recorded_at: datetime, promised_at: datetime | None) -> int:

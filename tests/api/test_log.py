@@ -28,7 +28,7 @@ NOTHING = "01890000-0000-7000-8000-000000000000"
 
 
 async def sealed(database: AsyncEngine, book: Book) -> None:
-    await sealing.now(database, SETTINGS, book)
+    await sealing.now(database, SETTINGS, book.book_id)
 
 
 @dataclass
