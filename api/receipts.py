@@ -109,7 +109,7 @@ def address(settings: Settings, base: str, receipt: Receipt) -> str:
     return f"{check_codes.here(settings, base)}{MARK}{verifier.compact(receipt)}"
 
 
-    """The slip of the newest published entry of an account; None: none is published, or the log is damaged."""
+# --- beside what is shown anyway --------------------------------------------------------------------------------------
 
 
 async def of_account(tx: AsyncConnection, book: int, account: str) -> Receipt | None:

@@ -30,7 +30,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "It does not prove that the entry is in the books. Please look for a slip first; if there is none, show it to"
         " the staff or to an auditor.",
     ),
-    "in_books_why": ("哪里不对", "What is wrong"),
     "in_books_log": ("哪一本账", "Which log"),
     "in_books_place": ("第几笔", "Place in it"),
     "in_books_place_of": ("第 {number} 笔，当时共 {size} 笔", "No. {number} of {size} at that time"),
@@ -60,7 +59,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The entry that was promised is in the published books, just as it was promised.",
     ),
     # what the browser itself finds out
-    "own_check": ("您的手机自己又查了一遍", "Checked by your own device too"),
+    "own_check": ("不靠我们，您的手机自己查", "Checked by your own device, without us"),
     "own_check_none": (
         "上面是我们的服务器查的。打开网页脚本，您的手机可以自己再查一遍。",
         "The above was checked by our server. With scripts switched on your own device checks it too.",

@@ -77,6 +77,8 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/passbook/print"),
     ),
     "/verify": (("nobody", "/verify?book={book}"), ("resident", "/verify?what=receipt")),
+    "/R": (("nobody", "/R"),),
+    "/R/{code}": (("nobody", "/R/AEBAGBA"), ("nobody", "/R/{receipt}")),
     "/hours": (("resident", "/hours"), ("resident", "/hours?after=never"), ("ward", "/hours"), ("auditor", "/hours")),
     "/hours/{record_id}": (
         *(("resident", f"/hours/{{{state}}}") for state in STATES),
@@ -593,6 +595,7 @@ FORMS: Final[dict[str, str]] = {
     "/staff/volunteers/{number}/tickets/{sheet_id}/end": "chief",
     "/staff/call-backs/{redemption_id}": "chief",
     "/verify": "nobody",
+    "/R": "nobody",
     "/staff/users/new": "chief",
     "/staff/users/roles/{role_id}/end": "chief",
     "/staff/tokens/new": "chief",

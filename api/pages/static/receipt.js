@@ -11,7 +11,6 @@
       sentence.hidden = sentence.dataset.own !== what;
     }
     place.classList.toggle('notice', what === 'wrong');
-    place.classList.toggle('good', what === 'right');
   };
   const subtle = window.crypto && window.crypto.subtle;
   if (!subtle) {
