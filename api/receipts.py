@@ -30,8 +30,6 @@ from ledger.earning import record, volunteers
 from ledger.errors import LogDamaged, NotAllowed, UnknownBook, UnknownTransaction
 from ledger.spending import households
 
-MARK: Final = "/R/"
-"""What stands before a receipt in its address."""
 LONGEST: Final = 64 * 1024
 """Characters of a receipt that somebody pastes."""
 
@@ -106,7 +104,7 @@ async def _holders(tx: AsyncConnection, me: Principal) -> frozenset[tuple[str | 
 
 def address(settings: Settings, base: str, receipt: Receipt) -> str:
     """Where anybody sees whether this receipt is right; `base`: where the service is, if no setting says so."""
-    return f"{check_codes.here(settings, base)}{MARK}{verifier.compact(receipt)}"
+    return f"{check_codes.here(settings, base)}{verifier.MARK}{verifier.compact(receipt)}"
 
 
 # --- beside what is shown anyway --------------------------------------------------------------------------------------
@@ -160,7 +158,7 @@ class Looked:
 async def look(database: AsyncEngine, settings: Settings, text: str) -> Looked:
     """Looks at a receipt as text, as its code or as its address, or at a promise. Nobody's data are read for it."""
     try:
-        read = _read(text)
+        read = verifier.read(text[:LONGEST])
     except NotThisForm:
         return Looked((Wrong("not_a_receipt", "It is neither a receipt nor a promise."),))
     note = notes.parse(read.note)
@@ -181,17 +179,6 @@ async def look(database: AsyncEngine, settings: Settings, text: str) -> Looked:
         if isinstance(read, Promise):
             return await _promise(tx, of.book_id, read, key)
         return await _receipt(tx, of.book_id, read, key)
-
-
-def _read(text: str) -> Receipt | Promise:
-    """NotThisForm."""
-    plain = verifier.tidied(text[:LONGEST])
-    if plain.startswith(f"{verifier.RECEIPT}\n"):
-        return verifier.parse(plain)
-    if plain.startswith(f"{verifier.PROMISE}\n"):
-        return verifier.parse_promise(plain)
-    code = "".join(plain.split())
-    return verifier.of_compact(code.rpartition(MARK)[2])
 
 
 async def _receipt(tx: AsyncConnection, book: int, receipt: Receipt, key: Key) -> Looked:

@@ -11,7 +11,7 @@ from api import qr, receipts
 from api.receipts import of_account, of_any, of_services
 from api.requests import StrictRequest
 from api.settings import Settings
-from ledger.auditing.verifier.receipts import Receipt
+from ledger.auditing.verifier.receipts import MARK, Receipt
 
 __all__ = ["Slip", "of_account", "of_any", "of_services", "slip"]
 
@@ -30,4 +30,4 @@ def slip(request: StrictRequest, settings: Settings, receipt: Receipt | None) ->
     if receipt is None:
         return None
     address = receipts.address(settings, str(request.base_url), receipt)
-    return Slip(address, receipts.MARK + address.rpartition(receipts.MARK)[2], qr.bitmap(address))
+    return Slip(address, MARK + address.rpartition(MARK)[2], qr.bitmap(address))

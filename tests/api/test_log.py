@@ -21,6 +21,7 @@ from ledger.auditing.verifier.receipts import Receipt
 from ledger.books.directory import Book
 from ledger.books.evaluate import Transaction
 from tests.api.conftest import SETTINGS, Caller, a_machine, a_user
+from tests.auditing.horizon import unsealed
 from tests.books.ledgers import CLIENT, move, opened, proposal, submit
 from tests.spending.shops import opened_shop
 
@@ -109,8 +110,9 @@ async def test_the_checkpoint_is_a_signed_note_that_is_asked_for_anew(
     assert answer.headers["cache-control"] == "public, max-age=2"
     first = await log.checkpoint()
     assert (first.origin.rpartition("/")[2], (await log.key()).name) == (book.code, first.origin)
-    await move(database, book, "5100 1 PT", "2100.a 1 PT")
-    assert (await log.checkpoint()).size == first.size, "what is not published is not shown"
+    async with unsealed(database):
+        await move(database, book, "5100 1 PT", "2100.a 1 PT")
+        assert (await log.checkpoint()).size == first.size, "what is not published is not shown"
     await sealed(database, book)
     assert (await log.checkpoint()).size == first.size + 1
 
@@ -228,8 +230,9 @@ async def test_before_it_is_sealed_there_is_a_promise_which_the_receipt_keeps(
     log: Log, database: AsyncEngine, book: Book, machine: Caller
 ) -> None:
     await opened(database, book, "5100", "2100.a")
-    posted = await move(database, book, "5100 25 PT", "2100.a 25 PT", description="理发")
-    answers = [await machine.get(f"/log/receipts/{posted.transaction_id}") for _ in range(2)]
+    async with unsealed(database):
+        posted = await move(database, book, "5100 25 PT", "2100.a 25 PT", description="理发")
+        answers = [await machine.get(f"/log/receipts/{posted.transaction_id}") for _ in range(2)]
     assert [each.status_code for each in answers] == [202, 202]
     assert answers[0].json() == answers[1].json(), "promised once"
     view: dict[str, Any] = answers[0].json()

@@ -204,6 +204,24 @@ def test_a_text_that_went_through_another_system_is_tidied() -> None:
         assert receipts.tidied(copied) == text
 
 
+def test_whoever_has_a_text_a_code_an_address_or_a_promise_can_have_it_checked() -> None:
+    whole, slip = Tree(6).receipt(3), Tree(6).receipt(3, whole=False)
+    code = receipts.compact(whole)
+    for text, found in (
+        (receipts.text_of(whole), whole),
+        (receipts.text_of(slip).replace("\n", "\r\n"), slip),
+        (code, slip),
+        (f"https://books.example/R/{code}\n", slip),
+        (f"{code[:50]}\n {code[50:]}", slip),
+        (promised().note, promised()),
+    ):
+        assert receipts.read(text) == found
+        assert receipts.check_text(text, KEY) == receipts.check_text(text) == []
+        assert codes(receipts.check_text(text, OTHER)) == ["not_signed"]
+    for text in ("", "none", f"https://books.example/R/{code[1:]}", receipts.text_of(whole)[9:], "meide-promise/1"):
+        assert codes(receipts.check_text(text)) == ["not_a_receipt"]
+
+
 # --- promises ---------------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from ledger.auditing.verifier.receipts import Receipt
 from ledger.books.directory import Book
 from ledger.books.evaluate import Transaction
 from ledger.earning.volunteers import WALLET
+from tests.auditing.horizon import unsealed
 from tests.pages import people
 from tests.pages.conftest import SETTINGS, Enters
 from tests.pages.people import ITEMS, Person, posted, send, words_of
@@ -68,7 +69,7 @@ def bitmap_codes(page: str) -> list[str]:
 
 
 def path_of(address: str) -> str:
-    return doors.MARK + address.rpartition(doors.MARK)[2]
+    return receipts.MARK + address.rpartition(receipts.MARK)[2]
 
 
 def damaged(code: str) -> str:
@@ -77,7 +78,7 @@ def damaged(code: str) -> str:
     return code[:middle] + ("B" if code[middle] != "B" else "C") + code[middle + 1 :]
 
 
-# --- what the page says ------------------------------------------------------------------------------------------------
+# --- what the page says -----------------------------------------------------------------------------------------------
 
 
 async def test_a_right_receipt_is_in_the_books_and_a_changed_one_is_not(
@@ -146,16 +147,16 @@ async def test_the_log_of_others_is_not_ours_to_check(enters: Enters, database: 
 async def test_a_promise_is_told_from_one_that_has_been_kept_and_from_a_forged_one(
     enters: Enters, database: AsyncEngine, her: Person
 ) -> None:
-    transaction = await earned(database, her)
-    by = doors.signer_of(SETTINGS)
-    async with database.begin() as tx:
-        promise = await doors.promised(tx, by, her.book.book_id, her.book.code, transaction.transaction_id)
-    anybody = await enters(None)
+    by, anybody = doors.signer_of(SETTINGS), await enters(None)
 
     async def said_of(note: str) -> str:
         return words_of((await send(anybody, "/R", "/R", receipt=note)).text)
 
-    assert "这是账本的承诺" in await said_of(promise.note)
+    async with unsealed(database):
+        transaction = await earned(database, her)
+        async with database.begin() as tx:
+            promise = await doors.promised(tx, by, her.book.book_id, her.book.code, transaction.transaction_id)
+        assert "这是账本的承诺" in await said_of(promise.note)
     await sealed(database, her.book)
     assert "承诺已经兑现" in await said_of(promise.note)
     for forged in (
@@ -184,17 +185,19 @@ async def test_a_passbook_shows_the_code_of_its_newest_published_entry(
 ) -> None:
     client = await enters(her)
     assert "记账凭证" not in words_of((await client.get("/passbook")).text), "nothing was ever booked"
-    first = await earned(database, her)
-    page = (await client.get("/passbook")).text
-    assert "明天起可查" in words_of(page)
-    assert bitmap_codes(page) == []
+    async with unsealed(database):
+        first = await earned(database, her)
+        page = (await client.get("/passbook")).text
+        assert "明天起可查" in words_of(page)
+        assert bitmap_codes(page) == []
     await sealed(database, her.book)
-    await earned(database, her)
-    for place in ("/passbook", PRINT):
-        [code] = bitmap_codes((await client.get(place)).text)
+    async with unsealed(database):
+        await earned(database, her)
         slip = await receipt_of(database, her.book, first, whole=False)
-        assert code == f"http://books.test/R/{receipts.compact(slip)}", place
-        assert "这一笔在公开的账本里" in words_of((await client.get(path_of(code))).text)
+        for place in ("/passbook", PRINT):
+            [code] = bitmap_codes((await client.get(place)).text)
+            assert code == f"http://books.test/R/{receipts.compact(slip)}", place
+            assert "这一笔在公开的账本里" in words_of((await client.get(path_of(code))).text)
     await sealed(database, her.book)
     [code] = bitmap_codes((await client.get("/passbook")).text)
     assert receipts.of_compact(code.rpartition("/")[2]).index > slip.index

@@ -41,6 +41,8 @@ from .notes import Checkpoint, Key, NotThisForm, Signature
 RECEIPT = "meide-receipt/1"
 PROOF = "c2sp.org/tlog-proof@v1"
 PROMISE = "meide-promise/1"
+MARK = "/R/"
+"""What stands before a receipt's code in its address."""
 
 _VERSION = 1
 _MOST = 2**63 - 1
@@ -145,6 +147,19 @@ def parse(text: str) -> Receipt:
     if text_of(receipt) != text:
         raise NotThisForm("it is not written as receipts are")
     return receipt
+
+
+def read(text: str) -> Receipt | Promise:
+    """The receipt or the promise that somebody has: as text, as what stands in a QR code, or as its address.
+
+    Raises NotThisForm. What copying does to line ends and to spaces does not matter.
+    """
+    plain = tidied(text)
+    if plain.startswith(f"{RECEIPT}\n"):
+        return parse(plain)
+    if plain.startswith(f"{PROMISE}\n"):
+        return parse_promise(plain)
+    return of_compact("".join(plain.split()).rpartition(MARK)[2])
 
 
 def tidied(text: str) -> str:
@@ -271,6 +286,17 @@ def check(receipt: Receipt, key: Key | None = None) -> list[Wrong]:
     if key is not None:
         found += _signature(note, checkpoint.origin, key)
     return found + _said(receipt, checkpoint.origin)
+
+
+def check_text(text: str, key: Key | None = None) -> list[Wrong]:
+    """What is wrong with a text, code or address that should be a receipt or a promise."""
+    try:
+        found = read(text)
+    except NotThisForm as error:
+        return [Wrong("not_a_receipt", f"It is neither a receipt nor a promise: {error}.")]
+    if isinstance(found, Receipt):
+        return check(found, key)
+    return [] if key is None else check_promise(found, key)
 
 
 def _signature(note: notes.Note, origin: str, key: Key) -> list[Wrong]:
