@@ -64,6 +64,7 @@ from api.routes import (
     volunteers,
     vouchers,
 )
+from api.routes import log as log_routes
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -238,6 +239,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             proofs.router,
             audit.router,
             packages.router,
+            log_routes.public_router,
+            log_routes.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )
