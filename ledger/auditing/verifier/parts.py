@@ -66,6 +66,8 @@ class Shared:
     from_: str = ""
     to: str = ""
     derive: bool = True
+    leaves: int = 0
+    """Of a full segment."""
     names: dict[str, Names] = field(default_factory=dict, compare=False, repr=False)
     """The names of accounts in a derived file, as far as this process has needed them."""
 

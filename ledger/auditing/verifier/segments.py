@@ -100,8 +100,9 @@ class _Segment:
                 (details_path(part.number), details),
             ):
                 if reader is not None:
-                    with self._reading(path):
-                        part.measured[path] = reader.measured()
+                    part.measured[path] = reader.measured()
+                    if reader.error:
+                        self.findings.add(Finding("file_unreadable", path, found=reader.error))
         self._finish()
         return part
 
@@ -113,13 +114,6 @@ class _Segment:
         except Unreadable as error:
             self.findings.add(Finding("file_unreadable", path, found=str(error)))
             return None
-
-    @contextlib.contextmanager
-    def _reading(self, path: str) -> Iterator[None]:
-        try:
-            yield
-        except Unreadable as error:
-            self.findings.add(Finding("file_unreadable", path, found=str(error)))
 
     # --- lines
 
@@ -382,10 +376,8 @@ class _Segment:
     def _compare_details(self) -> None:
         """Names the cells and rows of GL_Details that differ from the log."""
         path = details_path(self.part.number)
-        with self._reading(path):
-            actual = lines_of(self.shared.source, path)
-            for each in differences(path, self._details(), actual, table=True):
-                self.findings.add(each)
+        for each in differences(path, self._details(), lines_of(self.shared.source, path), table=True):
+            self.findings.add(each)
 
     def _details(self) -> Iterator[str]:
         yield projections.GL_HEADER[:-1]
