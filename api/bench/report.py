@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api import VERSION
-from api.bench import scanning, spending
+from api.bench import scanning, sealing, spending
 from api.bench.reads import SMALLER
 from api.bench.rounds import MOST_MEMORY, Result, Row
 
@@ -38,6 +38,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "memory": result.memory and dataclasses.asdict(result.memory),
         "frames": result.frames and dataclasses.asdict(result.frames),
         "tills": result.tills and dataclasses.asdict(result.tills),
+        "sealing": result.sealing and dataclasses.asdict(result.sealing),
     }
 
 
@@ -100,6 +101,14 @@ def show(result: Result, console: Console) -> None:
             f" (at most {MOST_MEMORY} MB for a million), {result.memory.per_second:,.0f} transactions a second",
             highlight=False,
         )
+    if result.sealing is not None:
+        log = result.sealing
+        rate = f"{log.per_second:,.0f}"
+        console.print(
+            f"{log.leaves:,} leaves sealed: {rate if log.per_second >= sealing.LEAST else f'[red]{rate}[/]'} a second"
+            f" (at least {sealing.LEAST:,} of a million), {log.bytes_each:,.0f} bytes each on disk",
+            highlight=False,
+        )
     if result.tills is not None:
         loop = result.tills
         times = f"{loop.p99 / loop.p50:.1f}"
@@ -139,7 +148,7 @@ def _ratio(row: Row) -> Sequence[str]:
     text = f"{row.ratio.median:.2f} ({row.ratio.least:.2f}–{row.ratio.most:.2f})"
     if row.limit is not None and (row.ratio.median > row.limit if row.at_most else row.ratio.median < row.limit):
         text = f"[red]{text}[/]"
-    return (text, _number(row.limit, ".1f"))
+    return (text, _number(row.limit, "g"))
 
 
 def _number(value: float | None, form: str, times: float = 1) -> str:

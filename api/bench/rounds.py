@@ -22,12 +22,12 @@ from typing import Final
 import uvloop
 from sqlalchemy import make_url
 
-from api.bench import baseline, imports, reads, scanning, spending, stars
+from api.bench import baseline, imports, reads, scanning, sealing, spending, stars
 from api.bench import ground as grounds
 from api.bench.baseline import Baseline
 from api.bench.ground import Ground, History
 from api.bench.measure import Measured, Progress, Run, Skipped, Spread, percentile, spread
-from api.bench.subjects import FRAME, MEMORY, SUBJECTS, TILLS, Subject
+from api.bench.subjects import FRAME, MEMORY, SEALING, SUBJECTS, TILLS, Subject
 from ledger.books import directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, embedded, schema
@@ -89,6 +89,7 @@ class Result:
     memory: imports.Memory | None = None
     frames: scanning.Frames | None = None
     tills: spending.OpenLoop | None = None
+    sealing: sealing.Sealing | None = None
     findings: list[tuple[str, Finding]] = field(default_factory=list)
 
 
@@ -129,6 +130,8 @@ async def _measured(plan: Plan, progress: Progress, server: Server, folder: Path
             progress("Settling", 0, 1)
             version = baseline.settle_server(server, make_url(server.service_url).database or "")
             result = Result(plan, version, load)
+            if books and plan.takes(SEALING):
+                result.sealing = await sealing.sealed(ground, books[0].book)
             if running:
                 figures = await _rounds(plan, progress, plain, running)
                 result.clients, result.baseline = plain.clients, spread(figures)
