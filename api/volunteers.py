@@ -175,14 +175,14 @@ async def erase(tx: AsyncConnection, me: Principal, volunteer_no: str) -> None:
     NotAllowed, UnknownVolunteer, StillKnown.
     """
     her = await within(tx, me, Right.ERASE, volunteer_no)
-    for user in await users.forget_volunteer(tx, me.book_id, volunteer_no):
+    for user in await users.forget_volunteer(tx, me.book_id, volunteer_no, me.name):
         await sessions.forget(tx, user, me.book_id)
         await users.forget(tx, user)
     await persons.erase(tx, me.book_id, volunteer_no, her.holder, me.name, auth.now())
     await pay_codes.forget(tx, me.book_id, her.holder)
     await tickets.forget(tx, me.book_id, her.holder)
     await proofs.forget(tx, me.book_id, her.holder)
-    await volunteers.forget(tx, me.book_id, volunteer_no)
+    await volunteers.forget(tx, me.book_id, volunteer_no, me.name)
 
 
 # --- where she belongs ------------------------------------------------------------------------------------------------

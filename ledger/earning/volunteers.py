@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from sqlalchemy import ColumnElement, any_, delete, literal, select, update
+from sqlalchemy import ColumnElement, any_, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books import chart
 from ledger.books.chart import NewAccount
-from ledger.database import connect
+from ledger.database import connect, events
 from ledger.days import day_of
 from ledger.earning import members, organisations
 from ledger.earning.tables import organisations as organisations_table
@@ -239,10 +239,11 @@ def _is(book: int, volunteer_no: str) -> ColumnElement[bool]:
     return (volunteers.c.book_id == book) & (volunteers.c.volunteer_no == volunteer_no)
 
 
-async def forget(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
+async def forget(tx: AsyncConnection, book: int, volunteer_no: str, by: str) -> Volunteer:
     """Destroys the link between a volunteer's number and her holder: what the books hold is nobody's from then on.
 
-    Answers who she was. The same transaction first erases her personal data (`access.persons.erase`) and ends her
+    The descriptions of her transactions go with it, and what opens their commitments in the sealed log (PIPL 47): its
+    lines, which never named her, stay as they are, and so does every root. Answers who she was. The same transaction first erases her personal data (`access.persons.erase`) and ends her
     users; StillKnown where data of hers are there or were being recorded at the same time. UnknownVolunteer.
     """
     try:
@@ -258,7 +259,10 @@ async def forget(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer
     row = gone.one_or_none()
     if row is None:
         raise UnknownVolunteer(volunteer_no)
-    return Volunteer(*row)
+    her = Volunteer(*row)
+    await tx.execute(select(func.log_forget(book, her.holder)))
+    await events.add(tx, book, "erased", {"holder": her.holder}, actor=by)
+    return her
 
 
 async def holders_of(tx: AsyncConnection, book: int, numbers: Iterable[str]) -> dict[str, str]:
