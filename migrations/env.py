@@ -13,14 +13,16 @@ from sqlalchemy.pool import NullPool
 
 # All tables must be known.
 import ledger.access.tables
+import ledger.auditing.tables
 import ledger.books.tables
+import ledger.database.events
 import ledger.earning.tables
 import ledger.recognition.tables
-import ledger.spending.tables
+import ledger.spending.tables  # noqa: F401 - for what it defines
 from ledger.database import schema
-from ledger.database.metadata import metadata
+from ledger.database.metadata import TransactionNumber, metadata
 
-ischema_names["xid8"] = ledger.books.tables.TransactionNumber  # SQLAlchemy does not know it
+ischema_names["xid8"] = TransactionNumber  # SQLAlchemy does not know it
 
 
 def run(connection: Connection, service_role: str | None) -> None:

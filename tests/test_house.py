@@ -45,7 +45,7 @@ ARROWS: Final = {
         "errors",
         *PLAIN,
     },
-    "database": {"errors", "text"},
+    "database": {"errors", "text", "identifiers"},
     "errors": {"text"},
     "text": set(),
     "days": set(),

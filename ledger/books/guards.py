@@ -1,4 +1,4 @@
-"""The guards of the journal and the access log as they must stand: what `meide check` compares the catalogue with.
+"""The guards of the journal, the access log and the sealed log as they must stand: what `meide check` compares the catalogue with.
 
 Definitions are written as PostgreSQL gives them back (white space apart), functions by the MD5 of their source: a name
 alone would not show a guard that guards nothing. Who changes a guard in a migration changes it here; a test compares.
@@ -35,7 +35,19 @@ JOURNAL: Final = tuple(
 ACCESS_LOG: Final = "access_log"
 """Of another room, and only added to like the journal: who saw whose personal data."""
 
-GUARDED: Final = (*JOURNAL, ACCESS_LOG)
+LOG: Final = ("events", "log_leaves", "log_nodes", "log_states", "log_checkpoints", "log_promises", "log_looks")
+"""Of other rooms too: the sealed log."""
+
+GUARDED: Final = (*JOURNAL, ACCESS_LOG, *LOG)
+
+_ADDED_TO: Final = frozenset({"SELECT", "INSERT"})
+_READ: Final = frozenset({"SELECT"})
+_ALLOWED: Final = {
+    ACCESS_LOG: _ADDED_TO,
+    **dict.fromkeys(("events", "log_checkpoints", "log_looks"), _ADDED_TO),
+    **dict.fromkeys(("log_leaves", "log_nodes", "log_states", "log_promises"), _READ),
+}
+"""What the service may do with the tables of other rooms."""
 
 _APPEND_ONLY: Final = "FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
 
@@ -45,9 +57,12 @@ TRIGGERS: Final[Mapping[tuple[str, str], str]] = {
         "append_only",
     ): "BEFORE DELETE OR UPDATE OF book_id, account_id, code, class, unit, floor, kind, holder"
     f" OR TRUNCATE ON public.accounts {_APPEND_ONLY}",
-    ("transactions", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.transactions {_APPEND_ONLY}",
+    ("transactions", "append_only"): "BEFORE DELETE OR UPDATE OF book_id, transaction_id, kind, effective_at,"
+    " effective_on, recorded_at, client, key, actor, approver, request_id, correction, corrects, xid OR TRUNCATE"
+    f" ON public.transactions {_APPEND_ONLY}",
     ("entries", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.entries {_APPEND_ONLY}",
-    ("keys", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.keys {_APPEND_ONLY}",
+    ("keys", "append_only"): "BEFORE DELETE OR UPDATE OF book_id, client, key, transaction_id, refusal, recorded_at"
+    f" OR TRUNCATE ON public.keys {_APPEND_ONLY}",
     ("day_totals", "append_only"): f"BEFORE DELETE OR TRUNCATE ON public.day_totals {_APPEND_ONLY}",
     ("lot_moves", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.lot_moves {_APPEND_ONLY}",
     ("closings", "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.closings {_APPEND_ONLY}",
@@ -56,6 +71,14 @@ TRIGGERS: Final[Mapping[tuple[str, str], str]] = {
     ("holds", "append_only"): "BEFORE DELETE OR UPDATE OF book_id, hold_id, account_id, held_account_id, amount,"
     f" expires_at OR TRUNCATE ON public.holds {_APPEND_ONLY}",
     (ACCESS_LOG, "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.access_log {_APPEND_ONLY}",
+    **{
+        (table, "append_only"): f"BEFORE DELETE OR UPDATE OR TRUNCATE ON public.{table} {_APPEND_ONLY}"
+        for table in ("events", "log_nodes", "log_checkpoints", "log_looks")
+    },
+    ("log_leaves", "append_only"): "BEFORE DELETE OR UPDATE OF book_id, leaf_index, type, item, voucher_year,"
+    f" voucher_number, commitment, hash OR TRUNCATE ON public.log_leaves {_APPEND_ONLY}",
+    ("log_promises", "append_only"): "BEFORE DELETE OR UPDATE OF book_id, transaction_id, commitment, promised_at"
+    f" OR TRUNCATE ON public.log_promises {_APPEND_ONLY}",
     ("entries", "balance"): "AFTER INSERT ON public.entries REFERENCING NEW TABLE AS added"
     " FOR EACH STATEMENT EXECUTE FUNCTION entries_balance()",
 }
@@ -79,6 +102,8 @@ CONSTRAINTS: Final[Mapping[tuple[str, str], str]] = {
     " public.transactions USING btree (book_id, corrects) WHERE (correction = 'reversal'::text)",
     ("transactions", "transactions_corrects_idx"): "CREATE INDEX transactions_corrects_idx ON public.transactions"
     " USING btree (book_id, corrects) WHERE (correction <> 'reversal'::text)",
+    ("transactions", "transactions_book_id_xid_idx"): "CREATE INDEX transactions_book_id_xid_idx ON"
+    " public.transactions USING btree (book_id, xid)",
     ("entries", "entries_pkey"): "PRIMARY KEY (book_id, account_id, number)",
     ("entries", "entries_side_check"): "CHECK (((debit >= 0) AND (credit >= 0) AND ((debit = 0) <> (credit = 0))))",
     ("entries", "entries_book_id_transaction_id_idx"): "CREATE INDEX entries_book_id_transaction_id_idx ON"
@@ -111,6 +136,21 @@ CONSTRAINTS: Final[Mapping[tuple[str, str], str]] = {
     " WHERE (ended_by IS NULL)",
     ("closings", "closings_pkey"): "PRIMARY KEY (book_id, number)",
     ("closings", "closings_action_check"): "CHECK ((action = ANY (ARRAY['close'::text, 'reopen'::text])))",
+    ("events", "events_pkey"): "PRIMARY KEY (book_id, event_id)",
+    ("events", "events_book_id_xid_idx"): "CREATE INDEX events_book_id_xid_idx ON public.events USING btree"
+    " (book_id, xid)",
+    ("log_leaves", "log_leaves_pkey"): "PRIMARY KEY (book_id, leaf_index)",
+    ("log_leaves", "log_leaves_book_id_item_key"): "UNIQUE (book_id, item)",
+    ("log_leaves", "log_leaves_book_id_voucher_year_voucher_number_key"): "UNIQUE (book_id, voucher_year,"
+    " voucher_number)",
+    ("log_leaves", "log_leaves_type_check"): "CHECK ((type = ANY (ARRAY['transaction'::text, 'event'::text])))",
+    ("log_leaves", "log_leaves_voucher_check"): "CHECK ((((type = 'transaction'::text) = (voucher_year IS NOT NULL))"
+    " AND ((voucher_year IS NULL) = (voucher_number IS NULL))))",
+    ("log_nodes", "log_nodes_pkey"): "PRIMARY KEY (book_id, level, place)",
+    ("log_states", "log_states_pkey"): "PRIMARY KEY (book_id)",
+    ("log_checkpoints", "log_checkpoints_pkey"): "PRIMARY KEY (book_id, number)",
+    ("log_promises", "log_promises_pkey"): "PRIMARY KEY (book_id, transaction_id)",
+    ("log_looks", "log_looks_pkey"): "PRIMARY KEY (book_id, look_id)",
     (ACCESS_LOG, "access_log_pkey"): "PRIMARY KEY (book_id, access_id)",
     (ACCESS_LOG, "access_log_book_id_fkey"): "FOREIGN KEY (book_id) REFERENCES books(book_id)",
     (ACCESS_LOG, "access_log_book_id_holder_access_id_idx"): "CREATE INDEX access_log_book_id_holder_access_id_idx ON"
@@ -122,9 +162,12 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "journal_load": "efe955beccd9c9be3c5f6e4bb083c477",
     "journal_write": "7abde105f07dca59d92652b896c0bf0b",
     "periods_load": "fbcc7f6c15294deafb161f9f1c0a0846",
-    "periods_write": "b05c47cf4d6c98528ec7ca78c6679ec4",
-    "accounts_open": "ab0d5ac08b1a7474c8ab45726284adb9",
-    "account_set_status": "bd637608ac692e3bcb8bc9be53402a01",
+    "periods_write": "331734b26ec18aba1662acd31f9bb89a",
+    "accounts_open": "21db06997d23bba9db1b02e73726943c",
+    "account_set_status": "20243704434fd46a61a5f078d9ec164f",
+    "log_seal": "3c35c2dfe95fe4fb40da80873d67cb14",
+    "log_promise": "3f06785c46dbc2f227cd0fa47a70a464",
+    "log_forget": "ec4e489bd0d8c77a056b9c592a5ed920",
     "append_only": "70f8b94fa6a516e31aca0b3ec69725c9",
     "entries_balance": "7c225a0283137d467969a7d2e94763a4",
 }
@@ -173,7 +216,7 @@ async def check_guards(database: AsyncEngine) -> list[Finding]:
         triggers = await _rows(tx, _TRIGGERS_STANDING, tables=GUARDED)
         constraints = await _rows(tx, _CONSTRAINTS_STANDING, tables=GUARDED)
         functions = await _rows(tx, _FUNCTIONS_STANDING, functions=list(FUNCTIONS))
-    allowed = {**schema.privileges(), ACCESS_LOG: frozenset({"SELECT", "INSERT"})}
+    allowed = {**schema.privileges(), **_ALLOWED}
     standing = {(table, name): _plain(definition) for table, name, definition in constraints}
     guarding = {
         (table, name): _plain(definition).removeprefix(f"CREATE TRIGGER {name} ")

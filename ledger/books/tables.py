@@ -37,18 +37,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import UserDefinedType
 
-from ledger.database.metadata import READ, READ_ADD_CHANGE, READ_AND_ADD, metadata
-
-
-class TransactionNumber(UserDefinedType[str]):
-    """PostgreSQL's `xid8`, the number of the database transaction; cast it to text to read it."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        return "xid8"
+from ledger.database.metadata import READ, READ_ADD_CHANGE, READ_AND_ADD, TransactionNumber, metadata
 
 
 class _Book(TypedColumns):
@@ -158,6 +148,8 @@ transactions = Table(
         postgresql_where=text("correction = 'reversal'"),
     ),
     Index("transactions_corrects_idx", "book_id", "corrects", postgresql_where=text("correction <> 'reversal'")),
+    # In the order in which they are sealed.
+    Index(None, "book_id", "xid"),
     info=READ,
 )
 
@@ -392,12 +384,12 @@ drafts = Table(
 )
 """Postings that a person proposed and a second one has to approve."""
 
-metadata.info["functions"] = (
+metadata.info["functions"] |= {
     "journal_load",
     "journal_write",
     "accounts_open",
     "account_set_status",
     "periods_load",
     "periods_write",
-)
+}
 """The only ways to write the journal; the migrations define them."""

@@ -32,6 +32,7 @@ DISTRIBUTED: Final = (
     *("quotes", "redemptions", "redemption_lines", "refunds", "quota_uses", "outlet_days", "claims", "cases", "alarms"),
     *("ladders", "marks", "assessments", "assessed", "awards", "award_objections", "proofs", "serials"),
     *("boards", "board_rows", "targets", "honours"),
+    *("events", "log_leaves", "log_nodes", "log_states", "log_checkpoints", "log_promises", "log_looks"),
 )
 """Tables whose rows stand on the node of their book. The first decides which node that is."""
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sqlalchemy import MetaData
+from sqlalchemy.types import UserDefinedType
 
 metadata: Final = MetaData(
     naming_convention={
@@ -11,8 +12,20 @@ metadata: Final = MetaData(
         "ck": "%(table_name)s_%(constraint_name)s_check",
         "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
         "pk": "%(table_name)s_pkey",
-    }
+    },
+    info={"functions": set(), "views": set()},
 )
+"""`info`: the functions that the service may call, and the views that it may read, beside the tables."""
+
+
+class TransactionNumber(UserDefinedType[str]):
+    """PostgreSQL's `xid8`, the number of the database transaction; cast it to text to read it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "xid8"
+
 
 READ: Final = {"service": ("SELECT",)}
 """`Table(info=READ)`: the service only reads; writes go through the database's functions."""

@@ -141,7 +141,7 @@ def _revisions() -> frozenset[str]:
 def privileges() -> dict[str, frozenset[str]]:
     """What the service's role may do: table → privileges."""
     tables = {table.name: frozenset(table.info["service"]) for table in metadata.tables.values()}
-    return tables | {"alembic_version": frozenset({"SELECT"})}
+    return tables | {name: frozenset({"SELECT"}) for name in (*metadata.info["views"], "alembic_version")}
 
 
 def functions() -> frozenset[str]:
