@@ -144,23 +144,29 @@ async def approve(tx: AsyncConnection, kind: Kind[T], book: int, version: int, *
     if found.drafted_by == by:
         raise SecondPersonNeeded
     await _in_time(tx, kind, book, found.effective_from, now)
-    facts = {
-        "of": kind.word,
-        "version": str(version),
-        "effective_from": found.effective_from.isoformat(),
-        "digest": await digest(tx, kind, book, version),
-        "drafted_by": found.drafted_by,
-        **kind.key,
-    }
+    body = (
+        await tx.execute(select(kind.table.c.body).where(*_of(kind, book), kind.table.c.version == version))
+    ).scalar_one()
+    facts = approval(kind, version, found.effective_from, found.drafted_by, body)
     await events.add(tx, book, "version_approved", facts, actor=by, at=now)
     return await _decided(tx, kind, book, found, by=by, now=now, approved=True)
 
 
-async def digest(tx: AsyncConnection, kind: Kind[T], book: int, version: int) -> str:
-    """The SHA-256 of a version's body as canonical JSON (RFC 8785; it holds no fractions), in hexadecimal digits."""
-    asked = select(kind.table.c.body).where(*_of(kind, book), kind.table.c.version == version)
-    body = (await tx.execute(asked)).scalar_one()
-    return hashlib.sha256(events.canonical(body).encode()).hexdigest()
+def approval(
+    kind: Kind[T], version: int, effective_from: date, drafted_by: str, body: Mapping[str, Any]
+) -> dict[str, str]:
+    """What a book's history keeps of the approval of a version.
+
+    `digest`: the SHA-256 of its body as canonical JSON (RFC 8785; it holds no fractions), in hexadecimal digits.
+    """
+    return {
+        "of": kind.word,
+        "version": str(version),
+        "effective_from": effective_from.isoformat(),
+        "digest": hashlib.sha256(events.canonical(body).encode()).hexdigest(),
+        "drafted_by": drafted_by,
+        **kind.key,
+    }
 
 
 async def decline(tx: AsyncConnection, kind: Kind[T], book: int, version: int, *, by: str, now: datetime) -> Version[T]:
