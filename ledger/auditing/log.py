@@ -118,7 +118,7 @@ async def line_of(tx: AsyncConnection, book: int, index: int) -> Line | None:
             ).where(c.book_id == book, c.leaf_index == index)
         )
     ).one_or_none()
-    return None if row is None else Line(_leaf(*row[:6]), *row[6:])
+    return None if row is None else Line(_leaf(*row[:6]), row.line, row.texts, row.salt, row.commitment)
 
 
 def _leaf(

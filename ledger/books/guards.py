@@ -1,4 +1,4 @@
-"""The guards of the journal, the access log and the sealed log as they must stand: what `meide check` compares the catalogue with.
+"""The guards of the journal and of the logs as they must stand: what `meide check` compares the catalogue with.
 
 Definitions are written as PostgreSQL gives them back (white space apart), functions by the MD5 of their source: a name
 alone would not show a guard that guards nothing. Who changes a guard in a migration changes it here; a test compares.
