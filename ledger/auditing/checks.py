@@ -324,6 +324,8 @@ class _Tree:
                 if each.number != number + 1:
                     self._tell("checkpoints_have_gaps", after=number, next=each.number)
                 self._look_at(each)
+                if newest is not None and each.note == newest.note:
+                    self._tell("checkpoint_twice", number=each.number, size=each.size)
                 if each.size < size:
                     self._tell("checkpoint_smaller_than_before", number=each.number, size=each.size, before=size)
                 else:

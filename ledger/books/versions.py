@@ -138,16 +138,16 @@ async def draft(
 async def approve(tx: AsyncConnection, kind: Kind[T], book: int, version: int, *, by: str, now: datetime) -> Version[T]:
     """Brings a draft into force from its first day on. By another person than who drafted it.
 
-    The book's history keeps the digest of its body: what was approved is not changed without a trace. Unknown, AlreadyDecided, SecondPersonNeeded, BeginsTooEarly.
+    The book's history keeps the digest of its body: what was approved is not changed without a trace.
+
+    Unknown, AlreadyDecided, SecondPersonNeeded, BeginsTooEarly.
     """
     found = await _to_decide(tx, kind, book, version)
     if found.drafted_by == by:
         raise SecondPersonNeeded
     await _in_time(tx, kind, book, found.effective_from, now)
-    body = (
-        await tx.execute(select(kind.table.c.body).where(*_of(kind, book), kind.table.c.version == version))
-    ).scalar_one()
-    facts = approval(kind, version, found.effective_from, found.drafted_by, body)
+    body = await tx.execute(select(kind.table.c.body).where(*_of(kind, book), kind.table.c.version == version))
+    facts = approval(kind, version, found.effective_from, found.drafted_by, body.scalar_one())
     await events.add(tx, book, "version_approved", facts, actor=by, at=now)
     return await _decided(tx, kind, book, found, by=by, now=now, approved=True)
 

@@ -243,7 +243,9 @@ async def forget(tx: AsyncConnection, book: int, volunteer_no: str, by: str) -> 
     """Destroys the link between a volunteer's number and her holder: what the books hold is nobody's from then on.
 
     The descriptions of her transactions go with it, and what opens their commitments in the sealed log (PIPL 47): its
-    lines, which never named her, stay as they are, and so does every root. Answers who she was. The same transaction first erases her personal data (`access.persons.erase`) and ends her
+    lines, which never named her, stay as they are, and so does every root.
+
+    Answers who she was. The same transaction first erases her personal data (`access.persons.erase`) and ends her
     users; StillKnown where data of hers are there or were being recorded at the same time. UnknownVolunteer.
     """
     try:
