@@ -128,6 +128,26 @@ def _leaf(
     return Leaf(index, cast(Literal["transaction", "event"], kind), item, voucher, digest)
 
 
+async def promise(tx: AsyncConnection, book: int, transaction_id: UUID) -> bytes | None:
+    """Fixes with which commitment a transaction will be sealed; answers the SHA-256 of its line without the voucher.
+
+    None: it is sealed, or there is no such transaction. Waits for the sealer, a fraction of a second.
+    """
+    call = text("SELECT public.log_promise(:book, :transaction)").bindparams(distribution.routed(book))
+    digest: bytes | None = (await tx.execute(call, {"transaction": transaction_id})).scalar_one()
+    return digest
+
+
+async def forget(tx: AsyncConnection, book: int, holder: str) -> int:
+    """Destroys the free text of the transactions on a person's accounts, with the salts: for whoever has been erased.
+
+    No line changes. Answers how many transactions it were.
+    """
+    call = text("SELECT public.log_forget(:book, :holder)").bindparams(distribution.routed(book))
+    forgotten: int = (await tx.execute(call, {"holder": holder})).scalar_one()
+    return forgotten
+
+
 async def newest(tx: AsyncConnection, book: int) -> Checkpoint | None:
     """The checkpoint that was published last; None: none was."""
     found = await checkpoints(tx, book, newest_first=True, limit=1)

@@ -81,7 +81,7 @@ log_nodes = Table("log_nodes", metadata, _Node, PrimaryKeyConstraint("book_id", 
 
 
 class _State(TypedColumns):
-    book_id: Named[int] = Column(Integer, primary_key=True)
+    book_id: Named[int] = Column(Integer, autoincrement=False)
     cluster: Named[str] = Column(Text(collation="C"))
     """The database cluster whose transaction numbers these are: another one counts anew."""
     era: Named[int] = Column(Integer)
@@ -91,7 +91,7 @@ class _State(TypedColumns):
     size: Named[int] = Column(BigInteger)
 
 
-log_states = Table("log_states", metadata, _State, info=READ)
+log_states = Table("log_states", metadata, _State, PrimaryKeyConstraint("book_id"), info=READ)
 
 
 class _Checkpoint(TypedColumns):

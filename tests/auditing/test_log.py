@@ -161,18 +161,16 @@ async def test_full_tiles_have_their_roots_as_nodes(database: AsyncEngine, book:
 async def test_what_is_promised_of_a_transaction_is_what_is_sealed(database: AsyncEngine, book: Book) -> None:
     await opened(database, book, "2100.a", "5100")
     posted = await move(database, book, "5100 1 PT", "2100.a 1 PT")
-    ask = text("SELECT log_promise(:book, :transaction)")
-    asked = {"book": book.book_id, "transaction": posted.transaction_id}
     async with database.begin() as tx:
-        promised = (await tx.execute(ask, asked)).scalar_one()
-        assert (await tx.execute(ask, asked)).scalar_one() == promised
+        promised = await log.promise(tx, book.book_id, posted.transaction_id)
+        assert await log.promise(tx, book.book_id, posted.transaction_id) == promised
     await log.seal_all(database, book.book_id)
     *_, line = await lines(database, book)
     told = json.loads(line.line)
     del told["voucher"]
     assert promised == hashlib.sha256(canonical(told).encode()).digest()
     async with database.begin() as tx:
-        assert (await tx.execute(ask, asked)).scalar_one() is None
+        assert await log.promise(tx, book.book_id, posted.transaction_id) is None
 
 
 async def test_forgetting_a_holder_destroys_texts_and_salts_and_changes_no_line(
@@ -184,8 +182,7 @@ async def test_forgetting_a_holder_destroys_texts_and_salts_and_changes_no_line(
     await log.seal_all(database, book.book_id)
     before = await lines(database, book)
     async with database.begin() as tx:
-        forgotten = await tx.execute(text("SELECT log_forget(:book, 'a')"), {"book": book.book_id})
-        assert forgotten.scalar_one() == 1
+        assert await log.forget(tx, book.book_id, "a") == 1
     after = await lines(database, book)
     assert [(line.line, line.leaf, line.commitment) for line in after] == [
         (line.line, line.leaf, line.commitment) for line in before

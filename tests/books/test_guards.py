@@ -228,7 +228,17 @@ CHANGES: Final = [
     "UPDATE holds SET ending = 'void', ended_by = hold_id, expires_at = now() WHERE false",
     "MERGE INTO accounts a USING (SELECT 1) s ON true WHEN MATCHED THEN UPDATE SET unit = a.unit",
     "INSERT INTO keys (book_id, client, key, call, refusal, recorded_at) VALUES (0, 'import', 'k', '', '{}', now())"
-    " ON CONFLICT (book_id, client, key) DO UPDATE SET call = excluded.call",
+    " ON CONFLICT (book_id, client, key) DO UPDATE SET refusal = excluded.refusal",
+    *(
+        statement.format(table=table)
+        for table in ("events", "log_leaves", "log_nodes", "log_checkpoints", "log_promises", "log_looks")
+        for statement in ("UPDATE {table} SET book_id = book_id", "DELETE FROM {table}", "TRUNCATE {table}")
+    ),
+    *(
+        f"UPDATE log_leaves SET {column} = {column}"
+        for column in ("leaf_index", "type", "item", "voucher_year", "voucher_number", "commitment", "hash")
+    ),
+    *(f"UPDATE log_promises SET {column} = {column}" for column in ("transaction_id", "commitment", "promised_at")),
     "TRUNCATE books CASCADE",
 ]
 

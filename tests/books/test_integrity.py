@@ -732,16 +732,22 @@ JOURNAL: Final = (
     *(tables.accounts, tables.transactions, tables.entries, tables.day_totals, tables.keys),
     *(tables.lots, tables.lot_moves, tables.holds, tables.closings),
 )
-APPEND_ONLY: Final = (*((table.name, "append_only") for table in JOURNAL), ("access_log", "append_only"))
+LOG_READ: Final = ("log_leaves", "log_nodes", "log_states", "log_promises")
+LOG_ADDED_TO: Final = ("events", "log_checkpoints", "log_looks")
+APPEND_ONLY: Final = (
+    *((table.name, "append_only") for table in JOURNAL),
+    *((table, "append_only") for table in ("access_log", *LOG_READ, *LOG_ADDED_TO) if table != "log_states"),
+)
 TRIGGERS: Final = (*APPEND_ONLY, ("entries", "balance"))
 FUNCTIONS: Final = (
     *("journal_load", "journal_write", "accounts_open", "account_set_status"),
     *("periods_load", "periods_write"),
+    *("log_seal", "log_promise", "log_forget"),
 )
 
 ALL_PRIVILEGES: Final = ("DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE")
-READ: Final = [table.name for table in JOURNAL]
-READ_AND_ADD: Final = ["books", "units", "access_log"]
+READ: Final = [*(table.name for table in JOURNAL), *LOG_READ]
+READ_AND_ADD: Final = ["books", "units", "access_log", *LOG_ADDED_TO]
 EVERY_TABLE: Final = ", ".join([*READ, *READ_AND_ADD])
 
 

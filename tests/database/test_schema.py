@@ -171,8 +171,8 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_describes(server: 
 
 DIFFERENCES: Final = {
     "ALTER TABLE entries ADD COLUMN note text": "remove_column",
-    "ALTER TABLE entries DROP COLUMN line": "add_column",
-    "ALTER TABLE entries ALTER COLUMN debit TYPE numeric": "modify_type",
+    "ALTER TABLE day_totals DROP COLUMN credits": "add_column",
+    "ALTER TABLE day_totals ALTER COLUMN debits TYPE numeric": "modify_type",
     "ALTER TABLE entries ALTER COLUMN unit DROP NOT NULL": "modify_nullable",
     "ALTER TABLE accounts ALTER COLUMN status SET DEFAULT 'frozen'": "modify_default",
     "ALTER TABLE transactions ALTER COLUMN xid DROP DEFAULT": "modify_default",
@@ -180,7 +180,7 @@ DIFFERENCES: Final = {
     "ALTER TABLE accounts DROP CONSTRAINT accounts_book_id_code_key": "add_constraint",
     "ALTER TABLE accounts DROP CONSTRAINT accounts_unit_fkey": "add_fk",
     "DROP INDEX transactions_reversal_key": "add_index",
-    "DROP TABLE day_totals": "add_table",
+    "DROP TABLE closings": "add_table",
     "CREATE TABLE notes ()": "remove_table",
 }
 """A change of the database → what would have to be done to make it right."""
@@ -424,7 +424,7 @@ TABLE_PRIVILEGES = """
           UNION ALL
           SELECT privilege_type || ' of ' || a.attname FROM pg_attribute a, aclexplode(a.attacl) x
            WHERE a.attrelid = c.oid AND x.grantee IN (0, %s::regrole)) p ON true
-     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' GROUP BY 1"""
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v') GROUP BY 1"""
 
 OTHER_PRIVILEGES = """
     SELECT proname::text, x.grantee::regrole::text, x.privilege_type
@@ -432,7 +432,7 @@ OTHER_PRIVILEGES = """
     UNION ALL
     SELECT relname, x.grantee::regrole::text, x.privilege_type
       FROM pg_class, aclexplode(relacl) x
-     WHERE relnamespace = 'public'::regnamespace AND relkind <> 'r' AND x.grantee <> relowner
+     WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('r', 'v') AND x.grantee <> relowner
     UNION ALL
     SELECT nspname, role, 'CREATE' FROM pg_namespace, unnest(ARRAY['public', %s]) AS r (role)
      WHERE nspname = 'public' AND has_schema_privilege(role, oid, 'CREATE')"""
