@@ -6,12 +6,15 @@ the same transaction in which the check looks at them: none is committed, so one
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -19,10 +22,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.access import users
 from ledger.access.rights import Grant
 from ledger.auditing import checks
-from ledger.books import directory, guards
-from ledger.books.batching import submit
+from ledger.auditing.checks import BOOK_CHECKS
 from ledger.auditing.verifier import tree
+from ledger.books import batching, directory, guards
 from ledger.books.directory import Book
+from ledger.books.integrity import Finding
 from ledger.books.proposals import Line, Proposal
 from ledger.database import connect, events
 from ledger.recognition import ladders
@@ -30,7 +34,7 @@ from ledger.recognition.ladder import NATIONAL
 from tests.auditing import sealed
 from tests.books import test_integrity
 from tests.books.test_integrity import Found, Healthy, damaged, damaged_database, filled, id_of, seen, shown
-from tests.conftest import SERVICE, Server
+from tests.conftest import OWNER, SERVICE, Server
 
 NUMBERED: Final = 600
 """Events that are only numbered: with them two blocks of 256 leaves are full."""
@@ -102,7 +106,9 @@ async def decided(database: AsyncEngine, book: Book) -> dict[str, UUID]:
 
 async def posted(database: AsyncEngine, book: Book, key: str) -> UUID:
     lines = (Line("5120.1", "debit", 1), Line("2100.8", "credit", 1))
-    [outcome] = await submit(database, book.book_id, [Proposal("till:1", key, key, "test", None, lines, "user:1")])
+    [outcome] = await batching.submit(
+        database, book.book_id, [Proposal("till:1", key, key, "test", None, lines, "user:1")]
+    )
     return id_of(outcome)
 
 
@@ -111,7 +117,7 @@ def without_triggers(*statements: str) -> tuple[str, ...]:
     return (*(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in guards.GUARDED), *statements)
 
 
-async def found_by(server: Server, kept: Sealed, *statements: str) -> list[Any]:
+async def found_by(server: Server, kept: Sealed, *statements: str) -> list[Finding]:
     done = without_triggers(*(filled(statement, kept.healthy) for statement in statements))
     async with damaged_database(server, kept.healthy, done) as database:
         assert await checks.check(database, kept.healthy.other_book, keys=[sealed.PUBLIC]) == []
@@ -144,11 +150,9 @@ COPIED: Final = "01950000-0000-7000-8000-000000000001"
 
 def copy(table: str, which: str, **changed: str) -> str:
     """Adds a row like another one, but for these columns."""
-    document = ", ".join(f"'{column}', {value}" for column, value in changed.items())
-    return (
-        f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(r, jsonb_build_object({document}))).* FROM {table} r"
-        f" WHERE {which}"
-    )
+    members = ", ".join(f"'{column}', {value}" for column, value in changed.items())
+    row = f"(jsonb_populate_record(r, jsonb_build_object({members}))).*"
+    return f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT {row} FROM {table} r WHERE {which}"
 
 
 DAMAGES: Final = (
@@ -189,7 +193,7 @@ DAMAGES: Final = (
         "two transactions have changed places",
         f"UPDATE transactions SET transaction_id = '{COPIED}' WHERE {RICE}",
         "UPDATE transactions SET transaction_id = '{rice}' WHERE book_id = {book} AND transaction_id = '{lunch}'",
-        f"UPDATE transactions SET transaction_id = '{{lunch}}' WHERE book_id = {{book}} AND transaction_id = '{COPIED}'",
+        f"UPDATE transactions SET transaction_id = '{{lunch}}' WHERE transaction_id = '{COPIED}'",
         found=[
             (checks.DIFFERS, {"item": "{rice}", "differs": "line and texts"}),
             (checks.DIFFERS, {"item": "{lunch}", "differs": "line and texts"}),
@@ -446,9 +450,7 @@ DAMAGES: Final = (
         f"UPDATE log_leaves SET item = '{COPIED}' WHERE {LEAF} {{leaf.rice}}",
         f"UPDATE log_leaves SET item = '{{rice}}' WHERE {LEAF} {{leaf.lunch}}",
         f"UPDATE log_leaves SET item = '{{lunch}}' WHERE {LEAF} {{leaf.rice}}",
-        found=[
-            (checks.DIFFERS, {"item": f"{{{each}}}", "differs": "line and texts"}) for each in ("lunch", "rice")
-        ],
+        found=[(checks.DIFFERS, {"item": f"{{{each}}}", "differs": "line and texts"}) for each in ("lunch", "rice")],
     ),
     damaged(
         "two vouchers have changed their numbers",
@@ -581,7 +583,11 @@ DAMAGES: Final = (
         *(f"DELETE FROM {table} WHERE book_id = {{book}}" for table in guards.LOG if table.startswith("log_")),
         found=[("checkpoint_missing", {"size": "{size}", "newest": None})],
     ),
-    damaged("the sealer's state is gone", "DELETE FROM log_states WHERE book_id = {book}", found=[("log_size_differs", {"size": None, "leaves": "{size}"})]),
+    damaged(
+        "the sealer's state is gone",
+        "DELETE FROM log_states WHERE book_id = {book}",
+        found=[("log_size_differs", {"size": None, "leaves": "{size}"})],
+    ),
 )
 
 
@@ -610,11 +616,14 @@ async def test_rows_leaves_and_nodes_that_were_changed_alike_are_named_by_every_
     done = without_triggers(*(filled(each, kept.healthy) for each in (changed, REHASH)))
     async with damaged_database(server, kept.healthy, done) as database, database.connect() as tx:
         rows = await tx.execute(
-            text("SELECT hash FROM log_leaves WHERE book_id = :b ORDER BY leaf_index"), {"b": kept.healthy.places["book"]}
+            text("SELECT hash FROM log_leaves WHERE book_id = :b ORDER BY leaf_index"),
+            {"b": kept.healthy.places["book"]},
         )
         node = tree.root_of(list(rows.scalars())[:256])
     findings = await found_by(server, kept, changed, REHASH, RENODE.replace("{node}", f"\\x{node.hex()}"))
-    assert [(each.check, each.facts["number"]) for each in findings] == [("root_differs", number) for number in (1, 2, 3)]
+    assert [(each.check, each.facts["number"]) for each in findings] == [
+        ("root_differs", number) for number in (1, 2, 3)
+    ]
 
 
 async def test_a_log_that_was_built_anew_is_named_by_what_its_signer_remembers(server: Server, kept: Sealed) -> None:
@@ -628,7 +637,9 @@ async def test_a_checkpoint_that_another_key_signed_is_named(server: Server, kep
     async with damaged_database(server, kept.healthy, ()) as database:
         other = [sealed.OTHER.public_key().public_bytes_raw()]
         findings = await checks.check(database, kept.healthy.places["book"], keys=other)
-    assert [(each.check, each.facts["number"]) for each in findings] == [("checkpoint_not_signed", n) for n in (1, 2, 3)]
+    assert [(each.check, each.facts["number"]) for each in findings] == [
+        ("checkpoint_not_signed", n) for n in (1, 2, 3)
+    ]
 
 
 async def test_a_node_over_65536_leaves_is_compared_too(server: Server, template: str) -> None:
@@ -649,7 +660,6 @@ async def test_a_node_over_65536_leaves_is_compared_too(server: Server, template
     server.execute(
         "ALTER TABLE log_nodes DISABLE TRIGGER ALL",
         "UPDATE log_nodes SET hash = sha256('x') WHERE level = 2",
-        "DELETE FROM log_leaves WHERE false",
         database=name,
     )
     [found] = await checks.check(database, book.book_id)
@@ -665,28 +675,39 @@ DOINGS: Final = {
     "change": "UPDATE {table} SET book_id = book_id",
     "delete": "DELETE FROM {table}",
     "truncate": "TRUNCATE {table}",
-    "insert": "INSERT INTO {table} SELECT * FROM {table}",
+    "insert": "INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM {table}",
 }
 
 
-@pytest.mark.parametrize("table", [*guards.LOG, "transactions", "entries", "accounts"])
-@pytest.mark.parametrize("doing", DOINGS)
+@pytest.mark.parametrize(
+    ("doing", "table"),
+    [
+        (doing, table)
+        for doing in DOINGS
+        for table in (*guards.LOG, "transactions", "entries", "accounts")
+        if doing != "insert" or table not in ADDED_TO  # what it adds there is sealed, or must be signed
+    ],
+)
 async def test_the_services_role_changes_deletes_and_empties_nothing_of_the_log(
-    server: Server, kept: Sealed, table: str, doing: str
+    server: Server, kept: Sealed, doing: str, table: str
 ) -> None:
-    if doing == "insert" and table in ADDED_TO:
-        return  # what it adds is sealed, or must be signed
-    with psycopg.connect(server.url(SERVICE, kept.healthy.name)) as service:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            service.execute(DOINGS[doing].format(table=table).encode())
+    with (
+        psycopg.connect(server.url(SERVICE, kept.healthy.name)) as service,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        service.execute(DOINGS[doing].format(table=table).encode())
 
 
-@pytest.mark.parametrize("table", [*(table for table in guards.LOG if table != "log_states"), "transactions", "entries"])
+@pytest.mark.parametrize(
+    "table", [*(table for table in guards.LOG if table != "log_states"), "transactions", "entries"]
+)
 @pytest.mark.parametrize("doing", ["change", "delete", "truncate"])
-async def test_not_even_the_owner_changes_what_is_sealed(server: Server, kept: Sealed, table: str, doing: str) -> None:
-    with psycopg.connect(server.url(OWNER, kept.healthy.name)) as owner:
-        with pytest.raises(psycopg.Error, match="append-only|append only|only added"):
-            owner.execute(DOINGS[doing].format(table=table).encode())
+async def test_not_even_the_owner_changes_what_is_sealed(server: Server, kept: Sealed, doing: str, table: str) -> None:
+    with (
+        psycopg.connect(server.url(OWNER, kept.healthy.name)) as owner,
+        pytest.raises(psycopg.DatabaseError, match="the journal is only added to"),
+    ):
+        owner.execute(DOINGS[doing].format(table=table).encode())
 
 
 def test_every_check_of_the_log_has_a_damage() -> None:
