@@ -123,6 +123,9 @@ def on_fault(request: Request[Any, Any, Any], fault: Fault) -> Response[Any]:
     if isinstance(fault, errors.CannotDecrypt):  # no waiting helps: a key is missing, or somebody has changed the data
         log.error("cannot_decrypt", request_id=request.scope["state"].get("request_id", ""), facts=str(fault))
         return _fault(request, 500)
+    if isinstance(fault, errors.LogDamaged):
+        log.error("log_damaged", request_id=request.scope["state"].get("request_id", ""), **dict(fault.facts()))
+        return _fault(request, 500)
     if not isinstance(fault, errors.TooBusy):  # then the line of the request says enough: there will be many
         log.warning("not_ready", fault=type(fault).__name__, facts=str(fault))
     return _fault(request, 503)

@@ -16,29 +16,31 @@ from ledger.access import ciphers
 from ledger.database import embedded
 from ledger.errors import SettingInvalid
 
-Kind = Literal["session", "identity", "index", "print"]
+Kind = Literal["session", "identity", "index", "print", "log"]
 
 SETTINGS: Final[dict[Kind, str]] = {
     "session": "MEIDE_SESSION_KEYS",
     "identity": "MEIDE_IDENTITY_KEYS",
     "index": "MEIDE_INDEX_KEY",
     "print": "MEIDE_PRINT_KEYS",
+    "log": "MEIDE_LOG_KEYS",
 }
 
 RETIRED: Final[tuple[Kind, ...]] = ("session", "identity", "index")
-"""Kinds of which older keys may be dropped: what is on paper is not printed anew."""
+"""Kinds of which older keys may be dropped: what is on paper is not printed anew, nor what was published signed anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """All keys. Sessions are signed, personal data encrypted, the blind index and check codes made with the first of
-    their kind.
+    """All keys. Sessions and logs are signed, personal data encrypted, the blind index and check codes made with the
+    first of their kind.
     """
 
     session: tuple[str, ...] = field(repr=False)
     identity: tuple[str, ...] = field(repr=False)
     index: tuple[str, ...] = field(repr=False)
     print: tuple[str, ...] = field(repr=False)
+    log: tuple[str, ...] = field(repr=False)
 
 
 def of(settings: Settings) -> Keys:
@@ -75,6 +77,7 @@ def given(settings: Settings, kind: Kind) -> tuple[str, ...]:
         "identity": settings.identity_keys,
         "index": settings.index_keys,
         "print": settings.print_keys,
+        "log": settings.log_keys,
     }[kind]
 
 
@@ -103,6 +106,7 @@ def environment(keys: Keys) -> dict[str, str]:
         SETTINGS["identity"]: ",".join(keys.identity),
         SETTINGS["index"]: ",".join(keys.index),
         SETTINGS["print"]: ",".join(keys.print),
+        SETTINGS["log"]: ",".join(keys.log),
     }
 
 

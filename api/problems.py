@@ -978,6 +978,29 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
         "数据库已由更新的版本升级到 {found}。请用那个版本启动。",
         "The database was migrated by a newer version, to {found}. Start that version.",
     ),
+    errors.LogDamaged: (
+        "封存的账目记录有缺失（第 {level} 层第 {tile} 块）。请运行 meide check 查明，并查是谁改了数据。",
+        "The sealed log lacks hashes (level {level}, tile {tile}). Run meide check, and find out who changed the data.",
+    ),
+    errors.LogRolledBack: (
+        "不能签：{origin} 已签到 {signed} 条，现在却只有 {size} 条，数据库可能恢复成了旧备份。"
+        "请把缺的账补回（恢复更新的备份）；补不回来的，只能另立一份新的记录：设置新的 MEIDE_LOG_ORIGIN，并向大家说明。",
+        "Not signed: {signed} leaves of {origin} were signed before, and now it has only {size}; an older backup may"
+        " have been restored. Bring back what is missing (restore a newer backup); where that cannot be, begin a new"
+        " log: set another MEIDE_LOG_ORIGIN, and tell everybody why.",
+    ),
+    errors.LogInconsistent: (
+        "不能签：{origin} 现有 {size} 条，但前 {signed} 条已不是当初签过的，数据被改过，或恢复旧备份后又记了新账。"
+        "请运行 meide check 查明并恢复原来的数据；恢复不了的，只能另立一份新的记录：设置新的 MEIDE_LOG_ORIGIN，"
+        "并向大家说明。",
+        "Not signed: {origin} has {size} leaves, but the first {signed} are not those that were signed before; data"
+        " were changed, or an older backup was restored and gone on with. Run meide check and bring the data back; where"
+        " that cannot be, begin a new log: set another MEIDE_LOG_ORIGIN, and tell everybody why.",
+    ),
+    errors.SignerUnusable: (
+        "签名状态文件 {file} 不能用：{reason}。请恢复它；没有它就不知道签过什么。",
+        "The signer's file {file} cannot be used: {reason}. Bring it back: without it nobody knows what was signed.",
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from ledger.auditing import signer
 from ledger.database import embedded
 from ledger.errors import SettingInvalid
 
@@ -22,7 +23,7 @@ SHORTEST_KEY: Final = 32
 """Characters of a key (HS256 wants a key as long as its digest: RFC 7518, 3.2)."""
 SECRETS: Final = (
     *("MEIDE_DATABASE_URL", "MEIDE_OWNER_URL"),
-    *("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY", "MEIDE_PRINT_KEYS"),
+    *("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY", "MEIDE_PRINT_KEYS", "MEIDE_LOG_KEYS"),
 )
 """What may stand in a file instead."""
 
@@ -36,8 +37,10 @@ class Settings:
     `session_keys`: the first signs, all of them are recognised. `identity_keys`: the first encrypts personal data, all
     of them decrypt. `index_keys`: the first makes the blind index, a second is there only while `meide rekey` runs.
     `print_keys`: the first makes the check codes of what is printed, all of them are recognised, for as long as paper
-    lasts.
+    lasts. `log_keys`: seeds in base64; the first signs the logs, all of them have signed.
     `api.keys` also knows those of the data folder.
+    `log_origin`: what the names of the logs begin with; `log_state`: the folder in which the signer keeps what it has
+    signed. `api.sealing` knows what they are where nothing is given.
     """
 
     data: Path
@@ -50,6 +53,9 @@ class Settings:
     index_keys: tuple[str, ...] = field(default=(), repr=False)
     print_keys: tuple[str, ...] = field(default=(), repr=False)
     help_phone: str | None = None
+    log_keys: tuple[str, ...] = field(default=(), repr=False)
+    log_origin: str | None = None
+    log_state: Path | None = None
 
     @property
     def https(self) -> bool:
@@ -73,6 +79,9 @@ def read(environment: Mapping[str, str]) -> Settings:
         public_url=public_url,
         trusted_proxies=_addresses(environment, "MEIDE_TRUSTED_PROXIES"),
         help_phone=_phone(environment),
+        log_keys=_log_keys(environment),
+        log_origin=_log_origin(environment),
+        log_state=Path(folder).absolute() if (folder := environment.get("MEIDE_LOG_STATE")) else None,
     )
 
 
@@ -97,6 +106,25 @@ def _keys(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     if any(len(key) < SHORTEST_KEY for key in keys):
         raise SettingInvalid(name, "a key has fewer than 32 characters")
     return keys
+
+
+def _log_keys(environment: Mapping[str, str]) -> tuple[str, ...]:
+    keys = _keys(environment, "MEIDE_LOG_KEYS")
+    for each in keys:
+        try:
+            signer.seed(each)
+        except ValueError:
+            raise SettingInvalid(
+                "MEIDE_LOG_KEYS", "a key is 32 bytes in base64, as `openssl rand -base64 32` makes them"
+            ) from None
+    return keys
+
+
+def _log_origin(environment: Mapping[str, str]) -> str | None:
+    name = environment.get("MEIDE_LOG_ORIGIN") or None
+    if name is not None and not signer.is_name(name):
+        raise SettingInvalid("MEIDE_LOG_ORIGIN", "it is a name like log.example.org, without spaces and plus signs")
+    return name
 
 
 def _addresses(environment: Mapping[str, str], name: str) -> str:

@@ -79,6 +79,9 @@
     ├── SettingInvalid  PortTaken  CannotListen  DemoNeedsOwnServer
     ├── DataFolderInUse  DataFolderUnusable  OtherMajorVersion  ServerWouldNotStart  TooBusy
     ├── CannotDecrypt               stored personal data do not open: another key, or changed by somebody
+    ├── LogDamaged                  leaves of a sealed log, or what is kept of them, are missing
+    ├── LogRolledBack  LogInconsistent  why a log is not signed: it does not begin with what was signed before
+    ├── SignerUnusable              where the signer keeps what it has signed cannot be read or written
     └── DatabaseUnreachable  DatabaseRefused  DatabaseTooOld  OwnerMayNotServe  SchemaBehind  SchemaAhead
 """
 
@@ -1301,3 +1304,40 @@ class CannotDecrypt(Fault):
     """
 
     what: str
+
+
+# --- the sealed log --------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class LogDamaged(Fault):
+    """The log lacks hashes of the tile `tile` (of 256) on `level`: somebody has removed them."""
+
+    level: int
+    tile: int
+
+
+@dataclass(eq=False)
+class LogRolledBack(Fault):
+    """`signed` leaves of the log `origin` were signed, and now it has `size`: an older copy was put in its place."""
+
+    origin: str
+    size: int
+    signed: int
+
+
+@dataclass(eq=False)
+class LogInconsistent(Fault):
+    """The first `signed` of the `size` leaves of the log `origin` are not those that were signed."""
+
+    origin: str
+    size: int
+    signed: int
+
+
+@dataclass(eq=False)
+class SignerUnusable(Fault):
+    """`reason`: the system's own words, or what is wrong with `file`, in which the signer keeps what it has signed."""
+
+    file: Path
+    reason: str

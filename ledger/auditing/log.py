@@ -8,6 +8,9 @@ published.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +20,51 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.auditing.tables import log_checkpoints, log_leaves, log_lines
+from ledger.auditing.tables import log_checkpoints, log_leaves, log_lines, log_states
+from ledger.books.tables import books
 from ledger.database import connect, distribution
 
 MOST: Final = 10_000
 """Leaves sealed in one transaction."""
+
+
+# What has been committed and is no leaf yet. Since the last complete sealing nothing of a lower number was committed;
+# in a later era there are also rows of the old cluster, whose numbers mean nothing here, up to any height.
+_UNSEALED: Final = """
+    FROM (SELECT coalesce((SELECT s.xid FROM log_states s WHERE s.book_id = :book), '0') AS xid) AS s
+   CROSS JOIN LATERAL (
+        SELECT t.xid, t.transaction_id AS item, t.recorded_at FROM transactions t
+         WHERE t.book_id = :book AND t.xid >= s.xid
+        UNION ALL
+        SELECT v.xid, v.event_id, v.recorded_at FROM events v
+         WHERE v.book_id = :book AND v.xid >= s.xid) AS c
+   WHERE (SELECT l.leaf_index FROM log_leaves l WHERE l.book_id = :book AND l.item = c.item) IS NULL"""
+
+_NEWEST_UNSEALED: Final = text(f"SELECT CAST(c.xid AS text) {_UNSEALED} ORDER BY c.xid DESC LIMIT 1")
+_REACHED: Final = text("SELECT s.xid > CAST(CAST(:xid AS text) AS xid8) FROM log_states s WHERE s.book_id = :book")
+_STANDING: Final = text(f"""
+    SELECT coalesce((SELECT s.size FROM log_states s WHERE s.book_id = :book), 0),
+           coalesce((SELECT s.era FROM log_states s WHERE s.book_id = :book), 1),
+           count(*), min(c.recorded_at) {_UNSEALED}""")  # noqa: S608 - put together of our own words
+
+# Of each book a few rows are looked at. Where these are many it is time to seal, whether there is something or not.
+_BEHIND: Final = text("""
+    SELECT s.book_id, s.size, coalesce(p.size, 0), f.since
+      FROM log_states s
+      LEFT JOIN LATERAL (
+           SELECT c.size FROM log_checkpoints c WHERE c.book_id = s.book_id ORDER BY c.number DESC LIMIT 1) AS p ON true
+     CROSS JOIN LATERAL (
+           SELECT count(*) AS rows, min(r.recorded_at) FILTER (WHERE (
+                      SELECT l.leaf_index FROM log_leaves l WHERE l.book_id = s.book_id AND l.item = r.item) IS NULL
+                  ) AS since
+             FROM ((SELECT t.transaction_id AS item, t.recorded_at FROM transactions t
+                     WHERE t.book_id = s.book_id AND t.xid >= s.xid
+                       AND t.xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY t.xid LIMIT 100)
+                   UNION ALL
+                   (SELECT v.event_id, v.recorded_at FROM events v
+                     WHERE v.book_id = s.book_id AND v.xid >= s.xid
+                       AND v.xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY v.xid LIMIT 100)) AS r) AS f
+     WHERE f.rows >= 100 OR f.since IS NOT NULL OR s.size <> coalesce(p.size, 0)""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +116,67 @@ async def seal(tx: AsyncConnection, book: int, most: int = MOST) -> Sealed:
     return Sealed(row.size, row.complete)
 
 
-async def seal_all(database: AsyncEngine, book: int) -> int:
-    """Seals, in transactions of their own, all that was committed when it was called; answers the size, complete."""
+async def seal_all(database: AsyncEngine, book: int, *, longest: float = 30.0) -> int:
+    """Seals, in transactions of their own, all that was committed when it was called; answers the size, complete.
+
+    What was committed while an older transaction still writes, anywhere in the cluster, is sealed when that has ended:
+    for this it waits, `longest` seconds.
+    """
+    end = time.monotonic() + longest
+    async with database.connect() as tx:
+        newest_then = (await tx.execute(_NEWEST_UNSEALED, {"book": book})).scalar_one_or_none()
     while True:
         async with database.begin() as tx:
             await connect.no_timeout(tx)
             sealed = await seal(tx, book)
-        if sealed.complete:
+            reached = (
+                newest_then is None or (await tx.execute(_REACHED, {"book": book, "xid": newest_then})).scalar_one()
+            )
+        if sealed.complete and (reached or time.monotonic() > end):
             return sealed.size
+        if sealed.complete:
+            with contextlib.suppress(TimeoutError):  # nobody tells when a transaction has ended
+                await asyncio.wait_for(asyncio.Event().wait(), 0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A book whose log is behind: `size` leaves are sealed, the newest checkpoint has `published` of them.
+
+    `since`: when the oldest that is not sealed was recorded; None: all is sealed.
+    """
+
+    book_id: int
+    size: int
+    published: int
+    since: datetime | None
+
+
+async def behind(tx: AsyncConnection) -> list[Behind]:
+    """The books whose logs are behind, those that have never been sealed too. A few index look-ups a book."""
+    begun = (await tx.execute(_BEHIND)).all()
+    states = set((await tx.execute(select(log_states.c.book_id))).scalars())
+    every = (await tx.execute(select(books.c.book_id))).scalars()
+    return [Behind(*row) for row in begun] + [Behind(book, 0, 0, None) for book in every if book not in states]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a log stands. `unsealed`: committed and not sealed yet; `since`: when the oldest of these was recorded.
+
+    `era`: 1, 2, 3 …, a new one since the books were moved to another database cluster.
+    """
+
+    size: int
+    era: int
+    unsealed: int
+    since: datetime | None
+
+
+async def standing(tx: AsyncConnection, book: int) -> Standing:
+    """How the log of a book stands, counted: not for every second."""
+    row = (await tx.execute(_STANDING, {"book": book})).one()
+    return Standing(*row)
 
 
 async def size(tx: AsyncConnection, book: int) -> int:
@@ -148,21 +244,34 @@ async def forget(tx: AsyncConnection, book: int, holder: str) -> int:
     return forgotten
 
 
-async def newest(tx: AsyncConnection, book: int) -> Checkpoint | None:
-    """The checkpoint that was published last; None: none was."""
-    found = await checkpoints(tx, book, newest_first=True, limit=1)
+async def newest(tx: AsyncConnection, book: int, origin: str | None = None) -> Checkpoint | None:
+    """The checkpoint that was published last, of this origin (without: of any); None: none was."""
+    found = await checkpoints(tx, book, newest_first=True, limit=1, origin=origin)
     return found[0] if found else None
 
 
 async def checkpoints(
-    tx: AsyncConnection, book: int, *, newest_first: bool = False, after: int = 0, limit: int | None = None
+    tx: AsyncConnection,
+    book: int,
+    *,
+    newest_first: bool = False,
+    after: int = 0,
+    limit: int | None = None,
+    origin: str | None = None,
 ) -> list[Checkpoint]:
-    """The published checkpoints in the order of their numbers, or the newest first; those after a number."""
+    """The published checkpoints in the order of their numbers, or the newest first; those after a number.
+
+    `origin`: only those of this origin (the first line of their notes).
+    """
     c = log_checkpoints.c
     order = c.number.desc() if newest_first else c.number
     rows = await tx.execute(
         select(c.number, c.size, c.root, c.note, c.created_at)
-        .where(c.book_id == book, c.number > after)
+        .where(
+            c.book_id == book,
+            c.number > after,
+            *([c.note.startswith(f"{origin}\n", autoescape=True)] if origin else []),
+        )
         .order_by(order)
         .limit(limit)
     )

@@ -165,7 +165,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "periods_write": "331734b26ec18aba1662acd31f9bb89a",
     "accounts_open": "21db06997d23bba9db1b02e73726943c",
     "account_set_status": "20243704434fd46a61a5f078d9ec164f",
-    "log_seal": "3c35c2dfe95fe4fb40da80873d67cb14",
+    "log_seal": "7dd7dca329ec4e26b3aca1809daaf7fc",
     "log_promise": "3f06785c46dbc2f227cd0fa47a70a464",
     "log_forget": "ec4e489bd0d8c77a056b9c592a5ed920",
     "append_only": "70f8b94fa6a516e31aca0b3ec69725c9",

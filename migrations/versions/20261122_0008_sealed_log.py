@@ -95,11 +95,13 @@ SELECT l.book_id, l.leaf_index, l.type, l.item, l.voucher_year, l.voucher_number
 # sealed once, whatever its number, and the counting begins at this cluster's horizon.
 SEAL = """
 CREATE FUNCTION public.log_seal(p_book integer, p_most integer, OUT size bigint, OUT complete boolean)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan SET enable_material = off SET jit = off SET work_mem = '32MB' AS $$
 DECLARE
     here CONSTANT text := (SELECT system_identifier::text FROM pg_control_system());
     state public.log_states;
     horizon xid8;
+    last_xid xid8;
     until xid8;
     moved boolean;
     taken bigint;
@@ -112,25 +114,39 @@ BEGIN
     ON CONFLICT (book_id) DO NOTHING;
     SELECT * INTO state FROM public.log_states s WHERE s.book_id = p_book FOR UPDATE;
     horizon := pg_snapshot_xmin(pg_current_snapshot());
-    moved := state.cluster <> here;
+    moved := state.cluster <> here OR state.xid > horizon;
+    -- The transaction that the last of `p_most` is of: what comes after it need not be looked at now.
+    IF NOT moved THEN
+        SELECT c.xid INTO last_xid FROM (
+            (SELECT v.xid FROM public.events v
+              WHERE v.book_id = p_book AND v.xid > state.xid AND v.xid < horizon ORDER BY v.xid LIMIT p_most)
+            UNION ALL
+            (SELECT t.xid FROM public.transactions t
+              WHERE t.book_id = p_book AND t.xid > state.xid AND t.xid < horizon ORDER BY t.xid LIMIT p_most)) AS c
+         ORDER BY c.xid LIMIT 1 OFFSET p_most - 1;
+    END IF;
 
     WITH found AS MATERIALIZED (
         SELECT c.type, c.item, c.xid FROM (
             SELECT 'event'::text AS type, v.event_id AS item, v.xid FROM public.events v
-             WHERE v.book_id = p_book AND (moved OR v.xid >= state.xid AND v.xid < horizon)
+             WHERE v.book_id = p_book AND v.xid >= CASE WHEN moved THEN '0' ELSE state.xid END
+               AND (moved OR v.xid < horizon) AND (last_xid IS NULL OR v.xid <= last_xid)
             UNION ALL
             SELECT 'transaction', t.transaction_id, t.xid FROM public.transactions t
-             WHERE t.book_id = p_book AND (moved OR t.xid >= state.xid AND t.xid < horizon)) AS c
-         WHERE NOT EXISTS (SELECT FROM public.log_leaves l WHERE l.book_id = p_book AND l.item = c.item)
+             WHERE t.book_id = p_book AND t.xid >= CASE WHEN moved THEN '0' ELSE state.xid END
+               AND (moved OR t.xid < horizon) AND (last_xid IS NULL OR t.xid <= last_xid)) AS c
+         WHERE (SELECT l.leaf_index FROM public.log_leaves l WHERE l.book_id = p_book AND l.item = c.item) IS NULL
          ORDER BY c.xid, c.type, c.item LIMIT CASE WHEN moved THEN NULL ELSE p_most END),
     lined AS (
         SELECT f.type, f.item, f.xid, t.head, t.tail, t.texts,
                extract(year FROM t.recorded_at AT TIME ZONE 'Asia/Shanghai')::smallint AS voucher_year
-          FROM found f JOIN public.log_transactions t ON t.book_id = p_book AND t.item = f.item
+          FROM found f CROSS JOIN LATERAL (
+                   SELECT * FROM public.log_transactions g WHERE g.book_id = p_book AND g.item = f.item OFFSET 0) AS t
          WHERE f.type = 'transaction'
         UNION ALL
         SELECT f.type, f.item, f.xid, v.head, v.tail, v.texts, NULL
-          FROM found f JOIN public.log_events v ON v.book_id = p_book AND v.item = f.item
+          FROM found f CROSS JOIN LATERAL (
+                   SELECT * FROM public.log_events g WHERE g.book_id = p_book AND g.item = f.item OFFSET 0) AS v
          WHERE f.type = 'event'),
     salted AS MATERIALIZED (
         SELECT l.*, p.commitment AS promised,
@@ -138,7 +154,9 @@ BEGIN
                state.size + row_number() OVER (ORDER BY l.xid, l.type, l.item) - 1 AS leaf_index,
                row_number() OVER (PARTITION BY l.voucher_year ORDER BY l.xid, l.item) AS place_in_year
           FROM lined l
-          LEFT JOIN public.log_promises p ON p.book_id = p_book AND p.transaction_id = l.item),
+          LEFT JOIN LATERAL (
+                   SELECT * FROM public.log_promises g WHERE g.book_id = p_book AND g.transaction_id = l.item OFFSET 0
+               ) AS p ON true),
     years AS MATERIALIZED (
         SELECT y.voucher_year, coalesce((
                    SELECT max(l.voucher_number) FROM public.log_leaves l
@@ -160,12 +178,12 @@ BEGIN
         RETURNING log_leaves.leaf_index)
     SELECT count(*), (SELECT f.xid FROM found f ORDER BY f.xid DESC LIMIT 1) INTO taken, until FROM added;
 
-    complete := moved OR taken < p_most;
+    complete := moved OR taken < p_most AND last_xid IS NULL;
     before := state.size;
     size := state.size + taken;
     UPDATE public.log_states s
        SET cluster = here, era = s.era + moved::integer, size = s.size + taken,
-           xid = CASE WHEN complete THEN horizon ELSE until END
+           xid = CASE WHEN complete THEN horizon WHEN taken < p_most THEN last_xid ELSE until END
      WHERE s.book_id = p_book;
 
     -- The roots of 256, of 256 * 256, … leaves that are full now.
