@@ -22,6 +22,7 @@ from ledger.access.identities import Field, Identity, Masked
 from ledger.access.log import Access
 from ledger.access.persons import Revealed
 from ledger.access.rights import Grant, Principal, Right
+from ledger.auditing import log as sealed_log
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import organisations, qualifications, volunteers
@@ -170,7 +171,8 @@ async def end_card(tx: AsyncConnection, me: Principal, volunteer_no: str) -> boo
 
 
 async def erase(tx: AsyncConnection, me: Principal, volunteer_no: str) -> None:
-    """Destroys who she was, her number and how she signed in; the books stay whole and are nobody's.
+    """Destroys who she was, her number, how she signed in and what was written about her postings; the books stay whole
+    and are nobody's. The lines of the sealed log never named her: they and every root stay as they are.
 
     NotAllowed, UnknownVolunteer, StillKnown.
     """
@@ -182,6 +184,7 @@ async def erase(tx: AsyncConnection, me: Principal, volunteer_no: str) -> None:
     await pay_codes.forget(tx, me.book_id, her.holder)
     await tickets.forget(tx, me.book_id, her.holder)
     await proofs.forget(tx, me.book_id, her.holder)
+    await sealed_log.forget(tx, me.book_id, her.holder)
     await volunteers.forget(tx, me.book_id, volunteer_no, me.name)
 
 

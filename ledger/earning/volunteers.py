@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from sqlalchemy import ColumnElement, any_, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, any_, delete, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -242,11 +242,9 @@ def _is(book: int, volunteer_no: str) -> ColumnElement[bool]:
 async def forget(tx: AsyncConnection, book: int, volunteer_no: str, by: str) -> Volunteer:
     """Destroys the link between a volunteer's number and her holder: what the books hold is nobody's from then on.
 
-    The descriptions of her transactions go with it, and what opens their commitments in the sealed log (PIPL 47): its
-    lines, which never named her, stay as they are, and so does every root.
-
-    Answers who she was. The same transaction first erases her personal data (`access.persons.erase`) and ends her
-    users; StillKnown where data of hers are there or were being recorded at the same time. UnknownVolunteer.
+    Answers who she was. The same transaction first erases her personal data (`access.persons.erase`), ends her users
+    and makes the log forget what was written about her (`auditing.log.forget`); StillKnown where data of hers are there
+    or were being recorded at the same time. UnknownVolunteer.
     """
     try:
         gone = await tx.execute(
@@ -262,7 +260,6 @@ async def forget(tx: AsyncConnection, book: int, volunteer_no: str, by: str) -> 
     if row is None:
         raise UnknownVolunteer(volunteer_no)
     her = Volunteer(*row)
-    await tx.execute(select(func.log_forget(book, her.holder)))
     await events.add(tx, book, "erased", {"holder": her.holder}, actor=by)
     return her
 
