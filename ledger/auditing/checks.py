@@ -7,6 +7,7 @@ by what has left it, a package, a published checkpoint (`meide verify`), a recei
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Final
@@ -14,10 +15,11 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.auditing import log
+from ledger.auditing import log, signer
 from ledger.auditing.log import Checkpoint
+from ledger.auditing.signer import Signer
 from ledger.auditing.verifier import notes, tree
-from ledger.books import versions
+from ledger.books import directory, versions
 from ledger.books.integrity import MOST_FINDINGS, Finding
 from ledger.database import connect, events
 from ledger.earning.rule_sets import RULES
@@ -177,11 +179,29 @@ async def check(
             rows = await tx.execute(text(f"{query} LIMIT {MOST_FINDINGS}"), {"book": book})
             findings += [Finding(name, dict(row)) for row in rows.mappings()]
         findings += await _versions(tx, book)
-        code = (await tx.execute(text("SELECT code FROM books WHERE book_id = :book"), {"book": book})).scalar_one()
-        found = _Tree(tx, book, code, keys, signed)
+        found = _Tree(tx, book, await directory.book_code(tx, book), keys, signed)
         await found.walk()
         findings += found.findings
     return findings
+
+
+async def check_signed(database: AsyncEngine, book: int, by: Signer) -> list[Finding]:
+    """The same with what its signer knows: whose signatures count, and what was signed last. SignerUnusable.
+
+    A size that was signed and is not published is told: a checkpoint was taken out, or a service ended between the two,
+    then it publishes as soon as it is started again.
+    """
+    async with database.begin() as tx:
+        code = await directory.book_code(tx, book)
+        await log.my_turn(tx, book, wait=True)  # nobody is between signing and publishing
+        newest = await log.newest(tx, book, signer.origin(by, code))
+        last = await asyncio.to_thread(signer.last, by, code, None if newest is None else newest.note)
+    return await check(
+        database,
+        book,
+        keys=[key.public for key in signer.keys(by, code)],
+        signed=None if last is None else (last.size, last.root),
+    )
 
 
 _KINDS: Final[tuple[versions.Kind[Any], ...]] = (RULES, LIMITS, LADDERS)

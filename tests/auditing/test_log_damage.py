@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,8 +22,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.access import users
 from ledger.access.rights import Grant
-from ledger.auditing import checks
+from ledger.auditing import checks, inclusion, signer
 from ledger.auditing.checks import BOOK_CHECKS
+from ledger.auditing.signer import Signer
 from ledger.auditing.verifier import tree
 from ledger.books import batching, directory, guards
 from ledger.books.directory import Book
@@ -33,6 +35,7 @@ from ledger.recognition import ladders
 from ledger.recognition.ladder import NATIONAL
 from tests.auditing import sealed
 from tests.books import test_integrity
+from tests.books.ledgers import move, opened
 from tests.books.test_integrity import Found, Healthy, damaged, damaged_database, filled, id_of, seen, shown
 from tests.conftest import OWNER, SERVICE, Server
 
@@ -714,3 +717,26 @@ def test_every_check_of_the_log_has_a_damage() -> None:
     named = {check for case in DAMAGES for check, _ in case.values[1]} | {"signed_another_root"}
     told = set(re.findall(r'_tell\("(\w+)"', inspect.getsource(checks)))
     assert named == {*BOOK_CHECKS, *told, checks.DIFFERS, checks.VERSION}
+
+
+async def test_what_the_signer_knows_is_asked_where_there_is_one(
+    database: AsyncEngine, book: Book, tmp_path: Path
+) -> None:
+    by = Signer("ledger.test", (bytes(range(32)),), tmp_path)
+    other = Signer("ledger.test", (bytes(range(1, 33)),), tmp_path / "other")
+    assert await checks.check_signed(database, book.book_id, by) == []
+    await opened(database, book, "2100.a", "5100")
+    await move(database, book, "5100 25 PT", "2100.a 25 PT")
+    published = await sealed.publish(database, book)
+    assert await checks.check_signed(database, book.book_id, by) == []
+    [found] = await checks.check_signed(database, book.book_id, other)
+    assert (found.check, found.facts["number"]) == ("checkpoint_not_signed", 1)
+    await move(database, book, "5100 1 PT", "2100.a 1 PT")
+    size = await sealed.seal(database, book)
+    async with database.connect() as tx:
+        root = await inclusion.root(tx, book.book_id, size)
+        proof = await inclusion.consistency(tx, book.book_id, published.size, size)
+    # It was signed, and nothing of it came into the database.
+    signer.sign(by, book.code, size, root, proof, published.note)
+    [found] = await checks.check_signed(database, book.book_id, by)
+    assert (found.check, found.facts) == ("checkpoint_missing", {"size": size, "newest": published.size})
