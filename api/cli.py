@@ -30,6 +30,7 @@ from api import (
     cli_catalogue,
     cli_hours,
     cli_ladders,
+    cli_log,
     cli_organisation,
     cli_outlet,
     cli_paper,
@@ -133,6 +134,7 @@ cli.add_command(cli_organisation.organisation)
 cli.add_command(cli_outlet.outlet)
 cli.add_command(cli_catalogue.catalogue)
 cli.add_command(cli_hours.imports)
+cli.add_command(cli_log.sealed_log)
 
 
 @cli.command()
@@ -453,7 +455,7 @@ def add_key(kind: keys.Kind, as_json: bool) -> None:
 def retire_keys(kind: keys.Kind, as_json: bool) -> None:
     """Drop all keys but the current one. What the others signed or encrypted can then not be read any more.
 
-    Those of check codes stay: what is on paper is not printed anew.
+    Those of check codes and logs stay: what is on paper, or was published, is not made anew.
     """
     count = keys.retire(settings.read(os.environ), kind)
     if as_json:

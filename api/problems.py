@@ -994,12 +994,14 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
         "请运行 meide check 查明并恢复原来的数据；恢复不了的，只能另立一份新的记录：设置新的 MEIDE_LOG_ORIGIN，"
         "并向大家说明。",
         "Not signed: {origin} has {size} leaves, but the first {signed} are not those that were signed before; data"
-        " were changed, or an older backup was restored and gone on with. Run meide check and bring the data back; where"
-        " that cannot be, begin a new log: set another MEIDE_LOG_ORIGIN, and tell everybody why.",
+        " were changed, or an older backup was restored and gone on with. Run meide check and bring the data back;"
+        " where that cannot be, begin a new log: set another MEIDE_LOG_ORIGIN, and tell everybody why.",
     ),
     errors.SignerUnusable: (
-        "签名状态文件 {file} 不能用：{reason}。请恢复它；没有它就不知道签过什么。",
-        "The signer's file {file} cannot be used: {reason}. Bring it back: without it nobody knows what was signed.",
+        "签名状态 {file} 不能用：{reason}。请用 MEIDE_LOG_STATE 指定一个可写的目录；文件若已损坏，请从备份恢复，"
+        "没有它就不知道签过什么。",
+        "What the signer keeps in {file} cannot be used: {reason}. Let MEIDE_LOG_STATE name a folder that can be"
+        " written; if the file is damaged, bring it back: without it nobody knows what was signed.",
     ),
 }
 
