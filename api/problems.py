@@ -124,6 +124,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "The day {day} is outside the book ({first_day} to today, {today}). Please check the date.",
     ),
     errors.UnknownBook: Row(404, "unknown_book", "没有账本 {book}。", "There is no book {book}."),
+    errors.NotPublished: Row(
+        404,
+        "not_published",
+        "账本 {book} 的公开日志只有 {size} 条，请过一会儿再查。",
+        "The published log of the book {book} has {size} entries. Please try again later.",
+    ),
     errors.UnknownUnit: Row(
         404,
         "unknown_unit",
@@ -1064,6 +1070,10 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     ),
     "not_an_origin": ("须是 donated、bought 或 merchant", "donated, bought or merchant"),
     "not_a_note": ("须是一行，不超过 200 个字", "one line of at most 200 characters"),
+    "not_a_tile": ("须写成 0/x001/067 或 0/x001/067.p/8", "written as 0/x001/067 or 0/x001/067.p/8"),
+    "not_in_the_tree": ("须小于条数", "below the size"),
+    "after_the_end": ("不能大于 to", "not above to"),
+    "line_too_long": ("这里有一条超过 65535 字节，请用审计包", "a line has more than 65,535 bytes: take the package"),
     "not_a_month": ("须写成 2025-03", "written as 2025-03"),
 }
 
