@@ -621,6 +621,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "这件事已经办过，或者等得太久作废了。请看最新的情况。",
         "This has been decided already, or has waited for too long. Please look again.",
     ),
+    errors.SearchTooWide: Row(
+        422,
+        "search_too_wide",
+        "找的范围太大，5 秒内没有找完。请写明从哪一天、到哪一天，或者哪个账户，再找一次。",
+        "This search took longer than 5 seconds and was given up. Please say which days, or which account.",
+    ),
     errors.ReservedKind: Row(
         409,
         "reserved_kind",
@@ -943,6 +949,19 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
         "演示只用自带的数据库。请先取消 MEIDE_DATABASE_URL。",
         "The demo uses its own database only. Unset MEIDE_DATABASE_URL first.",
     ),
+    errors.NothingPublished: (
+        "账本 {book} 的日志还没有公布过检查点，没有可以导出的内容：可能账本里还没有任何记录，也可能签名设置有问题。",
+        "No checkpoint of the log of the book {book} has been published, so there is nothing to export: nothing has"
+        " been recorded yet, or the signer's settings are wrong.",
+    ),
+    errors.FolderNotEmpty: (
+        "目录 {folder} 不是空的。请换一个空目录，或一个还没有的目录。",
+        "The folder {folder} is not empty. Choose an empty one, or one that does not exist yet.",
+    ),
+    errors.CannotWrite: (
+        "写不进目录 {folder}：{reason}。里面已有的文件不完整，不能当作审计包。",
+        "The folder {folder} cannot be written: {reason}. What is in it is not a package.",
+    ),
     errors.DataFolderInUse: (
         "数据目录 {folder} 已有一个服务在用（进程 {pid}）。请先停掉它，或用 MEIDE_DATA 换一个目录。",
         "The data folder {folder} is in use by another service (process {pid})."
@@ -1054,6 +1073,8 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
         "not a whole JPEG, PNG or WebP picture: please take it again",
     ),
     "in_the_past": ("不能早于今天", "not before today"),
+    "too_far_ahead": ("最多到 366 天以后", "at most 366 days ahead"),
+    "needs_days": ("须同时写明从哪一天、到哪一天", "only within a range of days: say from and to"),
     "perks_cost_nothing": ("专享礼不扣分，请填 0", "a perk costs nothing: 0"),
     "no_stock_of_services": ("服务没有库存，由商家提供", "services have no stock: a merchant gives them"),
     "only_of_services": ("只有服务可以做成免单券", "only services can be vouchers"),

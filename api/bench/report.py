@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api import VERSION
-from api.bench import scanning, sealing, spending
+from api.bench import auditing, scanning, sealing, spending
 from api.bench.reads import SMALLER
 from api.bench.rounds import MOST_MEMORY, Result, Row
 
@@ -35,6 +35,9 @@ def as_json(result: Result) -> dict[str, Any]:
         "postings": [dataclasses.asdict(row) for row in result.postings],
         "reads": [dataclasses.asdict(row) for row in result.reads],
         "stars": [dataclasses.asdict(row) for row in result.stars],
+        "packages": [dataclasses.asdict(row) for row in result.packages],
+        "exported": result.exported and dataclasses.asdict(result.exported),
+        "verified": result.verified and dataclasses.asdict(result.verified),
         "memory": result.memory and dataclasses.asdict(result.memory),
         "frames": result.frames and dataclasses.asdict(result.frames),
         "tills": result.tills and dataclasses.asdict(result.tills),
@@ -95,6 +98,28 @@ def show(result: Result, console: Console) -> None:
         for row in result.stars:
             table.add_row(_title(row), *_ratio(row), _number(row.p50, ",.1f", 1e3))
         console.print(table, "")
+    if result.packages:
+        title = f"audit package, {result.plan.preload // 2:,} transactions"
+        table = _table(title, "× COPY as CSV of transactions and entries", "at most", "p50 s")
+        for row in result.packages:
+            table.add_row(_title(row), *_ratio(row), _number(row.p50, ",.2f"))
+        console.print(table, "")
+    if result.exported is not None:
+        held = f"{result.exported.megabytes:,.0f} MB"
+        console.print(
+            f"Most memory of an export of {result.exported.transactions:,} transactions, with the process beside it:"
+            f" {held if result.exported.megabytes <= auditing.MOST_MEMORY else f'[red]{held}[/]'}"
+            f" (at most {auditing.MOST_MEMORY} MB)",
+            highlight=False,
+        )
+    if result.verified is not None:
+        pace = f"{result.verified.per_million:.1f}"
+        console.print(
+            f"Verifying the package of {result.verified.transactions:,} transactions: {result.verified.seconds:.1f} s,"
+            f" {pace if result.verified.per_million <= auditing.MOST_SECONDS else f'[red]{pace}[/]'} s a million"
+            f" (at most {auditing.MOST_SECONDS:.0f} s)",
+            highlight=False,
+        )
     if result.memory is not None:
         console.print(
             f"Most memory of an import of {result.memory.lines:,} lines: {result.memory.megabytes:,.0f} MB"

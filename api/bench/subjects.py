@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from api.bench import boards, earning, imports, over_http, postings, reads, receipts, sealing, spending, stars
+from api.bench import auditing, boards, earning, imports, over_http, postings, reads, receipts, sealing, spending, stars
 from api.bench.postings import CALLERS, Prepare, callers
 
 
@@ -107,4 +107,13 @@ MEMORY: Final = "import-memory"
 FRAME: Final = "frame"
 TILLS: Final = "tills"
 SEALING: Final = "sealing"
-NAMES: Final = (*(subject.name for subject in SUBJECTS), *reads.READS, *stars.NAMES, MEMORY, FRAME, TILLS, SEALING)
+NAMES: Final = (
+    *(subject.name for subject in SUBJECTS),
+    *reads.READS,
+    *stars.NAMES,
+    *auditing.NAMES,
+    MEMORY,
+    FRAME,
+    TILLS,
+    SEALING,
+)

@@ -134,6 +134,13 @@ ROWS: Final = [
     Row("listBudgets", ALL_READERS),
     Row("grantBudget", "owner", lambda w, n: {"year": 2026, "points": 1000, "fen": 100_000}),
     Row("shareBudget", "owner", lambda w, n: {"year": 2026, "organisation": "street", "points": 10}),
+    # what auditors see
+    Row("readTrialBalance", "auditor"),
+    Row("searchJournal", "auditor", query="?volunteer=V-1"),
+    Row("readEvidence", "auditor", path=lambda w: {"transaction_id": w.payment}),
+    Row("listLooks", "auditor owner"),
+    Row("readLogStatus", "auditor"),
+    Row("downloadPackage", "auditor"),
     # sessions
     Row("signIn", "public", lambda w, n: {}, works=False),
     Row("refreshSession", "public", lambda w, n: {}, works=False),
