@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api import auth
+from api.settings import Settings
 from ledger.access import log as access_log
 from ledger.access import persons
 from ledger.access.ciphers import Keys
@@ -133,6 +134,11 @@ async def log_status(tx: AsyncConnection, me: Principal) -> LogStatus:
     """How the log of the book stands."""
     await looks.add(tx, me.book_id, me.name, "log_status", {})
     return LogStatus(await log.standing(tx, me.book_id), await log.newest(tx, me.book_id))
+
+
+def log_key(settings: Settings, me: Principal) -> str | None:
+    """The key that the log's signatures are checked with (C2SP signed note), to be compared with what is published."""
+    return None
 
 
 async def looks_of(
