@@ -43,10 +43,10 @@ MOST_ROWS: Final = 100
 """Rows on a page of the trial balance."""
 
 PARTS: Final = (
-    ("audit_balance", f"{HERE}/balance"),
-    ("audit_search", f"{HERE}/search"),
-    ("audit_log", f"{HERE}/log"),
-    ("audit_looks", f"{HERE}/looks"),
+    ("balance", f"{HERE}/balance"),
+    ("search", f"{HERE}/search"),
+    ("log", f"{HERE}/log"),
+    ("looks", f"{HERE}/looks"),
 )
 """What an auditor can do: its name in texts, its address."""
 
@@ -227,9 +227,8 @@ async def evidence(
         scales = await directory.unit_scales(tx)
         names = await staff.names(tx, _named(found))
     language = frame.view_of(request).language
-    words = _Words(
-        language, scales, names, {holder: (number, masked.get(number)) for holder, number in found.volunteers.items()}
-    )
+    people = {holder: (number, masked.get(number)) for holder, number in found.volunteers.items()}
+    words = _Words(language, scales, names, people)
     posted = found.transaction
     units = {entry.account: entry.unit for entry in posted.entries}
     return frame.page(
@@ -358,7 +357,7 @@ def _facts(language: Language, of: Look, numbers: Mapping[str, str]) -> list[str
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """How a page of this language says things; `people`: by holder, the volunteer number and as much as may be shown."""
+    """How a page of this language says things; `people`: by holder, the number and as much as may be shown."""
 
     language: Language
     scales: Mapping[str, int]

@@ -144,7 +144,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "evidence_rule": ("规则", "Rules"),
     "evidence_rule_open": ("规则第 {version} 版", "Rules, version {version}"),
     "evidence_rule_by": ("{drafted} 起草，{decided} 批准", "Drafted by {drafted}, approved by {decided}"),
-    "evidence_why": ("怎么算的", "How it was computed"),
+    "evidence_why": ("怎么算的：{why}", "How it was computed: {why}"),
     "evidence_agrees": ("按规则重新算过，一样：{points}。", "Computed again from the rules, the same: {points}."),
     "evidence_differs": (
         "按规则重新算，不一样！应为 {points}，记的是 {kept}。",
