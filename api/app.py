@@ -21,7 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import VERSION, answers, auth, figures, frames, housekeeping, keys, pages, programme
+from api import VERSION, answers, auth, figures, frames, housekeeping, keys, pages, programme, sealing
 from api.protocol import OVERDUE
 from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
@@ -181,11 +181,16 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
         return principal
 
     personal = keys.personal(settings)
+    by = sealing.signer_of(settings)
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         try:
-            async with figures.sampled(database), housekeeping.running(database):
+            async with (
+                figures.sampled(database),
+                housekeeping.running(database),
+                sealing.running(database, by),
+            ):
                 yield
         finally:
             await database.dispose()
@@ -250,6 +255,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             "keys": Provide(lambda: personal, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),
+            "signer": Provide(lambda: by, sync_to_thread=False),
         },
         exception_handlers=handlers,
         request_class=StrictRequest,

@@ -76,6 +76,18 @@ _errors: Final = Counter(
     "meide_database_errors", "Errors of the database, by the class of their SQLSTATE", ["class"], registry=_REGISTRY
 )
 
+_log_behind: Final = Gauge(
+    "meide_log_behind_seconds",
+    "For how long the log that is behind longest has had something to seal or to publish",
+    registry=_REGISTRY,
+    multiprocess_mode="livemax",
+)
+_log_leaves: Final = Counter("meide_log_leaves", "Leaves sealed", registry=_REGISTRY)
+_log_checkpoints: Final = Counter("meide_log_checkpoints", "Checkpoints published", registry=_REGISTRY)
+_log_refusals: Final = Counter(
+    "meide_log_refusals", "Times that a log was not signed, by what is wrong with it", ["fault"], registry=_REGISTRY
+)
+
 # To look up a child in here takes a tenth of the time that `labels` takes.
 _of_requests: Final[dict[tuple[str, str, int], Histogram]] = {}
 _of_postings: Final[dict[tuple[str, type[Refusal] | None], Counter]] = {}
@@ -92,6 +104,26 @@ def request(method: str, route: str, status: int, seconds: float) -> None:
 def problem(code: str) -> None:
     """Counts an answer that is a problem document."""
     _problems.labels(code).inc()
+
+
+def log_behind(seconds: float) -> None:
+    """For how long something has waited to be sealed or published, as this worker has seen it."""
+    _log_behind.set(seconds)
+
+
+def log_sealed(leaves: int) -> None:
+    """Counts leaves that were sealed."""
+    _log_leaves.inc(leaves)
+
+
+def log_published() -> None:
+    """Counts a checkpoint that was published."""
+    _log_checkpoints.inc()
+
+
+def log_refused(fault: str) -> None:
+    """Counts a log that was not signed; `fault` is the name of an error's class."""
+    _log_refusals.labels(fault).inc()
 
 
 def watch(database: AsyncEngine) -> None:

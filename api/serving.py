@@ -21,13 +21,14 @@ import structlog
 import uvicorn
 from litestar import Litestar
 
-from api import VERSION, figures, keys, memory, problems
+from api import VERSION, figures, keys, memory, problems, sealing
 from api import settings as settings_module
 from api.app import create_app
 from api.protocol import Protocol
 from api.reach import Say, reached
 from api.settings import Settings
 from api.workers import SLOWEST, Workers, attend
+from ledger.auditing import signer
 from ledger.database import connect, embedded, schema
 from ledger.errors import CannotListen, Fault, PortTaken, SettingInvalid
 
@@ -74,11 +75,19 @@ def serve(
             """Makes settings those of the workers, which are processes of their own and read their environment."""
             to = now.database_url or url
             found = keys.of(now)
+            by = sealing.signer_of(now)
+            signer.ready(by)
             asyncio.run(_may_serve(to))
             for name in settings_module.SECRETS:
                 os.environ.pop(f"{name}_FILE", None)
             os.environ.update(
-                {"MEIDE_DATABASE_URL": to, "MEIDE_PUBLIC_URL": now.public_url or address, **keys.environment(found)}
+                {
+                    "MEIDE_DATABASE_URL": to,
+                    "MEIDE_PUBLIC_URL": now.public_url or address,
+                    "MEIDE_LOG_ORIGIN": by.name,
+                    "MEIDE_LOG_STATE": str(by.folder),
+                    **keys.environment(found),
+                }
             )
 
         os.environ.update({"MEIDE_QUIET": "1" if quiet else "", figures.FOLDER: figures_folder})

@@ -8,6 +8,8 @@ database, empty but for the extension and its nodes) makes the tests of the book
 
 from __future__ import annotations
 
+import atexit
+import base64
 import contextlib
 import os
 import secrets
@@ -24,6 +26,7 @@ from psycopg import sql
 from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import sealing
 from ledger.access import users
 from ledger.books import directory, integrity
 from ledger.books.directory import Book
@@ -35,6 +38,12 @@ from ledger.spending import checks as spending_checks
 from tests import leaks
 
 OWNER, SERVICE = "meide_test_owner", "meide_test_app"
+
+LOG_KEYS = (base64.b64encode(secrets.token_bytes(32)).decode(),)
+"""The key that signs the logs, in every service of the run …"""
+LOG_STATE = Path(tempfile.mkdtemp(prefix="meide-test-log-"))
+"""… and where what it has signed is kept."""
+atexit.register(shutil.rmtree, LOG_STATE, ignore_errors=True)
 
 CITUS = os.environ.get("MEIDE_TEST_CITUS_URL")
 """Where the tests of the books run on a distributed database."""
@@ -108,6 +117,14 @@ def quick_passwords() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(users, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield patch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_seals_unasked() -> Iterator[None]:
+    """The services of this process do not look after the logs of all books; tests seal what they need sealed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealing, "EVERY", 3600.0)
+        yield
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_the_secrets_of_the_containers_are_made_once_and_can_be_used(compose: An
     assert read.database_url == f"postgresql://meide_app:{made['app-password']}@postgres/meide"
     assert read.owner_url == f"postgresql://meide_owner:{made['owner-password']}@postgres/meide"
     assert read.session_keys == (made["session-keys"],)
-    assert len({*read.session_keys, *read.identity_keys, *read.index_keys, *read.print_keys}) == 4
+    assert len({*read.session_keys, *read.identity_keys, *read.index_keys, *read.print_keys, *read.log_keys}) == 5
     assert all(
         f"`cat /run/secrets/{name}`" in (HOUSE / "deploy/roles.sql").read_text()
         for name in (

@@ -21,6 +21,7 @@ from ledger.access import sessions, tokens, users
 from ledger.access.rights import SCOPES, Grant, Scope
 from ledger.books.directory import Book
 from ledger.database import connect
+from tests.conftest import LOG_KEYS, LOG_STATE
 
 PASSWORD = "correct horse"
 SETTINGS = Settings(
@@ -28,6 +29,8 @@ SETTINGS = Settings(
     identity_keys=(secrets.token_urlsafe(32),),
     index_keys=(secrets.token_urlsafe(32),),
     print_keys=(secrets.token_urlsafe(32),),
+    log_keys=LOG_KEYS,
+    log_state=LOG_STATE,
 )
 
 

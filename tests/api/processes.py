@@ -22,6 +22,7 @@ import httpx
 import psutil
 
 from tests import leaks
+from tests.conftest import LOG_KEYS, LOG_STATE
 
 LONGEST = 180
 """Seconds after which a condition that should come about has not: only a broken program waits so long."""
@@ -29,7 +30,7 @@ LONGEST = 180
 KEYS = {
     name: secrets.token_urlsafe(32)
     for name in ("MEIDE_SESSION_KEYS", "MEIDE_IDENTITY_KEYS", "MEIDE_INDEX_KEY", "MEIDE_PRINT_KEYS")
-}
+} | {"MEIDE_LOG_KEYS": LOG_KEYS[0]}
 """What a service on a database of somebody else's needs besides its URL."""
 
 
@@ -47,6 +48,8 @@ def meide(*arguments: str, stdin: str = "", **environment: str) -> subprocess.Co
 
 
 def bare(environment: dict[str, str]) -> dict[str, str]:
+    if "MEIDE_DATABASE_URL" in environment:  # without a data folder it would be that of the machine
+        environment = {"MEIDE_LOG_STATE": str(LOG_STATE), **environment}
     return {"PATH": os.defpath, "PYTHONUTF8": "1", **environment}
 
 

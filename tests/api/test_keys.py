@@ -14,7 +14,7 @@ from api.keys import Kind
 from ledger.errors import SettingInvalid
 from tests.api.processes import KEYS, meide
 
-KINDS: list[Kind] = ["session", "identity", "index", "print"]
+KINDS: list[Kind] = ["session", "identity", "index", "print", "log"]
 ONE, OTHER = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
 
@@ -27,10 +27,11 @@ def test_a_data_folder_has_one_key_of_each_kind_made_at_its_first_use(folder: Pa
     given = settings.read({"MEIDE_DATA": str(folder)})
     found = keys.of(given)
     assert keys.of(given) == found
-    assert {len(of_a_kind) for of_a_kind in (found.session, found.identity, found.index, found.print)} == {1}
-    assert len({*found.session, *found.identity, *found.index, *found.print}) == 4
+    kinds = (found.session, found.identity, found.index, found.print, found.log)
+    assert {len(of_a_kind) for of_a_kind in kinds} == {1}
+    assert len({key for of_a_kind in kinds for key in of_a_kind}) == 5
     files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (folder / "secrets").iterdir()}
-    assert files == dict.fromkeys(("session-key", "identity-key", "index-key", "print-key"), 0o600)
+    assert files == dict.fromkeys(("session-key", "identity-key", "index-key", "print-key", "log-key"), 0o600)
 
 
 def test_no_key_shows_where_keys_or_settings_are_printed(folder: Path) -> None:
@@ -93,6 +94,7 @@ def test_every_secret_may_come_from_a_file(tmp_path: Path) -> None:
         "MEIDE_IDENTITY_KEYS": f"{ONE}, {OTHER}\r\n",
         "MEIDE_INDEX_KEY": f"\n{ONE}\n",
         "MEIDE_PRINT_KEYS": f"{ONE}\n\n{OTHER}",
+        "MEIDE_LOG_KEYS": f"{OTHER}\n{ONE}",
     }
     assert written.keys() == set(settings.SECRETS)
     environment = {}
@@ -103,8 +105,8 @@ def test_every_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert read.database_url == "postgresql://me:secret@host/db"
     assert read.owner_url == "postgresql://owner:secret@host/db"
     assert (read.session_keys, read.identity_keys, read.index_keys) == ((ONE, OTHER), (ONE, OTHER), (ONE,))
-    assert read.print_keys == (ONE, OTHER)
-    assert keys.of(read) == keys.Keys((ONE, OTHER), (ONE, OTHER), (ONE,), (ONE, OTHER))
+    assert (read.print_keys, read.log_keys) == ((ONE, OTHER), (OTHER, ONE))
+    assert keys.of(read) == keys.Keys((ONE, OTHER), (ONE, OTHER), (ONE,), (ONE, OTHER), (OTHER, ONE))
 
 
 @pytest.mark.parametrize("name", settings.SECRETS)

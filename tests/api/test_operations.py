@@ -309,6 +309,7 @@ def test_a_reload_reads_the_keys_of_the_data_folder_anew(folder: Path) -> None:
         assert worker["MEIDE_IDENTITY_KEYS"] == ",".join(kept.identity)
         assert worker["MEIDE_INDEX_KEY"] == ",".join(kept.index)
         assert worker["MEIDE_PRINT_KEYS"] == ",".join(kept.print)
+        assert worker["MEIDE_LOG_KEYS"] == ",".join(kept.log)
 
 
 def test_a_reload_reads_secret_files_anew_and_is_refused_when_they_are_no_good(

@@ -25,7 +25,7 @@ from api.settings import Settings
 from ledger.books import directory, integrity
 from ledger.books.directory import Book
 from ledger.database import connect
-from tests.conftest import new_book
+from tests.conftest import LOG_KEYS, LOG_STATE, new_book
 from tests.pages import people
 from tests.pages.people import Person
 from tests.pages.tills import Shop
@@ -41,6 +41,8 @@ SETTINGS = Settings(
     index_keys=people.INDEX_KEYS,
     print_keys=people.PRINT_KEYS,
     help_phone="0531-0000-0000",
+    log_keys=LOG_KEYS,
+    log_state=LOG_STATE,
 )
 
 FLAGS = [
