@@ -31,6 +31,7 @@ from ledger.access.rights import Principal, Right
 from ledger.auditing.evidence import Evidence, Purchase, Service
 from ledger.auditing.looks import Look
 from ledger.auditing.search import Terms
+from ledger.auditing.signer import Signer
 from ledger.auditing.trial_balance import When
 from ledger.books import directory
 from ledger.earning import rules
@@ -295,12 +296,15 @@ def _named(found: Evidence) -> set[str]:
 
 @get(f"{HERE}/log")
 async def log_status(
-    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+    request: StrictRequest,
+    database: NamedDependency[AsyncEngine],
+    settings: NamedDependency[Settings],
+    signer: NamedDependency[Signer],
 ) -> Template:
     """How the sealed log stands: its size, the newest checkpoint, and the key to compare."""
     me = await _auditor(request, database, settings)
     async with database.begin() as tx:
-        found = await audit.log_status(tx, me)
+        found = await audit.log_status(tx, me, signer)
     language = frame.view_of(request).language
     newest, since = found.newest, found.standing.since
     return frame.page(
@@ -310,7 +314,6 @@ async def log_status(
         since=None if since is None else texts.moment(language, since),
         signed=None if newest is None else texts.moment(language, newest.created_at),
         root=None if newest is None else base64.b64encode(newest.root).decode(),
-        key=audit.log_key(settings, me),
     )
 
 

@@ -51,7 +51,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "balance_groups": ("按科目", "By account group"),
     "balance_accounts": ("{group} 下面的账户", "Accounts of {group}"),
     "balance_code": ("科目", "Code"),
-    "balance_class": ("类别", "Class"),
     "balance_name": ("名称", "Name"),
     "balance_debits": ("借方", "Debits"),
     "balance_credits": ("贷方", "Credits"),
@@ -94,7 +93,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "search_approved": ("，批准 {approver}", ", approved by {approver}"),
     # --- evidence
     "evidence": ("一笔账的凭据", "The evidence of a transaction"),
-    "evidence_posted": ("这笔账", "The transaction"),
     "evidence_kind": ("种类", "Kind"),
     "evidence_description": ("说明", "Description"),
     "evidence_day": ("发生在", "Happened on"),
