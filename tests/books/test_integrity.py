@@ -951,6 +951,12 @@ async def test_a_guard_that_is_not_in_place_is_named_and_no_other_is(
             found=[("function_not_in_place", {"function": "account_set_status"})],
         ),
         damaged(
+            "a view of the log says something else",
+            "DROP VIEW log_lines, log_events",
+            "CREATE VIEW log_events AS SELECT book_id, event_id AS item, xid, recorded_at, texts FROM events",
+            found=[("view_not_in_place", {"view": "log_events"}), ("view_not_in_place", {"view": "log_lines"})],
+        ),
+        damaged(
             "a constraint of that name demands less",
             "ALTER TABLE accounts DROP CONSTRAINT accounts_floor_check",
             "ALTER TABLE accounts ADD CONSTRAINT accounts_floor_check CHECK (floor IS NULL OR true)",
