@@ -91,7 +91,14 @@ async def balance(
         wrong = frame.told(request, refusal)
     if found is None:
         return frame.page(
-            request, "audit_balance.html", status=400, wrong=wrong, query=_said(query), form=query, units=None
+            request,
+            "audit_balance.html",
+            status=400,
+            wrong=wrong,
+            query=_said(query),
+            form=query,
+            group=None,
+            units=None,
         )
     language = frame.view_of(request).language
     words = _Words(language, scales)
