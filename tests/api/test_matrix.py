@@ -892,3 +892,19 @@ async def test_only_those_may_of_whom_the_table_says_so(world: World, row: Row) 
         worked += answer.is_success
     assert not wrong, "\n".join([f"{row.operation}, of which {row.who!r} is said:", *wrong])
     assert row.works is None or bool(worked) == row.works
+
+
+async def test_an_auditor_writes_nothing_but_what_is_her_own(world: World) -> None:
+    """Of all calls that write, an auditor's are those to her own account, and two that show and note it."""
+    reads = {"searchVolunteers", "revealIdentity", "revealGuardian"}
+    hers = {row.operation for row in ROWS if row.who in ("user", "public")}
+    auditor = world.callers["auditor", "book"]
+    written = []
+    for row in ROWS:
+        method, _ = world.addresses[row.operation]
+        if method == "GET" or row.operation in hers | reads:
+            continue
+        answer = await world.send(row, auditor)
+        if answer.status_code != 403:
+            written.append(f"{row.operation}: {answer.status_code}")
+    assert written == []

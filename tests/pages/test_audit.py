@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth
 from ledger.access import log as access_log
-from ledger.access import sessions, users
 from ledger.access.ciphers import Keys
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant
@@ -24,7 +23,7 @@ from ledger.earning.record import Record
 from tests.auditing.sealing import sealed
 from tests.pages import people, places
 from tests.pages.conftest import SETTINGS, Enters
-from tests.pages.people import GROWN, Person, send, token_of, words_of
+from tests.pages.people import GROWN, Person, token_of, words_of
 from tests.pages.test_browser import Visit, as_, enter, look, visit  # noqa: F401 # a fixture
 from tests.spending.shops import Shop, opened_shop
 
@@ -62,7 +61,9 @@ async def client(enters: Enters, office: Office) -> httpx.AsyncClient:
     return await enters(office.auditor)
 
 
-async def test_the_trial_balance_says_large_and_plain_that_it_is_zero(client: httpx.AsyncClient, office: Office) -> None:
+async def test_the_trial_balance_says_large_and_plain_that_it_is_zero(
+    client: httpx.AsyncClient, office: Office
+) -> None:
     page = (await client.get(f"{AUDIT}/balance")).text
     words = words_of(page)
     assert "平：每个单位的差额都是 0。" in words
@@ -167,7 +168,9 @@ async def test_she_can_write_nothing(client: httpx.AsyncClient, office: Office) 
 
 
 async def test_in_a_browser_she_finds_an_entry_and_walks_to_its_evidence(
-    visit: Visit, office: Office, database: AsyncEngine  # noqa: F811
+    visit: Visit,
+    office: Office,
+    database: AsyncEngine,  # noqa: F811
 ) -> None:
     await sealed(database, office.book)
     async with visit() as page:
@@ -180,7 +183,14 @@ async def test_in_a_browser_she_finds_an_entry_and_walks_to_its_evidence(
         await page.get_by_role("button", name="查找").click()
         await page.get_by_role("link", name="看凭据").click()
         main = page.locator("main")
-        for told in ("记录 R", "志愿者 V-0000 张**", "user:reviewer", "规则第", "按规则重新算过，一样：25 分。", "凭证 "):
+        for told in (
+            "记录 R",
+            "志愿者 V-0000 张**",
+            "user:reviewer",
+            "规则第",
+            "按规则重新算过，一样：25 分。",
+            "凭证 ",
+        ):
             await expect(main).to_contain_text(told)
         await expect(main).not_to_contain_text("张三丰")
         await page.get_by_role("link", name="积分进入公示").click()
@@ -198,7 +208,10 @@ async def test_in_a_browser_she_finds_an_entry_and_walks_to_its_evidence(
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_every_page_of_hers_is_large_light_and_calm(
-    visit: Visit, office: Office, database: AsyncEngine, language: str  # noqa: F811
+    visit: Visit,
+    office: Office,
+    database: AsyncEngine,
+    language: str,  # noqa: F811
 ) -> None:
     await sealed(database, office.book)
     hours, release = office.record.hours_transaction, office.record.release_transaction
@@ -219,7 +232,9 @@ async def test_every_page_of_hers_is_large_light_and_calm(
 
 
 async def test_paper_has_the_trial_balance_and_nothing_to_press(
-    visit: Visit, office: Office, database: AsyncEngine  # noqa: F811
+    visit: Visit,
+    office: Office,
+    database: AsyncEngine,  # noqa: F811
 ) -> None:
     async with visit(width=1280) as page:
         await as_(page, database, office.auditor)
