@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import functools
+import hashlib
 import itertools
 import operator
 import re
@@ -29,6 +30,7 @@ from ledger.books.chart import NewAccount
 from ledger.books.evaluate import Outcome, Posted
 from ledger.books.keys import CLIENT, IMPORT
 from ledger.books.proposals import Line, Proposal, Side
+from ledger.database import events
 from ledger.errors import InvalidField, KeyNotConsecutive, Refusal, UnknownUnit
 
 ACCOUNT_COLUMNS: Final = ("code", "name", "class", "unit", "floor")
@@ -159,7 +161,24 @@ async def import_journal(
 
     await _post_all(database, book, groups, done)
     report.refused[told:] = sorted(report.refused[told:], key=operator.attrgetter("line"))
+    if report.accounts_opened or report.posted:
+        async with database.begin() as tx:
+            await events.add(tx, book, "journal_imported", _facts(report, accounts, entries), actor=IMPORT)
     return report
+
+
+def _facts(report: Report, accounts: Path, entries: Path) -> dict[str, str]:
+    """What the book's history keeps of an import: which files, by their SHA-256, and what became of their lines."""
+    facts = {
+        "accounts_opened": str(report.accounts_opened),
+        "posted": str(report.posted),
+        "replayed": str(report.replayed),
+        "refused": str(len(report.refused)),
+    }
+    for name, path in (("accounts_sha256", accounts), ("journal_sha256", entries)):
+        with path.open("rb") as file:
+            facts[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return facts
 
 
 async def _post_all(

@@ -798,6 +798,11 @@ GUARD_DAMAGES: Final = (
         if privilege != "SELECT"
     ),
     damaged(
+        "the views of the log are gone",
+        "DROP VIEW log_lines, log_events, log_transactions",
+        found=[("view_not_in_place", {"view": view}) for view in ("log_transactions", "log_events", "log_lines")],
+    ),
+    damaged(
         "everybody may do everything",
         f"GRANT ALL ON {EVERY_TABLE} TO PUBLIC",
         found=held(READ + READ_AND_ADD, *ALL_PRIVILEGES),
