@@ -45,6 +45,7 @@ from api.routes import (
     organisations,
     outlets,
     own,
+    packages,
     paper,
     pay,
     people,
@@ -239,6 +240,7 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             audit.router,
             log_routes.public_router,
             log_routes.router,
+            packages.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

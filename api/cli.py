@@ -28,6 +28,7 @@ from api import (
     cli_budget,
     cli_calendar,
     cli_catalogue,
+    cli_export,
     cli_hours,
     cli_ladders,
     cli_log,
@@ -694,6 +695,7 @@ cli.add_command(cli_assess.assess)
 cli.add_command(cli_stars.print_stars)
 cli.add_command(cli_targets.print_targets)
 cli.add_command(cli_paper.check_code)
+cli.add_command(cli_export.export)
 
 
 def _fail(code: str, sentence: str, facts: dict[str, Any]) -> None:

@@ -2,6 +2,9 @@
 
 Each physical line is a record: a line break in quotes is not part of the format, so a stray quote damages its own line
 and no other. The journal is read twice: first its keys, so that one whose lines are not consecutive is refused whole.
+
+What an account cannot bear is tried again after the rest: an exported journal stands in the order of the sealed log,
+which is not always that in which transactions posted at one time reached an account.
 """
 
 from __future__ import annotations
@@ -27,11 +30,11 @@ from api import bodies, calls
 from api.calls import NewLine, NewTransaction
 from ledger.books import batching, chart, directory, journal
 from ledger.books.chart import NewAccount
-from ledger.books.evaluate import Outcome, Posted
+from ledger.books.evaluate import Outcome, Posted, State
 from ledger.books.keys import CLIENT, IMPORT
 from ledger.books.proposals import Line, Proposal, Side
 from ledger.database import events
-from ledger.errors import InvalidField, KeyNotConsecutive, Refusal, UnknownUnit
+from ledger.errors import InsufficientBalance, InvalidField, KeyNotConsecutive, Refusal, UnknownUnit
 
 ACCOUNT_COLUMNS: Final = ("code", "name", "class", "unit", "floor")
 JOURNAL_COLUMNS: Final = ("key", "date", "kind", "description", "account", "unit", "debit", "credit")
@@ -41,6 +44,9 @@ BATCH: Final = 2000
 
 AT_ONCE: Final = 2
 """Batches that are posted at a time."""
+
+TRIED_AGAIN: Final = 10_000
+"""Transactions that are kept for another try, because an account could not bear them."""
 
 _STEP: Final = 50
 """Transactions that are read at once: half a millisecond."""
@@ -107,6 +113,13 @@ class _Group(NamedTuple):
     proposal: Proposal | Refusal
 
 
+class _Late(NamedTuple):
+    """A transaction that an account could not bear yet."""
+
+    group: _Group
+    refusal: Refusal
+
+
 class _Batch(NamedTuple):
     """Transactions that are being posted, and the accounts that they touch."""
 
@@ -135,6 +148,8 @@ async def import_journal(
 ) -> Report:
     """Opens the accounts and posts the transactions, all or nothing each; a second import changes nothing.
 
+    Where an account falls short, the transaction is tried again when all others have been posted.
+
     With `dry_run` everything is decided as if, and nothing is stored. `progress` hears which line is done. Raises
     NotThisFormat, before anything is stored.
     """
@@ -147,19 +162,14 @@ async def import_journal(
     async with database.begin() as tx:
         await _open(tx, book, wanted, report, accounts.name)
         if dry_run:
-            proposals = _proposals(everything)
-            state = await journal.load(tx, book, proposals)
+            state = await journal.load(tx, book, _proposals(everything))
             await tx.rollback()  # nothing is going to be written, so nobody needs to wait for us
-    if dry_run:
-        _tell(report, entries.name, everything, journal.decide(state, proposals).outcomes)
-        return report
     told = len(report.refused)
-
-    def done(groups: list[_Group], outcomes: list[Outcome]) -> None:
-        _tell(report, entries.name, groups, outcomes)
-        progress(groups[-1].line)
-
-    await _post_all(database, book, groups, done)
+    if dry_run:
+        everything, outcomes = _as_if(state, everything)
+        _tell(report, entries.name, everything, outcomes)
+    else:
+        await _post(database, book, groups, report, entries.name, progress)
     report.refused[told:] = sorted(report.refused[told:], key=operator.attrgetter("line"))
     if report.accounts_opened or report.posted:
         async with database.begin() as tx:
@@ -179,6 +189,46 @@ def _facts(report: Report, accounts: Path, entries: Path) -> dict[str, str]:
         with path.open("rb") as file:
             facts[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return facts
+
+
+def _as_if(state: State, groups: list[_Group]) -> tuple[list[_Group], list[Outcome]]:
+    """The outcomes that `_post` would have, with the groups in the order in which it would come to them."""
+    tried = len(groups) + 1
+    while True:
+        outcomes = journal.decide(state, _proposals(groups)).outcomes
+        late = _tell(Report(), "", groups, outcomes, most_late=TRIED_AGAIN)
+        if not 0 < len(late) < tried:
+            return groups, outcomes
+        tried = len(late)
+        waiting = {each.group.line for each in late}
+        groups = [each for each in groups if each.line not in waiting] + [each.group for each in late]
+
+
+async def _post(
+    database: AsyncEngine,
+    book: int,
+    groups: Iterator[_Group],
+    report: Report,
+    file: str,
+    progress: Callable[[int], None],
+) -> None:
+    """Posts the transactions and reports on them; what accounts cannot bear again, as long as some of it goes."""
+    late: list[_Late] = []
+
+    def done(groups: list[_Group], outcomes: list[Outcome]) -> None:
+        late.extend(_tell(report, file, groups, outcomes, most_late=TRIED_AGAIN - len(late)))
+
+    def read_on(groups: list[_Group], outcomes: list[Outcome]) -> None:
+        done(groups, outcomes)
+        progress(groups[-1].line)
+
+    await _post_all(database, book, groups, read_on)
+    tried = len(late) + 1
+    while 0 < len(late) < tried:
+        tried, again = len(late), sorted((each.group for each in late), key=operator.attrgetter("line"))
+        late.clear()
+        await _post_all(database, book, iter(again), done)
+    report.refused += [Refused(file, each.group.line, each.group.key, each.refusal) for each in late]
 
 
 async def _post_all(
@@ -256,19 +306,28 @@ async def _open(tx: AsyncConnection, book: int, wanted: list[_NewAccount], repor
                 report.accounts_opened += outcome[1]
 
 
-def _tell(report: Report, file: str, groups: list[_Group], outcomes: list[Outcome]) -> None:
+def _tell(
+    report: Report, file: str, groups: list[_Group], outcomes: list[Outcome], *, most_late: int = 0
+) -> list[_Late]:
+    """Reports what became of transactions; answers instead the first `most_late` that an account could not bear."""
+    late: list[_Late] = []
     decided = iter(outcomes)
-    for line, key, proposal in groups:
+    for group in groups:
+        line, key, proposal = group
         if not isinstance(proposal, Proposal):
             report.refused.append(Refused(file, line, key, proposal))
             continue
         outcome = next(decided)
         if not isinstance(outcome, Posted):
-            report.refused.append(Refused(file, line, key, outcome.refusal))
+            if isinstance(outcome.refusal, InsufficientBalance) and len(late) < most_late:
+                late.append(_Late(group, outcome.refusal))
+            else:
+                report.refused.append(Refused(file, line, key, outcome.refusal))
         elif outcome.replayed:
             report.replayed += 1
         else:
             report.posted += 1
+    return late
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -949,6 +949,19 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
         "演示只用自带的数据库。请先取消 MEIDE_DATABASE_URL。",
         "The demo uses its own database only. Unset MEIDE_DATABASE_URL first.",
     ),
+    errors.NothingPublished: (
+        "账本 {book} 的日志还没有公布过检查点，没有可以导出的内容：可能账本里还没有任何记录，也可能签名设置有问题。",
+        "No checkpoint of the log of the book {book} has been published, so there is nothing to export: nothing has"
+        " been recorded yet, or the signer's settings are wrong.",
+    ),
+    errors.FolderNotEmpty: (
+        "目录 {folder} 不是空的。请换一个空目录，或一个还没有的目录。",
+        "The folder {folder} is not empty. Choose an empty one, or one that does not exist yet.",
+    ),
+    errors.CannotWrite: (
+        "写不进目录 {folder}：{reason}。里面已有的文件不完整，不能当作审计包。",
+        "The folder {folder} cannot be written: {reason}. What is in it is not a package.",
+    ),
     errors.DataFolderInUse: (
         "数据目录 {folder} 已有一个服务在用（进程 {pid}）。请先停掉它，或用 MEIDE_DATA 换一个目录。",
         "The data folder {folder} is in use by another service (process {pid})."

@@ -81,6 +81,7 @@
     ├── SettingInvalid  PortTaken  CannotListen  DemoNeedsOwnServer
     ├── DataFolderInUse  DataFolderUnusable  OtherMajorVersion  ServerWouldNotStart  TooBusy
     ├── CannotDecrypt               stored personal data do not open: another key, or changed by somebody
+    ├── NothingPublished  FolderNotEmpty  CannotWrite   why no package is written
     ├── LogDamaged                  leaves of a sealed log, or what is kept of them, are missing
     ├── LogRolledBack  LogInconsistent  why a log is not signed: it does not begin with what was signed before
     ├── SignerUnusable              where the signer keeps what it has signed cannot be read or written
@@ -1355,4 +1356,26 @@ class SignerUnusable(Fault):
     """`reason`: the system's own words, or what is wrong with `file`, in which the signer keeps what it has signed."""
 
     file: Path
+    reason: str
+
+
+@dataclass(eq=False)
+class NothingPublished(Fault):
+    """No checkpoint of the log of `book` has been published, so there is nothing that a package could prove."""
+
+    book: str
+
+
+@dataclass(eq=False)
+class FolderNotEmpty(Fault):
+    """A package is written into an empty folder: what lies in `folder` already would seem part of it."""
+
+    folder: Path
+
+
+@dataclass(eq=False)
+class CannotWrite(Fault):
+    """What has been written into `folder` so far is no package. `reason`: the system's own words."""
+
+    folder: Path
     reason: str

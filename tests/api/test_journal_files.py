@@ -250,6 +250,25 @@ async def test_a_dry_run_tells_what_would_happen_and_stores_nothing(
     assert (real.posted, reasons(real)) == (dry.posted, reasons(dry))
 
 
+async def test_what_an_account_cannot_bear_yet_is_tried_again_when_all_else_is_posted(
+    database: AsyncEngine, book: Book, folders: Path
+) -> None:
+    accounts = ACCOUNTS + "2100.b,乙,liability,PT,0\n"
+    text = (
+        HEADER
+        + pair("third", "4", "2100.b", "2300.x")
+        + pair("too-much", "9", "2100.a", "2300.x")
+        + pair("second", "4", "2100.a", "2100.b")
+        + pair("first")
+    )
+    for dry in (True, False):
+        report = await imported(database, book, folders, text, accounts, dry=dry)
+        assert (report.posted, reasons(report)) == (3, [(4, "too-much", "insufficient_balance")])
+    again = await imported(database, book, folders, text, accounts)
+    assert (again.posted, again.replayed, reasons(again)) == (0, 3, [(4, "too-much", "insufficient_balance")])
+    assert await closing(database, book) == {"2100.a": -1, "2100.b": 0, "2300.x": -4, "5100": 5}
+
+
 async def test_refusals_of_an_import_are_reported_and_not_stored(
     database: AsyncEngine, book: Book, folders: Path
 ) -> None:

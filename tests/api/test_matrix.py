@@ -140,6 +140,7 @@ ROWS: Final = [
     Row("readEvidence", "auditor", path=lambda w: {"transaction_id": w.payment}),
     Row("listLooks", "auditor owner"),
     Row("readLogStatus", "auditor"),
+    Row("downloadPackage", "auditor"),
     # sessions
     Row("signIn", "public", lambda w, n: {}, works=False),
     Row("refreshSession", "public", lambda w, n: {}, works=False),

@@ -22,8 +22,8 @@ from ledger.access import ciphers, consents, guardians, renewals, sessions, toke
 from ledger.access.guardians import Guardian
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant, Principal
-from ledger.books import approvals
 from ledger.auditing.verifier.receipts import compact
+from ledger.books import approvals
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.days import day_of

@@ -170,7 +170,7 @@ async def test_she_can_write_nothing(client: httpx.AsyncClient, office: Office) 
 async def test_in_a_browser_she_finds_an_entry_and_walks_to_its_evidence(
     visit: Visit,
     office: Office,
-    database: AsyncEngine,  # noqa: F811
+    database: AsyncEngine,
 ) -> None:
     await sealed(database, office.book)
     async with visit() as page:
@@ -211,7 +211,7 @@ async def test_every_page_of_hers_is_large_light_and_calm(
     visit: Visit,
     office: Office,
     database: AsyncEngine,
-    language: str,  # noqa: F811
+    language: str,
 ) -> None:
     await sealed(database, office.book)
     hours, release = office.record.hours_transaction, office.record.release_transaction
@@ -234,7 +234,7 @@ async def test_every_page_of_hers_is_large_light_and_calm(
 async def test_paper_has_the_trial_balance_and_nothing_to_press(
     visit: Visit,
     office: Office,
-    database: AsyncEngine,  # noqa: F811
+    database: AsyncEngine,
 ) -> None:
     async with visit(width=1280) as page:
         await as_(page, database, office.auditor)

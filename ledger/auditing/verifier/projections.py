@@ -130,11 +130,17 @@ TABLES: Final[Mapping[str, Sequence[str]]] = {
 _DEBIT_CLASSES: Final = frozenset(("asset", "expense", "memo_debit"))
 _CONTROLS: Final = re.compile("[\x01-\x1f\x7f-\x9f]+")
 _TO_QUOTE: Final = re.compile('[",\r\n]')
+_NOTHING: Final = (0, 0)
 
 
 def field(value: str) -> str:
     """One field of a row, in quotes if it needs them."""
     return '"' + value.replace('"', '""') + '"' if _TO_QUOTE.search(value) else value
+
+
+def one_line(text: str) -> str:
+    """A text with a space for each run of control characters: so a row is a line."""
+    return _CONTROLS.sub(" ", text)
 
 
 def row(values: Sequence[str]) -> str:
@@ -172,7 +178,7 @@ def gl_details(
         return ""
     get = line.get
     correction, corrects, recorded_at = get("correction", ""), get("corrects", ""), line["recorded_at"]
-    description = _CONTROLS.sub(" ", texts.get("description", "")) if texts else ""
+    description = one_line(texts.get("description", "")) if texts else ""
     if _TO_QUOTE.search(description):
         description = field(description)
     is_reversal = correction == "reversal"
@@ -199,7 +205,7 @@ def gl_details(
 def small_tables(fold: Any, from_: str = "", to: str = "") -> dict[str, str]:
     """All tables but GL_Details: path in the package -> text.
 
-    `fold` is a Fold of the whole log (see fold.py), whose `months` were counted by `period_key(day, from_, to)`.
+    `fold` is a Fold of the whole log (see fold.py) with these limits; of its `months` it takes `names()`, `of(month)`.
     """
     pieces: dict[str, list[str]] = {}
     for path, text in table_texts(fold, from_, to):
@@ -235,14 +241,14 @@ def chart_rows(fold: Any) -> str:
             row(
                 (
                     code,
-                    account.name,
+                    one_line(account.name),
                     account.account_class,
-                    account.kind or "",
+                    account.kind,
                     parent if parent in accounts else "",
                     account.unit,
                     "D" if account.account_class in _DEBIT_CLASSES else "C",
                     "" if account.floor is None else str(account.floor),
-                    account.holder or "",
+                    account.holder,
                     account.status,
                 )
             )
@@ -262,7 +268,7 @@ def periods_of(fold: Any, from_: str = "", to: str = "") -> list[str]:
     Where there was something before the first day, they begin with the month of that day, since it carries balances;
     where something came after the last day, they end with the month of that.
     """
-    counted = {month for _, month in fold.months}
+    counted = set(fold.months.names())
     inside = counted - {BEFORE, AFTER}
     first = from_[:7] if BEFORE in counted else min(inside, default="")
     if not first:
@@ -276,11 +282,11 @@ def periods_of(fold: Any, from_: str = "", to: str = "") -> list[str]:
 
 
 def period_rows(fold: Any, months: Sequence[str]) -> str:
-    """The months, and which of them are closed."""
-    closed = ""
+    """The months, and which of them are closed: what was said last says it (leaves need not come in their order)."""
+    said_at = closed = ""
     for _, line, _texts in fold.events:
-        if line["kind"] in ("period_closed", "period_reopened"):
-            closed = line["facts"].get("closed_through", "")
+        if line["kind"] in ("period_closed", "period_reopened") and line["at"] >= said_at:
+            said_at, closed = line["at"], line["facts"].get("closed_through", "")
     ends = [(month, _last_day(month)) for month in months]
     return "".join([row((m[:4], m, f"{m}-01", end, "1" if end <= closed else "0")) for m, end in ends])
 
@@ -290,33 +296,19 @@ def balance_rows(fold: Any, months: Sequence[str], to: str = "") -> Iterator[tup
 
     An account has a row where it had a balance or entries. Balances are debits less credits.
     """
-    moved: dict[str, list[tuple[str, int, int]]] = {}
-    for (account, month), (debits, credits) in fold.months.items():
-        moved.setdefault(month, []).append((account, debits, credits))
-    yield from balances_by_month(fold.book, fold.accounts, moved, months, to)
-
-
-def balances_by_month(
-    book: str,
-    accounts: Mapping[str, Any],
-    moved: Mapping[str, Sequence[tuple[str, int, int]]],
-    months: Sequence[str],
-    to: str = "",
-) -> Iterator[tuple[str, str]]:
-    """`balance_rows` from what was moved in each month: (account, debits, credits); `moved` is asked month by month."""
+    unit_of = {code: account.unit for code, account in fold.accounts.items()}
     balances: dict[str, int] = {}
-    for account, debits, credits in moved.get(BEFORE, ()):
+    for account, debits, credits in fold.months.of(BEFORE):
         balances[account] = debits - credits
-    unit_of = {code: account.unit for code, account in accounts.items()}
     for month in months:
         last = _last_day(month)
-        head, period = f"{book},", f",{month[:4]},{month},{min(last, to) if to else last},"
+        head, period = f"{fold.book},", f",{month[:4]},{month},{min(last, to) if to else last},"
         sums: dict[str, list[int]] = {}
         rows = []
-        of_month = {account: (debits, credits) for account, debits, credits in moved.get(month, ())}
+        of_month = {account: (debits, credits) for account, debits, credits in fold.months.of(month)}
         for code in sorted(balances.keys() | of_month.keys()):
             beginning = balances.get(code, 0)
-            debits, credits = of_month.get(code, (0, 0))
+            debits, credits = of_month.get(code, _NOTHING)
             if not (beginning or debits or credits):
                 continue
             ending = beginning + debits - credits
