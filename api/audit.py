@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -152,11 +152,6 @@ async def looks_of(
     found = await looks.of_book(tx, me.book_id, actor=actor, after=after, limit=limit)
     await looks.add(tx, me.book_id, me.name, "looks", {"actor": actor, "after": after})
     return found, found[-1].look_id if len(found) == limit else None
-
-
-async def package_taken(tx: AsyncConnection, me: Principal, since: date | None, until: date | None) -> None:
-    """Notes that a package is being taken away."""
-    await looks.add(tx, me.book_id, me.name, "package", {"from": since, "to": until})
 
 
 def _told(time: datetime | None) -> str | None:

@@ -16,10 +16,10 @@ from uuid import UUID
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from litestar.response import Template
+from litestar.response import Stream, Template
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import audit, auth, explain, problems, staff, volunteers
+from api import audit, auth, explain, packages, problems, staff, volunteers
 from api.bodies import day, moment
 from api.pages import doors, frame, texts, texts_audit
 from api.problems import Language
@@ -35,7 +35,7 @@ from ledger.auditing.signer import Signer
 from ledger.auditing.trial_balance import When
 from ledger.books import directory
 from ledger.earning import rules
-from ledger.errors import InvalidField, SearchTooWide, UnknownVolunteer
+from ledger.errors import InvalidField, NothingPublished, SearchTooWide, UnknownVolunteer
 
 HERE: Final = "/staff/audit"
 MOST: Final = 50
@@ -47,6 +47,7 @@ PARTS: Final = (
     ("balance", f"{HERE}/balance"),
     ("search", f"{HERE}/search"),
     ("log", f"{HERE}/log"),
+    ("package", f"{HERE}/package"),
     ("looks", f"{HERE}/looks"),
 )
 """What an auditor can do: its name in texts, its address."""
@@ -362,6 +363,35 @@ def _facts(language: Language, of: Look, numbers: Mapping[str, str]) -> list[str
     return told
 
 
+@get(f"{HERE}/package")
+async def package(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Template:
+    """Asks for which days tables and journals are wanted; the form leads to the file."""
+    await _auditor(request, database, settings)
+    return _package(request)
+
+
+def _package(request: StrictRequest, **more: Any) -> Template:
+    form = {name: texts.typed(request.query_params.get(name, "")) for name in ("from", "to")}
+    return frame.page(request, "audit_package.html", path=f"{HERE}/package", query=_said(form), form=form, **more)
+
+
+@get(f"{HERE}/package/file")
+async def package_file(
+    request: StrictRequest, database: NamedDependency[AsyncEngine], settings: NamedDependency[Settings]
+) -> Stream | Template:
+    """The package, a ZIP that is made while it is sent; what is wrong with the days is told on the form's page."""
+    me = await _auditor(request, database, settings)
+    first, last = (texts.typed(request.query_params.get(name, "")) for name in ("from", "to"))
+    try:
+        since, until = day(first, "from") if first else None, day(last, "to") if last else None
+        return await packages.download(database, settings, me, since, until)
+    except (InvalidField, NothingPublished) as refusal:
+        status = problems.REFUSALS[type(refusal)].status
+        return _package(request, status=status, wrong=frame.told(request, refusal))
+
+
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
@@ -491,4 +521,4 @@ def _link(page: str, query: Mapping[str, str]) -> str:
     return f"{HERE}/{page}?{urlencode(_said(query))}"
 
 
-HANDLERS = [home, balance, search, evidence, log_status, looks]
+HANDLERS = [home, balance, search, evidence, log_status, looks, package, package_file]

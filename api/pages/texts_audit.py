@@ -268,9 +268,11 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "group": ("科目", "Group"),
     "after": ("页", "Page"),
     "holder": ("账上的人", "Person in the books"),
+    "tile": ("哪一段", "Tile"),
 }
 
 WRONG: Final[dict[str, tuple[str, str]]] = {
+    "before_from": ("“{field}”不能早于开始的那一天。", "{field}: not before the first day, please."),
     "needs_days": ("按“{field}”找，请同时写明从哪一天、到哪一天。", "{field}: please say both days, from and to."),
     "not_a_voucher_number": ("“{field}”请写成 2026-17 这样。", "{field}: written like 2026-17, please."),
     "too_recent": ("“{field}”须在 30 秒以前。", "{field}: at least 30 seconds ago, please."),

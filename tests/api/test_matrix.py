@@ -121,8 +121,8 @@ ROWS: Final = [
     Row("readTileByPrefix", "public", path=lambda w: {"tile": "0/000"}, works=False),
     Row("proveInclusion", "public", query="?index=0&size=1", works=False),
     Row("proveConsistency", "public", query="?from=1&to=1", works=False),
-    Row("readEntries", BOOK_READERS, path=lambda w: {"tile": "000"}, works=False),
-    Row("readEntriesByPrefix", BOOK_READERS, path=lambda w: {"tile": "000"}, works=False),
+    Row("readEntries", "auditor", path=lambda w: {"tile": "000"}, works=False),
+    Row("readEntriesByPrefix", "auditor", path=lambda w: {"tile": "000"}, works=False),
     Row("readReceipt", f"{ANYBODY} books:read", path=lambda w: {"transaction_id": w.nothing}, works=False),
     # to whom it is none of hers there is none; staff hear that it is another organisation's
     Row(

@@ -478,6 +478,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("auditor", "/staff/audit/transactions/{of_refund}"),
     ),
     "/staff/audit/log": (("auditor", "/staff/audit/log"),),
+    "/staff/audit/package": (("auditor", "/staff/audit/package"),),
     "/staff/audit/looks": (("auditor", "/staff/audit/looks"), ("chief", "/staff/audit/looks?actor=user:1")),
     "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
@@ -491,7 +492,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 LEAD_ON: Final = {"/en", "/en/{rest}"}
 """Addresses that lead to pages and are none."""
 
-FILES: Final = {"/staff/honours/list", "/account/export", "/code/state"}
+FILES: Final = {"/staff/audit/package/file", "/staff/honours/list", "/account/export", "/code/state"}
 """Addresses of files that a browser saves, and of a word that the script of a page reads."""
 
 FORMS: Final[dict[str, str]] = {

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import zipfile
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -168,7 +172,7 @@ async def test_she_can_write_nothing(client: httpx.AsyncClient, office: Office) 
 
 
 async def test_in_a_browser_she_finds_an_entry_and_walks_to_its_evidence(
-    visit: Visit,
+    visit: Visit,  # noqa: F811
     office: Office,
     database: AsyncEngine,
 ) -> None:
@@ -206,9 +210,48 @@ async def test_in_a_browser_she_finds_an_entry_and_walks_to_its_evidence(
         await expect(main).to_contain_text("看了一笔账的凭据")
 
 
+async def test_in_a_browser_she_takes_a_package_away_and_verifies_it_with_what_is_in_it(
+    visit: Visit,  # noqa: F811
+    office: Office,
+    database: AsyncEngine,
+    tmp_path: Path,
+) -> None:
+    async with visit() as page:
+        await as_(page, database, office.auditor)
+        await page.goto(AUDIT)
+        await page.get_by_role("link", name="下载审计包").click()
+        async with page.expect_download() as coming:
+            await page.get_by_role("button", name="下载").click()
+        download = await coming.value
+        assert download.suggested_filename == f"audit-{office.book.code}.zip"
+        await download.save_as(tmp_path / "package.zip")
+        await page.goto(f"{AUDIT}/looks")
+        await expect(page.locator("main")).to_contain_text("下载了审计包")
+        await page.goto(f"{AUDIT}/log")
+        key = await page.get_by_label("核对用的公钥").input_value()
+    with zipfile.ZipFile(tmp_path / "package.zip") as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / f"audit-{office.book.code}"
+    command = [sys.executable, "verify", ".", "--key", key]
+    verified = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    file = folder / "log" / "entries-000000.jsonl"
+    file.write_text(file.read_text("utf-8").replace('"credit":"25"', '"credit":"26"', 1), "utf-8")
+    damaged = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert damaged.returncode == 1
+    assert "entries-000000.jsonl" in damaged.stdout
+
+
+async def test_days_that_are_the_wrong_way_round_are_told_before_anything_is_sent(client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"{AUDIT}/package/file?from=2026-03-02&to=2026-03-01")
+    assert answer.status_code == 400
+    assert "“到哪一天”不能早于开始的那一天。" in words_of(answer.text)
+    assert 'value="2026-03-02"' in answer.text
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_every_page_of_hers_is_large_light_and_calm(
-    visit: Visit,
+    visit: Visit,  # noqa: F811
     office: Office,
     database: AsyncEngine,
     language: str,
@@ -225,6 +268,7 @@ async def test_every_page_of_hers_is_large_light_and_calm(
             f"{AUDIT}/search?text=x",
             *(f"{AUDIT}/transactions/{each}" for each in (hours, release, office.redeemed)),
             f"{AUDIT}/log",
+            f"{AUDIT}/package",
             f"{AUDIT}/looks",
         ):
             await page.goto(f"{path}{'&' if '?' in path else '?'}lang={language}")
@@ -232,7 +276,7 @@ async def test_every_page_of_hers_is_large_light_and_calm(
 
 
 async def test_paper_has_the_trial_balance_and_nothing_to_press(
-    visit: Visit,
+    visit: Visit,  # noqa: F811
     office: Office,
     database: AsyncEngine,
 ) -> None:
