@@ -38,6 +38,7 @@ from api import (
     cli_rules,
     cli_stars,
     cli_targets,
+    cli_verify,
     journal_files,
     keys,
     memory,
@@ -695,6 +696,7 @@ cli.add_command(cli_assess.assess)
 cli.add_command(cli_stars.print_stars)
 cli.add_command(cli_targets.print_targets)
 cli.add_command(cli_paper.check_code)
+cli.add_command(cli_verify.verify)
 cli.add_command(cli_export.export)
 
 
