@@ -1074,6 +1074,7 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     ),
     "in_the_past": ("不能早于今天", "not before today"),
     "too_far_ahead": ("最多到 366 天以后", "at most 366 days ahead"),
+    "before_from": ("不能早于开始的那一天", "not before the first day"),
     "needs_days": ("须同时写明从哪一天、到哪一天", "only within a range of days: say from and to"),
     "perks_cost_nothing": ("专享礼不扣分，请填 0", "a perk costs nothing: 0"),
     "no_stock_of_services": ("服务没有库存，由商家提供", "services have no stock: a merchant gives them"),

@@ -113,7 +113,7 @@ async def search(tx: AsyncConnection, book: int, terms: Terms, *, after: UUID | 
 def _check(terms: Terms) -> None:
     """InvalidField where something could never be so, or would be looked for in the whole book word by word."""
     if terms.from_day is not None and terms.to_day is not None and terms.to_day < terms.from_day:
-        raise InvalidField("to", "before_it_began")
+        raise InvalidField("to", "before_from")
     if terms.account is not None and not CODE.fullmatch(terms.account):
         raise InvalidField("account", "not_an_account_code")
     if terms.amount is not None and not 0 < terms.amount <= MOST_AMOUNT:
