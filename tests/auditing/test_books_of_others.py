@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
+import dataclasses
 import io
-import itertools
-import json
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import demo, hours_files, keys
+from api import demo, hours_files, keys, sealing
 from api.journal_files import import_journal
-from ledger.auditing import log
-from ledger.auditing.tables import log_lines
+from ledger.auditing import package
 from ledger.auditing.verifier import plaintext
-from ledger.auditing.verifier.fold import Fold
 from ledger.books import balances, directory, integrity
 from ledger.books.balances import Balance
 from ledger.books.chart import DEBIT_NORMAL
@@ -30,6 +25,7 @@ from ledger.books.directory import Book
 from ledger.database import connect
 from tests.api.conftest import SETTINGS
 from tests.auditing import other_programs
+from tests.auditing.test_plaintext import Account
 from tests.conftest import SERVICE, Server, new_book
 
 DATA = Path(__file__).parent.parent / "data"
@@ -40,61 +36,36 @@ BOOKS = [f"sie/{path.name}" for path in sorted((DATA / "sie").iterdir()) if path
 
 @dataclass(frozen=True)
 class Packaged:
-    """A book, the folder of its package, and what its log adds up to."""
+    """A book, the folder of its package, and the accounts that the package has."""
 
     database: AsyncEngine
     book: Book
     folder: Path
-    fold: Fold
-
-
-EVERYTHING = text("""
-    SELECT (SELECT count(*) FROM transactions WHERE book_id = :book) + (SELECT count(*) FROM events WHERE book_id = :book)
-""")
-
-
-async def sealed(database: AsyncEngine, book: Book) -> None:
-    """Waits until all of a book is sealed: what others write on the server, in any database, holds the sealer back."""
-    async with database.connect() as tx:
-        everything = (await tx.execute(EVERYTHING, {"book": book.book_id})).scalar_one()
-    async with asyncio.timeout(60):
-        while await log.seal_all(database, book.book_id) < everything:
-            await asyncio.sleep(0.02)  # others' transactions end without telling us
+    accounts: list[Account]
 
 
 async def exported(database: AsyncEngine, book: Book, folder: Path) -> Packaged:
-    """Writes what a package says of a book in other programs' words."""
-    await sealed(database, book)
-    c = log_lines.c
-    async with database.connect() as tx:
-        rows = await tx.execute(
-            select(c.line, c.texts).where(c.book_id == book.book_id).order_by(c.book_id, c.leaf_index)
-        )
-        leaves = [(json.loads(row.line), json.loads(row.texts)) for row in rows]
-    fold = Fold()
-    for index, (line, texts) in enumerate(leaves):
-        fold.add(index, line, texts)
-    scope = plaintext.scope_of(fold)
-    in_hledger, in_beancount = plaintext.hledger_names(scope.accounts), plaintext.beancount_names(scope.accounts)
-    entries = [each for each in leaves if each[0]["type"] == "transaction"]
-    files: dict[str, list[Iterable[str]]] = {
-        ACCOUNTS: [plaintext.accounts_csv(scope.accounts)],
-        JOURNAL: [[plaintext.JOURNAL_HEADER], (plaintext.journal_rows(*each) for each in entries)],
-        HLEDGER: [
-            plaintext.hledger_head(scope),
-            (plaintext.hledger_entry(*each, in_hledger) for each in entries),
-            plaintext.hledger_tail(scope),
-        ],
-        BEANCOUNT: [
-            plaintext.beancount_head(scope),
-            (plaintext.beancount_entry(*each, in_beancount) for each in entries),
-            plaintext.beancount_tail(scope),
-        ],
-    }
-    for path, parts in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text("".join(itertools.chain.from_iterable(parts)), encoding="utf-8", newline="")
-    return Packaged(database, book, folder, fold)
+    """Seals, signs and writes the package of a book."""
+    settings = dataclasses.replace(SETTINGS, log_state=folder.with_suffix(".state"))
+    published = await sealing.now(database, settings, book.book_id)
+    assert published is not None
+    writing = package.write(
+        database,
+        book,
+        folder,
+        origin=f"{sealing.name_of(settings)}/{book.code}",
+        vkey="",
+        actor="room:cli",
+        software="test",
+    )
+    paths = [file.path async for file in writing]
+    assert {ACCOUNTS, JOURNAL, HLEDGER, BEANCOUNT} < set(paths)
+    with (folder / ACCOUNTS).open(encoding="utf-8", newline="") as file:
+        accounts = [
+            Account(row["code"], row["name"], row["class"], row["unit"], int(row["floor"]) if row["floor"] else None)
+            for row in csv.DictReader(file)
+        ]
+    return Packaged(database, book, folder, accounts)
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +82,11 @@ async def packaged(
 ) -> AsyncIterator[Packaged]:
     """Each of the books: those of accounting programs, a year of hours, the sample district."""
     folder = folders / secrets.token_hex(4)
-    folder.mkdir()
+    folder.mkdir()  # where the sample district keeps its logins
     engine = connect.to(server.url(SERVICE, place))
     try:
         database, book = await made(engine, server.url(SERVICE, place), request.param, folder)
-        yield await exported(database, book, folder)
+        yield await exported(database, book, folder / "package")
     finally:
         await engine.dispose()
 
@@ -166,7 +137,7 @@ def debit_positive(each: Balance) -> int:
 async def test_hledger_and_ledger_accept_a_package_and_come_to_the_balances_of_meide(
     packaged: Packaged, program: other_programs.Program
 ) -> None:
-    names = plaintext.hledger_names(packaged.fold.accounts.values())
+    names = plaintext.hledger_names(packaged.accounts)
     assert program(packaged.folder / HLEDGER) == {
         names[each.account]: (debit_positive(each), each.unit)
         for each in await meide_balances(packaged.database, packaged.book)
@@ -175,7 +146,7 @@ async def test_hledger_and_ledger_accept_a_package_and_come_to_the_balances_of_m
 
 
 async def test_beancount_accepts_a_package_and_comes_to_the_balances_of_meide(packaged: Packaged) -> None:
-    names = plaintext.beancount_names(packaged.fold.accounts.values())
+    names = plaintext.beancount_names(packaged.accounts)
     assert other_programs.beancount(packaged.folder / BEANCOUNT) == {
         names[each.account]: (debit_positive(each), each.unit)
         for each in await meide_balances(packaged.database, packaged.book)
@@ -195,17 +166,14 @@ async def test_what_is_exported_and_imported_into_an_empty_book_is_the_same_when
     files = packaged.folder / ACCOUNTS, packaged.folder / JOURNAL
 
     report = await import_journal(database, copy.book_id, *files)
-    assert (report.posted, report.refused) == (packaged.fold.transactions, [])
-    assert report.accounts_opened == len(packaged.fold.accounts)
+    assert (report.posted, report.refused) == (len(transactions_of(packaged.folder)), [])
+    assert report.accounts_opened == len(packaged.accounts)
     assert await meide_balances(database, copy) == await meide_balances(database, original)
     assert await integrity.check(database, copy.book_id) == []
 
-    folder = folders / secrets.token_hex(4)
-    folder.mkdir()
-    again = await exported(database, copy, folder)
-    assert (folder / ACCOUNTS).read_bytes() == files[0].read_bytes()
-    assert transactions_of(folder) == transactions_of(packaged.folder)
-    assert again.fold.totals == packaged.fold.totals
+    again = await exported(database, copy, folders / secrets.token_hex(4))
+    assert (again.folder / ACCOUNTS).read_bytes() == files[0].read_bytes()
+    assert transactions_of(again.folder) == transactions_of(packaged.folder)
 
 
 def transactions_of(folder: Path) -> dict[str, list[tuple[str, ...]]]:
