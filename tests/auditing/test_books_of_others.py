@@ -23,6 +23,9 @@ from ledger.books.balances import Balance
 from ledger.books.chart import DEBIT_NORMAL
 from ledger.books.directory import Book
 from ledger.database import connect
+from ledger.earning import checks as earning_checks
+from ledger.recognition import checks as recognition_checks
+from ledger.spending import checks as spending_checks
 from tests.api.conftest import SETTINGS
 from tests.auditing import other_programs
 from tests.auditing.test_plaintext import Account
@@ -231,7 +234,8 @@ async def test_what_is_exported_and_imported_into_an_empty_book_is_the_same_when
     assert (report.posted, report.refused) == (len(transactions_of(packaged.folder)), [])
     assert report.accounts_opened == len(packaged.accounts)
     assert await meide_balances(database, copy) == await meide_balances(database, original)
-    assert await integrity.check(database, copy.book_id) == []
+    for room in (integrity, earning_checks, spending_checks, recognition_checks):
+        assert await room.check(database, copy.book_id) == []
 
     again = await exported(database, copy, folders / secrets.token_hex(4))
     assert (again.folder / ACCOUNTS).read_bytes() == files[0].read_bytes()
