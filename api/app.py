@@ -62,6 +62,7 @@ from api.routes import (
     volunteers,
     vouchers,
 )
+from api.routes import log as log_routes
 from api.settings import Settings
 from ledger.access.rights import Principal
 from ledger.errors import Fault, Refusal
@@ -234,6 +235,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             pictures.router,
             paper.router,
             proofs.router,
+            log_routes.public_router,
+            log_routes.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

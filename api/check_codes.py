@@ -127,10 +127,10 @@ async def check(database: AsyncEngine, settings: Settings, typed: Printed, code:
 def address(settings: Settings, base: str, book: str, what: Literal["line", "receipt"] = "line") -> str:
     """Where somebody checks what is printed for this book; `base`: where the service is, if no setting says so."""
     asked = {"book": book} if what == "line" else {"book": book, "what": what}
-    return f"{_here(settings, base)}/verify?{urlencode(asked)}"
+    return f"{here(settings, base)}/verify?{urlencode(asked)}"
 
 
-def _here(settings: Settings, base: str) -> str:
+def here(settings: Settings, base: str) -> str:
     return (settings.public_url or base).rstrip("/")
 
 
@@ -158,7 +158,7 @@ def of_proof(settings: Settings, book: int, proof: Proof) -> str:
 
 def address_of_proof(settings: Settings, base: str, book: int, proof: Proof) -> str:
     """Where anybody sees what the paper says; `base`: where the service is, if no setting says so."""
-    return f"{_here(settings, base)}/proof/{of_proof(settings, book, proof)}"
+    return f"{here(settings, base)}/proof/{of_proof(settings, book, proof)}"
 
 
 async def proof_of(

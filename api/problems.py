@@ -124,6 +124,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "The day {day} is outside the book ({first_day} to today, {today}). Please check the date.",
     ),
     errors.UnknownBook: Row(404, "unknown_book", "没有账本 {book}。", "There is no book {book}."),
+    errors.NotPublished: Row(
+        404,
+        "not_published",
+        "账本 {book} 的公开日志只有 {size} 条，请过一会儿再查。",
+        "The published log of the book {book} has {size} entries. Please try again later.",
+    ),
     errors.UnknownUnit: Row(
         404,
         "unknown_unit",
@@ -1007,12 +1013,14 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
         "请运行 meide check 查明并恢复原来的数据；恢复不了的，只能另立一份新的记录：设置新的 MEIDE_LOG_ORIGIN，"
         "并向大家说明。",
         "Not signed: {origin} has {size} leaves, but the first {signed} are not those that were signed before; data"
-        " were changed, or an older backup was restored and gone on with. Run meide check and bring the data back; where"
-        " that cannot be, begin a new log: set another MEIDE_LOG_ORIGIN, and tell everybody why.",
+        " were changed, or an older backup was restored and gone on with. Run meide check and bring the data back;"
+        " where that cannot be, begin a new log: set another MEIDE_LOG_ORIGIN, and tell everybody why.",
     ),
     errors.SignerUnusable: (
-        "签名状态文件 {file} 不能用：{reason}。请恢复它；没有它就不知道签过什么。",
-        "The signer's file {file} cannot be used: {reason}. Bring it back: without it nobody knows what was signed.",
+        "签名状态 {file} 不能用：{reason}。请用 MEIDE_LOG_STATE 指定一个可写的目录；文件若已损坏，请从备份恢复，"
+        "没有它就不知道签过什么。",
+        "What the signer keeps in {file} cannot be used: {reason}. Let MEIDE_LOG_STATE name a folder that can be"
+        " written; if the file is damaged, bring it back: without it nobody knows what was signed.",
     ),
 }
 
@@ -1075,6 +1083,10 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     ),
     "not_an_origin": ("须是 donated、bought 或 merchant", "donated, bought or merchant"),
     "not_a_note": ("须是一行，不超过 200 个字", "one line of at most 200 characters"),
+    "not_a_tile": ("须写成 0/x001/067 或 0/x001/067.p/8", "written as 0/x001/067 or 0/x001/067.p/8"),
+    "not_in_the_tree": ("须小于条数", "below the size"),
+    "after_the_end": ("不能大于 to", "not above to"),
+    "line_too_long": ("这里有一条超过 65535 字节，请用审计包", "a line has more than 65,535 bytes: take the package"),
     "not_a_month": ("须写成 2025-03", "written as 2025-03"),
 }
 

@@ -1,7 +1,13 @@
-"""QR codes and barcodes, drawn on the server as SVG: no script, no image file, sharp on any screen."""
+"""QR codes and barcodes, drawn on the server as SVG: no script, no image file, sharp on any screen.
+
+Those that hold much are bitmaps, a dot a module: as SVG one of them would weigh as much as all else of its page.
+"""
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
 from html import escape
 from typing import Final
 
@@ -24,6 +30,36 @@ def svg(text: str) -> str:
     drawn.make(fit=True)
     rows: list[list[bool]] = drawn.get_matrix()
     return _svg(len(rows), len(rows), "".join(_runs(y, row) for y, row in enumerate(rows)), _HIDDEN)
+
+
+def bitmap(text: str) -> str:
+    """The QR code of a long text, as the address of a picture (PNG) that a page holds itself. Level L, the least dense:
+    it is read from clean paper or a screen, and a reader that has misread it finds that its signature is wrong.
+    """
+    modules, size = _modules(zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="L"))
+    side = size + 2 * QUIET
+    white = "1" * QUIET
+    rows = ["1" * side] * QUIET
+    rows += [
+        white + "".join("0" if dark else "1" for dark in modules[y * size : (y + 1) * size]) + white
+        for y in range(size)
+    ]
+    rows += ["1" * side] * QUIET
+    # PNG, 1 bit a dot: each row begins with its filter (none) and ends with a whole byte.
+    lines = b"".join(
+        b"\0" + int(row.ljust((side + 7) // 8 * 8, "0"), 2).to_bytes((side + 7) // 8, "big") for row in rows
+    )
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(lines)),
+        (b"IEND", b""),
+    )
+    file = b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, content) for name, content in parts)
+    return f"data:image/png;base64,{base64.b64encode(file).decode()}"
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 def of_digits(digits: str, label: str) -> str:

@@ -25,6 +25,7 @@
     │   ├── UnknownLadder  UnknownAssessment  UnknownAward  UnknownMark  UnknownProof  UnknownBoard  UnknownTarget
     │   ├── UnknownHonour
     │   ├── UnknownOrganisation  UnknownDraft  UnknownUser  UnknownRole  UnknownDevice  UnknownToken  UnknownRenewal
+    │   ├── NotPublished            a log's checkpoints do not reach that far yet
     │   └── UnknownPerson           nobody's identity is recorded under that volunteer number
     ├── Taken                       that name is in use for something else
     │   ├── BookExists  UnitExists  UserExists  AccountExists  VolunteerExists  OrganisationExists  NumberHasUser
@@ -276,6 +277,14 @@ class UnknownPerson(Unknown):
     """No identity is recorded of this volunteer, or no longer."""
 
     volunteer: str
+
+
+@dataclass(eq=False)
+class NotPublished(Unknown):
+    """Of the log of `book` only the first `size` leaves are published, 0: none are."""
+
+    book: str
+    size: int
 
 
 @dataclass(eq=False)

@@ -28,6 +28,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import sealing
 from ledger.access import users
+from ledger.auditing import checks as log_checks
+from ledger.auditing import log
 from ledger.books import directory, integrity
 from ledger.books.directory import Book
 from ledger.database import connect, distribution, embedded, schema
@@ -223,3 +225,5 @@ async def book(database: AsyncEngine) -> AsyncIterator[Book]:
     assert await earning_checks.check(database, made.book_id) == []
     assert await spending_checks.check(database, made.book_id) == []
     assert await recognition_checks.check(database, made.book_id) == []
+    await log.seal_all(database, made.book_id)
+    assert await log_checks.check(database, made.book_id) == []

@@ -99,6 +99,7 @@ async def serving(ground: Ground) -> AsyncIterator[Service]:
         env=surroundings(
             MEIDE_DATABASE_URL=ground.server.service_url,
             LC_ALL="C.UTF-8",
+            MEIDE_LOG_STATE=str(ground.folder / "log-state"),
             **{keys.SETTINGS[kind]: key for kind, key in made.items()},
         ),
     )

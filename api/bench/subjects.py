@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from api.bench import boards, earning, imports, over_http, postings, reads, spending, stars
+from api.bench import boards, earning, imports, over_http, postings, reads, receipts, spending, stars
 from api.bench.postings import CALLERS, Prepare, callers
 
 
@@ -83,6 +83,14 @@ SUBJECTS: Final = (
         boards.pages,
         without=boards.balances,
         most=3.0,
+        beside="time ÷ a balance read's (p50)",
+    ),
+    Subject(
+        "receipt",
+        "HTTP, receipt of a transaction, 1 connection",
+        receipts.receipts,
+        without=boards.balances,
+        most=2.0,
         beside="time ÷ a balance read's (p50)",
     ),
     Subject("http", "HTTP, one by one, 64 connections", over_http.one_by_one, 0.3, 0.6),

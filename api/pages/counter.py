@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth, problems, till_session
 from api.pages import frame, texts
+from api.pages.slips import Slip
 from api.problems import Language
 from api.requests import StrictRequest
 from ledger.access.rights import Principal
@@ -347,7 +348,7 @@ class Check:
 class Receipt:
     """What a receipt says, and the till's screen above it. `here`: its address. `undo`: ways to undo it.
 
-    `check` None: it is no proof of anything, since nothing has been redeemed.
+    `check` None: it is no proof of anything, since nothing has been redeemed. `slip` None: nothing is published yet.
     """
 
     here: str
@@ -361,6 +362,7 @@ class Receipt:
     agent: bool = False
     undo: Sequence[str] = ()
     check: Check | None = None
+    slip: Slip | None = None
 
 
 def receipt_page(request: StrictRequest, counter: Counter, receipt: Receipt) -> Template:
@@ -391,6 +393,7 @@ def receipt_page(request: StrictRequest, counter: Counter, receipt: Receipt) -> 
         agent=receipt.agent,
         undo=receipt.undo,
         check=receipt.check,
+        slip=receipt.slip,
     )
 
 

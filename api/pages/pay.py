@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import bodies, cases, pay, problems, qr, staff, vouchers
 from api.cases import NewDispute
-from api.pages import doors, frame, receipts, texts
+from api.pages import doors, frame, receipts, slips, texts
 from api.pay import Decision
 from api.problems import Language
 from api.requests import StrictRequest
@@ -234,12 +234,14 @@ async def _receipt(
     request: StrictRequest, database: AsyncEngine, me: Principal, redemption_id: UUID, refusal: Refusal | None = None
 ) -> Template:
     language = frame.view_of(request).language
+    settings: Settings = request.app.state.settings
     async with database.connect() as tx:
         told = await pay.redeemed(tx, me, redemption_id)
         each = told.redemption
         given_back = await pay.given_back(tx, me, redemption_id)
         kept = await pay.left(tx, me)
         clerk = None if each.clerk is None else (await staff.names(tx, [each.clerk]))[each.clerk]
+        receipt = await slips.of_any(tx, me.book_id, [each.transaction_id] if each.transaction_id else [])
     until = None if each.confirm_until is None else f"{each.confirm_until.astimezone(BEIJING):%H:%M:%S}"
     return frame.page(
         request,
@@ -265,6 +267,8 @@ async def _receipt(
             for one in given_back
         ],
         disputed=told.disputed,
+        slip=slips.slip(request, settings, receipt),
+        posted=each.transaction_id is not None,
         dispute_until=None if told.dispute_until is None else texts.day(language, told.dispute_until),
     )
 

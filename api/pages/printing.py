@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from api import check_codes, hours, qr, volunteers
 from api.check_codes import Line, grouped
 from api.hours import Traced
-from api.pages import doors, frame, texts, volunteer
+from api.pages import doors, frame, slips, texts, volunteer
 from api.pages.volunteer import PASSBOOKS, Passbook
 from api.problems import Language
 from api.requests import StrictRequest
@@ -107,6 +107,8 @@ async def _print(
     found = await statements.entries_after(tx, me.book_id, account, after, limit=most + 1)
     traced = await hours.traced(tx, me.book_id, her, found[:most])
     number = check_codes.passbook_number(settings, me.book, account)
+    # Only where something is printed, and on A4: a passbook's own page has no room for so dense a code.
+    proves = await slips.of_account(tx, me.book_id, account) if traced and size == "a4" else None
     lines = [_line(settings, language, chosen, me.book, number, each) for each in traced]
     last = lines[-1].number if lines else after
     address = check_codes.address(settings, str(request.base_url), me.book)
@@ -132,6 +134,7 @@ async def _print(
         pages=_pages(lines, LINES[size]),
         qr=qr.svg(address),
         address=address,
+        slip=slips.slip(request, settings, proves),
     )
 
 

@@ -14,7 +14,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, problems, proofs, qr, seals
-from api.pages import doors, frame, texts
+from api.pages import doors, frame, slips, texts
 from api.problems import Language
 from api.proofs import NewProof, Paper, Shown
 from api.requests import StrictRequest
@@ -222,6 +222,8 @@ async def on_paper(
     issued = paper.proof.issued
     assert issued is not None, "nothing else is printed"
     language = frame.view_of(request).language
+    settings: Settings = request.app.state.settings
+    receipt = await slips.of_services(tx, me.book_id, [each.record_id for each in issued.services])
     name = paper.name or texts.t(language, "proof_name_erased" if paper.volunteer_no is None else "proof_name_none")
     return frame.page(
         request,
@@ -245,6 +247,7 @@ async def on_paper(
         seal=seals.svg(issued.issuer.name, texts.t(language, "proof_seal", name=issued.issuer.name)),
         qr=qr.svg(paper.address),
         address=paper.address,
+        slip=slips.slip(request, settings, receipt),
     )
 
 

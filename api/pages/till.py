@@ -18,7 +18,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import check_codes, problems, requests, till
-from api.pages import counter, frame, practice, receipts, scanning, texts
+from api.pages import counter, frame, practice, receipts, scanning, slips, texts
 from api.pages.counter import Bought, Check, Chosen, Counter, Good, Receipt
 from api.problems import Language
 from api.requests import StrictRequest
@@ -265,6 +265,7 @@ async def receipt(
     me = await counter.seller(request, database)
     async with database.connect() as tx:
         of, now, policy = await _found(tx, me, redemption_id)
+        proves = await slips.of_any(tx, me.book_id, [of.transaction_id] if of.transaction_id else [])
     language = frame.view_of(request).language
     here, status = f"{REDEMPTIONS}/{redemption_id}", receipts.status(of, now)
     return counter.receipt_page(
@@ -285,6 +286,7 @@ async def receipt(
             agent=of.agent is not None,
             undo=_undo(of, now, policy),
             check=_check(request, settings, me, of) if status == "done" else None,
+            slip=slips.slip(request, settings, proves) if status == "done" else None,
         ),
     )
 

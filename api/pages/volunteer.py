@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import auth, explain, hours, lapsing
 from api.hours import Traced
-from api.pages import doors, frame, texts
+from api.pages import doors, frame, slips, texts
 from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
@@ -168,6 +168,7 @@ async def passbook(
         year = int(wanted) if wanted is not None else next(iter(years), today.year)
         shown = await _year(tx, me.book_id, account, year, years)
         lines = await hours.traced(tx, me.book_id, her, shown.lines)
+        receipt = await slips.of_account(tx, me.book_id, account) if years else None
     language = frame.view_of(request).language
     return frame.page(
         request,
@@ -180,6 +181,7 @@ async def passbook(
         chosen=chosen,
         years=years,
         year=year,
+        slip=slips.slip(request, settings, receipt),
         rows=[row(language, chosen, each) for each in lines],
         opening=chosen.amount(language, shown.opening),
         total=(

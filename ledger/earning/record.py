@@ -93,6 +93,14 @@ async def get(tx: AsyncConnection, book: int, record_id: UUID) -> Record:
     return found[0]
 
 
+async def hours_of(tx: AsyncConnection, book: int, record_ids: Iterable[UUID]) -> list[UUID]:
+    """The transactions that booked the hours of these records, in no order; of those that were booked."""
+    c = records.c
+    named = c.record_id == any_(literal(list(record_ids), ARRAY(Uuid)))
+    rows = await tx.execute(select(c.hours_transaction).where(c.book_id == book, named))
+    return [each for each in rows.scalars() if each is not None]
+
+
 async def locked(tx: AsyncConnection, book: int, record_ids: Iterable[UUID]) -> dict[UUID, Record]:
     """These records as they are now, locked in one order until the transaction ends; who is not there is left out."""
     named = records.c.record_id == any_(literal(list(record_ids), ARRAY(Uuid)))

@@ -387,6 +387,7 @@ async def test_a_session_that_was_good_a_moment_ago_still_ends(
 PUBLIC = {
     *("signIn", "refreshSession", "readProgramme", "bindTill", "checkPassbookLine", "checkReceipt"),
     *("listBoards", "readBoard", "checkProof"),
+    *("readCheckpoint", "readLogKey", "readTile", "readTileByPrefix", "proveInclusion", "proveConsistency"),
 }
 """Calls that anybody may make."""
 

@@ -114,6 +114,22 @@ ROWS: Final = [
         works=None,
     ),
     Row("checkReceipt", "public", query="?book=B&receipt=x&day=2026-01-02&outlet=x&points=1&code=x", works=None),
+    # the sealed log: of this book nothing is published
+    Row("readCheckpoint", "public", works=False),
+    Row("readLogKey", "public"),
+    Row("readTile", "public", path=lambda w: {"tile": "0/000"}, works=False),
+    Row("readTileByPrefix", "public", path=lambda w: {"tile": "0/000"}, works=False),
+    Row("proveInclusion", "public", query="?index=0&size=1", works=False),
+    Row("proveConsistency", "public", query="?from=1&to=1", works=False),
+    Row("readEntries", BOOK_READERS, path=lambda w: {"tile": "000"}, works=False),
+    Row("readEntriesByPrefix", BOOK_READERS, path=lambda w: {"tile": "000"}, works=False),
+    Row("readReceipt", f"{ANYBODY} books:read", path=lambda w: {"transaction_id": w.nothing}, works=False),
+    # to whom it is none of hers there is none; staff hear that it is another organisation's
+    Row(
+        "readReceipt",
+        f"volunteer merchant recorder* {READERS}",
+        path=lambda w: {"transaction_id": w.reward_posted},
+    ),
     # the budget
     Row("listBudgets", ALL_READERS),
     Row("grantBudget", "owner", lambda w, n: {"year": 2026, "points": 1000, "fen": 100_000}),

@@ -91,6 +91,7 @@ WORDS: Final = {
     "item": "G-1",
     "key": "never",
     "target": "T-1",
+    "tile": "000",
 }
 """What addresses name by words and numbers."""
 

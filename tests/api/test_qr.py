@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 
 import zxingcpp
@@ -63,3 +65,15 @@ def test_a_code_says_what_it_is_and_not_its_digits() -> None:
 
 def test_a_text_is_read_too() -> None:
     assert read(qr.svg("https://books.test/in/lake/under-way/0a1b2c3d")).text.endswith("/0a1b2c3d")
+
+
+def test_a_long_text_is_a_bitmap_of_a_dot_a_module_and_weighs_little() -> None:
+    text = "https://books.test/R/" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" * 38
+    drawn = qr.bitmap(text)
+    assert drawn.startswith("data:image/png;base64,")
+    assert len(drawn) < 3_000
+    picture = Image.open(io.BytesIO(base64.b64decode(drawn.partition(",")[2])))
+    assert picture.size[0] == picture.size[1] <= 113
+    larger = picture.convert("L").resize((picture.size[0] * 3, picture.size[1] * 3), Image.Resampling.NEAREST)
+    [found] = zxingcpp.read_barcodes(larger)
+    assert (found.text, found.ec_level) == (text, "L")

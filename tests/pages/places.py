@@ -12,7 +12,7 @@ from litestar.routes import HTTPRoute
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api import auth, check_codes, staff
+from api import auth, check_codes, receipts, sealing, staff
 from api import ladders as star_ladders
 from api import vouchers as hers
 from api.check_codes import Certificate
@@ -22,6 +22,7 @@ from ledger.access import ciphers, consents, guardians, renewals, sessions, toke
 from ledger.access.guardians import Guardian
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant, Principal
+from ledger.auditing.verifier.receipts import compact
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.days import day_of
@@ -77,6 +78,8 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/passbook/print"),
     ),
     "/verify": (("nobody", "/verify?book={book}"), ("resident", "/verify?what=receipt")),
+    "/R": (("nobody", "/R"),),
+    "/R/{code}": (("nobody", "/R/AEBAGBA"), ("nobody", "/R/{receipt}")),
     "/hours": (("resident", "/hours"), ("resident", "/hours?after=never"), ("ward", "/hours"), ("auditor", "/hours")),
     "/hours/{record_id}": (
         *(("resident", f"/hours/{{{state}}}") for state in STATES),
@@ -593,6 +596,7 @@ FORMS: Final[dict[str, str]] = {
     "/staff/volunteers/{number}/tickets/{sheet_id}/end": "chief",
     "/staff/call-backs/{redemption_id}": "chief",
     "/verify": "nobody",
+    "/R": "nobody",
     "/staff/users/new": "chief",
     "/staff/users/roles/{role_id}/end": "chief",
     "/staff/tokens/new": "chief",
@@ -708,7 +712,20 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     await shops_of(database, book, shop, cast["shop"])
     await goods_of(database, district)
     names = {"book": book.code, "arrival": arrival, "this_year": str(auth.today().year)}
+    names["receipt"] = await _receipt(database, book, resident)
     return Cast(cast, ids | names, district)
+
+
+async def _receipt(database: AsyncEngine, book: Book, resident: Person) -> str:
+    """The logs are published, and the code on her passbook leads to her newest entry."""
+    assert resident.volunteer is not None
+    for each in (book.book_id, resident.book.book_id):
+        await sealing.now(database, SETTINGS, each)
+    account = resident.account(volunteers.WALLET)
+    async with database.connect() as tx:
+        found = await receipts.of_account(tx, resident.book.book_id, account)
+    assert found is not None
+    return compact(found)
 
 
 async def _honours(

@@ -175,7 +175,8 @@ async def test_each_page_fits_its_paper_and_its_qr_code_leads_to_the_check(
         picture = await printed(page, *inside)
         sheets = await page.locator(".sheet").evaluate_all("all => all.map(it => [it.scrollHeight, it.clientHeight])")
         pdf = await page.pdf(prefer_css_page_size=True)
-    assert codes_in(picture) == [f"{address}/verify?book={resident.book.code}"] * pages
+    found = [code for code in codes_in(picture) if "/R/" not in code]  # beside them may be a receipt
+    assert found == [f"{address}/verify?book={resident.book.code}"] * pages
     assert all(needed <= there for needed, there in sheets)
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == pages
     sizes = {(round(float(w)), round(float(h))) for w, h in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)}
