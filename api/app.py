@@ -27,6 +27,7 @@ from api.requests import BadJson, NotJson, StrictRequest
 from api.routes import (
     activities,
     approvals,
+    audit,
     awards,
     boards,
     books,
@@ -44,6 +45,7 @@ from api.routes import (
     organisations,
     outlets,
     own,
+    packages,
     paper,
     pay,
     people,
@@ -237,6 +239,8 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             proofs.router,
             log_routes.public_router,
             log_routes.router,
+            audit.router,
+            packages.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

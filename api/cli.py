@@ -28,6 +28,7 @@ from api import (
     cli_budget,
     cli_calendar,
     cli_catalogue,
+    cli_export,
     cli_hours,
     cli_ladders,
     cli_log,
@@ -37,6 +38,7 @@ from api import (
     cli_rules,
     cli_stars,
     cli_targets,
+    cli_verify,
     journal_files,
     keys,
     memory,
@@ -80,7 +82,11 @@ def a_kind_of_key(kinds: Iterable[keys.Kind]) -> Callable[..., Any]:
 def with_role(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say which role somebody gets."""
     for option in (
-        click.option("--until", type=A_DAY, help="The last day of a staff role; an auditor needs one."),
+        click.option(
+            "--until",
+            type=A_DAY,
+            help="The last day of a staff role; an auditor needs one, at most 366 days ahead.",
+        ),
         click.option("--outlet", metavar="CODE", help="The shop of a merchant."),
         click.option("--volunteer", metavar="NO", help="The volunteer number; registered in the book if it is new."),
         click.option("--organisation", metavar="CODE", help="Staff of this organisation and those below it only."),
@@ -690,6 +696,8 @@ cli.add_command(cli_assess.assess)
 cli.add_command(cli_stars.print_stars)
 cli.add_command(cli_targets.print_targets)
 cli.add_command(cli_paper.check_code)
+cli.add_command(cli_verify.verify)
+cli.add_command(cli_export.export)
 
 
 def _fail(code: str, sentence: str, facts: dict[str, Any]) -> None:

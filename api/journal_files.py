@@ -177,6 +177,20 @@ async def import_journal(
     return report
 
 
+def _facts(report: Report, accounts: Path, entries: Path) -> dict[str, str]:
+    """What the book's history keeps of an import: which files, by their SHA-256, and what became of their lines."""
+    facts = {
+        "accounts_opened": str(report.accounts_opened),
+        "posted": str(report.posted),
+        "replayed": str(report.replayed),
+        "refused": str(len(report.refused)),
+    }
+    for name, path in (("accounts_sha256", accounts), ("journal_sha256", entries)):
+        with path.open("rb") as file:
+            facts[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return facts
+
+
 def _as_if(state: State, groups: list[_Group]) -> tuple[list[_Group], list[Outcome]]:
     """The outcomes that `_post` would have, with the groups in the order in which it would come to them."""
     tried = len(groups) + 1
@@ -215,20 +229,6 @@ async def _post(
         late.clear()
         await _post_all(database, book, iter(again), done)
     report.refused += [Refused(file, each.group.line, each.group.key, each.refusal) for each in late]
-
-
-def _facts(report: Report, accounts: Path, entries: Path) -> dict[str, str]:
-    """What the book's history keeps of an import: which files, by their SHA-256, and what became of their lines."""
-    facts = {
-        "accounts_opened": str(report.accounts_opened),
-        "posted": str(report.posted),
-        "replayed": str(report.replayed),
-        "refused": str(len(report.refused)),
-    }
-    for name, path in (("accounts_sha256", accounts), ("journal_sha256", entries)):
-        with path.open("rb") as file:
-            facts[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return facts
 
 
 async def _post_all(

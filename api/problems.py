@@ -621,6 +621,12 @@ REFUSALS: Final[dict[type[Refusal], Row]] = {
         "这件事已经办过，或者等得太久作废了。请看最新的情况。",
         "This has been decided already, or has waited for too long. Please look again.",
     ),
+    errors.SearchTooWide: Row(
+        422,
+        "search_too_wide",
+        "找的范围太大，5 秒内没有找完。请写明从哪一天、到哪一天，或者哪个账户，再找一次。",
+        "This search took longer than 5 seconds and was given up. Please say which days, or which account.",
+    ),
     errors.ReservedKind: Row(
         409,
         "reserved_kind",
@@ -944,9 +950,9 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
         "The demo uses its own database only. Unset MEIDE_DATABASE_URL first.",
     ),
     errors.NothingPublished: (
-        "账本 {book} 的日志还没有公布过检查点，现在没有可以导出的内容。请先检查签名设置。",
-        "No checkpoint of the log of the book {book} has been published, so there is nothing to export yet."
-        " Check the signer's settings.",
+        "账本 {book} 的日志还没有公布过检查点，没有可以导出的内容：可能账本里还没有任何记录，也可能签名设置有问题。",
+        "No checkpoint of the log of the book {book} has been published, so there is nothing to export: nothing has"
+        " been recorded yet, or the signer's settings are wrong.",
     ),
     errors.FolderNotEmpty: (
         "目录 {folder} 不是空的。请换一个空目录，或一个还没有的目录。",
@@ -1067,6 +1073,9 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
         "not a whole JPEG, PNG or WebP picture: please take it again",
     ),
     "in_the_past": ("不能早于今天", "not before today"),
+    "too_far_ahead": ("最多到 366 天以后", "at most 366 days ahead"),
+    "before_from": ("不能早于开始的那一天", "not before the first day"),
+    "needs_days": ("须同时写明从哪一天、到哪一天", "only within a range of days: say from and to"),
     "perks_cost_nothing": ("专享礼不扣分，请填 0", "a perk costs nothing: 0"),
     "no_stock_of_services": ("服务没有库存，由商家提供", "services have no stock: a merchant gives them"),
     "only_of_services": ("只有服务可以做成免单券", "only services can be vouchers"),

@@ -65,6 +65,7 @@
     ├── NotTheOrganiser  NothingToProve         why no proof of service is issued
     ├── TargetMissed                an honour is not given for what has been corrected since
     ├── BeginsTooEarly              rules are made for days that have not come yet
+    ├── SearchTooWide               what is looked for in the journal is rare in it, and no days were said
     ├── ReservedKind                only a room posts transactions of this kind
     ├── NeedsApproval               nobody posts that alone: propose it
     ├── SecondPersonNeeded          who asked for it cannot also approve it
@@ -846,6 +847,11 @@ class BeginsTooEarly(Refusal):
 
     effective_from: date
     earliest: date
+
+
+@dataclass(eq=False)
+class SearchTooWide(Refusal):
+    """The journal would be read for longer than a read may take: days or an account make it shorter."""
 
 
 @dataclass(eq=False)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from api.pages import (
     texts_activities,
+    texts_audit,
     texts_awards,
     texts_boards,
     texts_cases,
@@ -531,8 +532,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "user_outlet_about": ("只有商家要填。", "Only for shops."),
     "user_until": ("到哪一天为止", "Last day"),
     "user_until_about": (
-        "写成 2027-12-31；审计员必须填，别人可以不填。",
-        "Written as 2027-12-31. An auditor needs one, others may have none.",
+        "写成 2027-12-31；审计员必须填，最多 366 天以后；别人可以不填。",
+        "Written as 2027-12-31. An auditor needs one, at most 366 days ahead; others may have none.",
     ),
     "user_do": ("建好，给第一个密码", "Let in, and show the first password"),
     "new_user": ("第一个密码", "The first password"),
@@ -628,6 +629,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
     # --- what has a file of its own
+    **texts_audit.TEXTS,
     **texts_awards.TEXTS,
     **texts_boards.TEXTS,
     **texts_honours.TEXTS,
@@ -678,6 +680,10 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     "out_of_range": ("“{field}”太小或者太大。请核对。", "{field}: too small or too large. Please check it."),
     "not_a_code": ("“{field}”只能用字母、数字和 . _ -。请核对。", "{field}: letters, digits and . _ - only, please."),
     "not_a_date": ("“{field}”请写成 2027-12-31 这样。", "{field}: written like 2027-12-31, please."),
+    "too_far_ahead": (
+        "“{field}”太远了：审计员最多到 366 天以后。",
+        "{field} is too far ahead: an auditor's is at most 366 days from today.",
+    ),
     "not_for_this_role": (
         "这个角色不用填“{field}”。请清空再试。",
         "{field} is not for this role. Please leave it empty.",
@@ -728,6 +734,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_boards.WRONG,
     **texts_activities.WRONG,
+    **texts_audit.WRONG,
     **texts_catalogue.WRONG,
     **texts_honours.WRONG,
     **texts_proofs.WRONG,
@@ -771,6 +778,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_points": ("多少分", "Points"),
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
+    **texts_audit.FIELDS,
     **texts_catalogue.FIELDS,
     **texts_proofs.FIELDS,
     **texts_rules.FIELDS,

@@ -27,7 +27,8 @@ class NewRole(Body, frozen=True):
     """A role to be given.
 
     `organisation`: it holds for that one and those below it; leave it out for the whole book. `volunteer` and `outlet`:
-    whose number or shop, of volunteers and merchants. `until`: the last day (YYYY-MM-DD); an auditor needs one.
+    whose number or shop, of volunteers and merchants. `until`: the last day (YYYY-MM-DD); an auditor needs one, at most
+    366 days ahead.
     """
 
     role: Role

@@ -23,6 +23,8 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 ANY: Final = "*"
 """As a prefix of account codes: all of them."""
+AUDIT_DAYS: Final = 366
+"""How many days ahead an auditor's last day may be: whoever audits for longer is let in again."""
 STAFF: Final[frozenset[Role]] = frozenset({"recorder", "reviewer", "operator", "auditor", "owner"})
 
 
@@ -75,6 +77,8 @@ class Right(Enum):
     """Award stars and refuse them, decide what is objected, give honours."""
     ISSUE_PROOFS = auto()
     """Issue proofs of service of one's own organisation: who records certifies (MCA Order 67)."""
+    AUDIT = auto()
+    """Trial balance, search, evidence, the log's state and its lines, the package: of the whole book, read only."""
 
 
 _READS: Final = frozenset(
@@ -102,7 +106,7 @@ OF_ROLE: Final[dict[Role, frozenset[Right]]] = {
         Right.REVEAL,
         Right.RENEW_PIN,
     },
-    "auditor": _READS | {Right.REVEAL, Right.READ_ACCESS_LOG},
+    "auditor": _READS | {Right.REVEAL, Right.READ_ACCESS_LOG, Right.AUDIT},
     "owner": _READS
     | {
         Right.REVEAL,

@@ -25,9 +25,10 @@ from sqlalchemy import Row, case, delete, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.access.rights import Grant
+from ledger.access.rights import AUDIT_DAYS, Grant
 from ledger.access.tables import renewals, roles, users
-from ledger.database import events
+from ledger.database import connect, events
+from ledger.days import day_of
 from ledger.errors import InvalidField, NumberHasUser, UnknownRole, UnknownUser, UserExists, WrongPassword
 from ledger.text import one_line
 
@@ -296,7 +297,7 @@ async def give(tx: AsyncConnection, user_id: int, book_id: int, grant: Grant, by
 
     The book's history keeps who may do what since when, by internal numbers: a volunteer's own number is left out.
     """
-    _check(grant)
+    _check(grant, day_of(await connect.now(tx)))
     role_id = (
         await tx.execute(
             insert(roles)
@@ -334,8 +335,8 @@ def _whose(role_id: int, user_id: int) -> dict[str, str | None]:
     return {"role_id": str(role_id), "user": f"user:{user_id}"}
 
 
-def _check(grant: Grant) -> None:
-    """InvalidField where a role is not what it must be. An auditor comes for a time."""
+def _check(grant: Grant, today: date) -> None:
+    """InvalidField where a role is not what it must be. An auditor comes for a time, of a year at most."""
     for name, value, wanted in (
         ("volunteer", grant.volunteer_no, grant.role == "volunteer"),
         ("outlet", grant.outlet, grant.role == "merchant"),
@@ -346,8 +347,11 @@ def _check(grant: Grant) -> None:
             raise InvalidField(name, "not_a_code")
     if grant.organisation is not None and grant.role in ("volunteer", "merchant"):
         raise InvalidField("organisation", "not_for_this_role")
-    if grant.role == "auditor" and grant.until is None:
-        raise InvalidField("until", "missing")
+    if grant.role == "auditor":
+        if grant.until is None:
+            raise InvalidField("until", "missing")
+        if (grant.until - today).days > AUDIT_DAYS:
+            raise InvalidField("until", "too_far_ahead")
 
 
 async def grants_of(tx: AsyncConnection, user_id: int, today: date) -> dict[int, tuple[Grant, ...]]:

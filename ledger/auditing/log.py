@@ -188,6 +188,12 @@ async def standing(tx: AsyncConnection, book: int) -> Standing:
     return Standing(*row)
 
 
+async def bytes_held(tx: AsyncConnection) -> int:
+    """The bytes that leaves and nodes of all books take on disk, with their indexes."""
+    held = text("SELECT pg_total_relation_size('log_leaves') + pg_total_relation_size('log_nodes')")
+    return int((await tx.execute(held)).scalar_one())
+
+
 async def size(tx: AsyncConnection, book: int) -> int:
     """How many leaves are sealed."""
     highest = await tx.execute(select(func.max(log_leaves.c.leaf_index)).where(log_leaves.c.book_id == book))

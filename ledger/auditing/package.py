@@ -18,8 +18,8 @@ import json
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -37,7 +37,7 @@ from ledger.auditing.log import Checkpoint
 from ledger.auditing.verifier import projections
 from ledger.books.directory import Book
 from ledger.database import connect, events
-from ledger.errors import FolderNotEmpty, NothingPublished
+from ledger.errors import CannotWrite, FolderNotEmpty, NothingPublished
 
 FORMAT: Final = "meide-package/1"
 SEGMENT: Final = 65_536
@@ -58,16 +58,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A finished file of a package: its path in the folder, size, digest (hex), and rows of a table or log."""
+    """A finished file of a package: its path in the folder, size, digest (hex), and lines, of a table without its
+    header."""
 
     path: str
     bytes: int
     sha256: str
-    rows: int | None = None
-
-    def told(self) -> dict[str, Any]:
-        """As the manifest says it."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+    rows: int
 
 
 @dataclass(slots=True)
@@ -87,7 +84,7 @@ async def write(
     folder: Path,
     *,
     origin: str,
-    vkey: str,
+    vkeys: Sequence[str],
     actor: str,
     software: str,
     from_: date | None = None,
@@ -95,25 +92,47 @@ async def write(
     progress: Callable[[int, int], None] = _nobody,
     parts: Collection[str] = PARTS,
     costs: Costs | None = None,
-) -> AsyncIterator[File]:
+) -> AsyncGenerator[File, None]:
     """Writes the package of the newest published checkpoint into a folder; each file as soon as it is finished.
 
     Whoever takes a file may delete it. The manifest comes last: what has none is no package. `from_`, `to`: the days
     that tables and journals tell of; the log is always whole. `progress` hears how many leaves are written, of how
-    many. `parts`: what to write, for measuring. That it was exported becomes an event of the book. Raises
-    NothingPublished, FolderNotEmpty; OSError when the disk is full.
+    many. `parts`: what to write, for measuring. That it was exported becomes an event of the book. `vkeys`: the
+    verification keys of the log, the current one first. Raises NothingPublished, FolderNotEmpty, CannotWrite.
     """
+    try:
+        async with aclosing(
+            _written(database, book, folder, origin, vkeys, actor, software, _Limits(from_, to), progress, parts, costs)
+        ) as written:
+            async for file in written:
+                yield file
+    except OSError as error:
+        raise CannotWrite(folder, error.strerror or str(error)) from None
+
+
+async def _written(
+    database: AsyncEngine,
+    book: Book,
+    folder: Path,
+    origin: str,
+    vkeys: Sequence[str],
+    actor: str,
+    software: str,
+    limits: _Limits,
+    progress: Callable[[int, int], None],
+    parts: Collection[str],
+    costs: Costs | None,
+) -> AsyncGenerator[File, None]:
     await asyncio.to_thread(_ready, folder)
-    published = await _published(database, book)
+    published = await _published(database, book, origin)
     checkpoint = published[-1]
-    limits = _Limits(from_, to)
     files: list[File] = []
 
     def finished(file: File) -> File:
         files.append(file)
         return file
 
-    for each in _small(folder, book, published, vkey, checkpoint.size):
+    for each in _small(folder, book, published, vkeys, checkpoint.size):
         yield finished(each)
     async with AsyncExitStack() as stack:
         spool = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meide-package-")))
@@ -136,7 +155,7 @@ async def write(
         "book": book.code,
         "name": book.name,
         "origin": origin,
-        "vkey": vkey,
+        "vkey": vkeys[0],
         "size": checkpoint.size,
         "root": base64.b64encode(checkpoint.root).decode(),
         "from": limits.first,
@@ -147,7 +166,7 @@ async def write(
         "transactions": work.transactions,
         "events": checkpoint.size - work.transactions,
         "totals": work.deriving.totals,
-        "files": [file.told() for file in files],
+        "files": [asdict(file) for file in files],
     }
     yield await asyncio.to_thread(_manifest, folder, manifest)
 
@@ -174,9 +193,9 @@ def _ready(folder: Path) -> None:
         raise FolderNotEmpty(folder)
 
 
-async def _published(database: AsyncEngine, book: Book) -> list[Checkpoint]:
+async def _published(database: AsyncEngine, book: Book, origin: str) -> list[Checkpoint]:
     async with database.connect() as tx:
-        published = await log.checkpoints(tx, book.book_id)
+        published = await log.checkpoints(tx, book.book_id, origin=origin)
     if not published:
         raise NothingPublished(book.code)
     return published
@@ -185,7 +204,7 @@ async def _published(database: AsyncEngine, book: Book) -> list[Checkpoint]:
 # --- small files ------------------------------------------------------------------------------------------------------
 
 
-def _small(folder: Path, book: Book, published: list[Checkpoint], vkey: str, size: int) -> Iterator[File]:
+def _small(folder: Path, book: Book, published: list[Checkpoint], vkeys: Sequence[str], size: int) -> Iterator[File]:
     """What does not depend on the log's lines."""
     notes = "".join(
         json.dumps(
@@ -202,7 +221,7 @@ def _small(folder: Path, book: Book, published: list[Checkpoint], vkey: str, siz
     yield _file(folder, "datapackage.json", about.dictionary(book.code, book.name, range(_segments(size))))
     yield _file(folder, "checkpoint.txt", last.note)
     yield _file(folder, "checkpoints.jsonl", notes)
-    yield _file(folder, "vkey.txt", vkey + "\n")
+    yield _file(folder, "vkey.txt", "".join([f"{vkey}\n" for vkey in vkeys]))
     for source in sorted(Path(verifier.__file__).parent.glob("*.py")):
         yield _file(folder, f"verify/{source.name}", source.read_text("utf-8"))
 
@@ -217,7 +236,7 @@ def _manifest(folder: Path, manifest: dict[str, Any]) -> File:
     """Whole or not at all."""
     draft = _file(folder, f"{MANIFEST}.part", json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
     (folder / draft.path).replace(folder / MANIFEST)
-    return File(MANIFEST, draft.bytes, draft.sha256)
+    return File(MANIFEST, draft.bytes, draft.sha256, draft.rows)
 
 
 def _segments(size: int) -> int:
@@ -416,6 +435,8 @@ class _Deriving:
                 f"the derivation of a package ended with {self._process.returncode}: {complaint[-2000:]}"
             )
         answer: dict[str, Any] = json.loads(line)
+        if "cannot" in answer:
+            raise OSError(answer["cannot"])
         if "file" in answer:
             self._files.append(File(**answer["file"]))
         return answer

@@ -229,6 +229,11 @@ def _check_settled(tx: AsyncConnection, clock: datetime.datetime, known_at: date
         raise InvalidField("known_at", "too_recent")
 
 
+async def check_settled(tx: AsyncConnection, known_at: datetime.datetime) -> None:
+    """InvalidField when `known_at` is less than 30 s ago: what was recorded then may not have been committed yet."""
+    _check_settled(tx, (await tx.execute(select(func.clock_timestamp()))).scalar_one(), known_at)
+
+
 async def trial_balance(tx: AsyncConnection, book: int, at: datetime.date | None = None) -> list[Balance]:
     """Every account that has entries (dated up to the end of `at`, if given), by code."""
     if at is None:

@@ -656,6 +656,16 @@ async def of_activity(tx: AsyncConnection, book: int, activity: str, *, locked: 
     return [Attendance(*row) for row in rows]
 
 
+async def of_record(tx: AsyncConnection, book: int, of: Record) -> list[Attendance]:
+    """The sign-ins of the person of a record to its activity in their order, also what was struck out."""
+    rows = await tx.execute(
+        select(*_COLUMNS)
+        .where(attendances.c.book_id == book, attendances.c.activity == of.activity, attendances.c.holder == of.holder)
+        .order_by(attendances.c.pair)
+    )
+    return [Attendance(*row) for row in rows]
+
+
 async def open_of(tx: AsyncConnection, book: int, holder: str) -> Attendance | None:
     """Where she is signed in now, or forgot to sign out."""
     row = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import identifiers
@@ -20,6 +20,18 @@ from ledger.spending.policy import Policy
 from ledger.spending.presented import Presented, unlocked
 from ledger.spending.tables import quotes, redemptions
 from ledger.spending.tills import Till
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What was asked before a redemption, as it is kept. Points as they were quoted."""
+
+    quote_id: UUID
+    till: int
+    points: int
+    enough: bool
+    word: str
+    quoted_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,22 @@ async def take_up(
     if row.expires_at <= now:
         raise QuoteOver
     return presented, [Wanted(line["item"], line["quantity"]) for line in row.lines], row.word
+
+
+async def of_code(tx: AsyncConnection, book: int, holder: str, code_id: UUID) -> list[Quoted]:
+    """What was quoted to a pay code or ticket of hers, in order; of a card, the quote that its PIN was given for."""
+    rows = await tx.execute(
+        select(
+            *(quotes.c.quote_id, quotes.c.till, quotes.c.points, quotes.c.enough, quotes.c.word, quotes.c.quoted_at),
+        )
+        .where(
+            quotes.c.book_id == book,
+            quotes.c.holder == holder,
+            or_(quotes.c.code_id == code_id, quotes.c.quote_id == code_id),
+        )
+        .order_by(quotes.c.quoted_at)
+    )
+    return [Quoted(*row) for row in rows]
 
 
 async def _still(tx: AsyncConnection, book: int, row: Row[tuple[object, ...]], shopper: pay_codes.Shopper) -> Presented:

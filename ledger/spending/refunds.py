@@ -132,6 +132,17 @@ async def of(tx: AsyncConnection, book: int, redemption_id: UUID) -> list[Refund
     return [_refund(row) for row in rows]
 
 
+async def find(tx: AsyncConnection, book: int, refund_id: UUID) -> Refund | None:
+    """One of them; None: there is none with this number."""
+    rows = await tx.execute(
+        select(*(refunds.c[name] for name in _COLUMNS)).where(
+            refunds.c.book_id == book, refunds.c.refund_id == refund_id
+        )
+    )
+    row = rows.one_or_none()
+    return None if row is None else _refund(row)
+
+
 async def of_outlet(tx: AsyncConnection, book: int, outlet: str, day: date) -> list[tuple[Refund, date]]:
     """What an outlet gave back on a day but for cancellations, in order, each with the day of what it was given for."""
     begins = midnight(day)

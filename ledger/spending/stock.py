@@ -310,6 +310,19 @@ async def shelves(tx: AsyncConnection, book: int, outlet: str) -> list[Shelf]:
     ]
 
 
+_MOVE: Final = (
+    stock_moves.c.move_id,
+    stock_moves.c.item,
+    stock_moves.c.kind,
+    stock_moves.c.pieces,
+    stock_moves.c.value,
+    stock_moves.c.note,
+    stock_moves.c.transaction_id,
+    stock_moves.c.moved_by,
+    stock_moves.c.moved_at,
+)
+
+
 async def moves_of(
     tx: AsyncConnection,
     book: int,
@@ -320,23 +333,25 @@ async def moves_of(
     limit: int = 200,
 ) -> list[Move]:
     """Receipts and counts of an outlet, of one item or of all, the newest first, after one of them (or none)."""
-    asked = select(
-        stock_moves.c.move_id,
-        stock_moves.c.item,
-        stock_moves.c.kind,
-        stock_moves.c.pieces,
-        stock_moves.c.value,
-        stock_moves.c.note,
-        stock_moves.c.transaction_id,
-        stock_moves.c.moved_by,
-        stock_moves.c.moved_at,
-    ).where(stock_moves.c.book_id == book, stock_moves.c.outlet == outlet)
+    asked = select(*_MOVE).where(stock_moves.c.book_id == book, stock_moves.c.outlet == outlet)
     if item is not None:
         asked = asked.where(stock_moves.c.item == item)
     if after is not None:
         asked = asked.where(stock_moves.c.move_id < after)
     rows = await tx.execute(asked.order_by(stock_moves.c.move_id.desc()).limit(limit))  # their numbers rise with time
     return [Move(*row) for row in rows]
+
+
+async def find(tx: AsyncConnection, book: int, move_id: UUID) -> tuple[str, Move] | None:
+    """At which outlet, and what; None: there is no such receipt or count."""
+    rows = await tx.execute(
+        select(stock_moves.c.outlet, *_MOVE).where(stock_moves.c.book_id == book, stock_moves.c.move_id == move_id)
+    )
+    row = rows.one_or_none()
+    if row is None:
+        return None
+    outlet, *move = row
+    return outlet, Move(*move)
 
 
 # --- posted and kept -------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_who_says_who_may_enter_moves_no_points() -> None:
 def test_an_auditor_changes_nothing() -> None:
     assert OF_ROLE["auditor"] == {
         *(Right.OWN, Right.READ_BOOKS, Right.READ_PEOPLE, Right.READ_ORGANISATIONS),
-        *(Right.REVEAL, Right.READ_ACCESS_LOG, Right.READ_RECORDS, Right.READ_SHOPS),
+        *(Right.REVEAL, Right.READ_ACCESS_LOG, Right.READ_RECORDS, Right.READ_SHOPS, Right.AUDIT),
     }
 
 

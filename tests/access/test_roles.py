@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -108,6 +108,7 @@ async def test_roles_are_listed_page_by_page_and_by_user(database: AsyncEngine, 
         (Grant("volunteer", "gulou", volunteer_no="V-1"), "organisation", "not_for_this_role"),
         (Grant("merchant", "gulou", outlet="shop-1"), "organisation", "not_for_this_role"),
         (Grant("auditor"), "until", "missing"),
+        (Grant("auditor", until=date(9999, 12, 31)), "until", "too_far_ahead"),
     ],
 )
 async def test_a_role_that_says_too_much_or_too_little_is_not_given(

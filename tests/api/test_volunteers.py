@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 import httpx
@@ -12,6 +11,7 @@ from litestar import Litestar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import auth
 from api.app import create_app
 from ledger.access.identities import check_digit
 from ledger.access.rights import Grant
@@ -53,7 +53,7 @@ async def staff(http: httpx.AsyncClient, database: AsyncEngine, book: Book) -> S
         await a_user(http, database, book, Grant("recorder", "village")),
         await a_user(http, database, book, Grant("recorder", "other"), Grant("reviewer", "other")),
         await a_user(http, database, book, Grant("reviewer")),
-        await a_user(http, database, book, Grant("auditor", until=date(2999, 1, 1))),
+        await a_user(http, database, book, Grant("auditor", until=auth.today())),
     )
 
 

@@ -189,11 +189,13 @@ def book(transactions: int, *, volunteers: int = 20, seed: int = 8, erased: bool
             leaf = ledger.post("hours", legs, "社区服务", erased=is_erased)
         elif chance < 0.75 or ledger.accounts[wallet].balance < 10:
             legs = [("5100", "debit", points := pick.randrange(10, 90)), (wallet, "credit", points)]
-            leaf = ledger.post("reward", legs, f'奖励, "第 {done} 笔"; 好', erased=is_erased, approver="user:4")
+            description = f"奖励, 第 {done} 笔; 好" + '"' * (done % 50 == 3)
+            leaf = ledger.post("reward", legs, description, erased=is_erased, approver="user:4")
         else:
             points = pick.randrange(1, ledger.accounts[wallet].balance + 1)
             legs = [(wallet, "debit", points), ("2300.shop", "credit", points)]
-            leaf = ledger.post("redemption", legs, "兑换 大米", erased=is_erased, request="r\\1")
+            request = "r\\1" if done % 100 == 7 else f"r-{done}"  # as good as none needs an escape
+            leaf = ledger.post("redemption", legs, "兑换 大米", erased=is_erased, request=request)
         recent = [(leaf.line, is_erased), *recent[:7]]
         yield leaf
         done += 1

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import demo, hours_files, keys, sealing
+from api import demo, hours_files, keys, packages, sealing
 from api.journal_files import import_journal
-from ledger.auditing import log, package
+from ledger.auditing import log
 from ledger.auditing.verifier import plaintext
 from ledger.books import balances, chart, directory, holds, integrity, periods
 from ledger.books.balances import Balance
@@ -51,18 +51,7 @@ class Packaged:
 async def exported(database: AsyncEngine, book: Book, folder: Path, **limits: date) -> Packaged:
     """Seals, signs and writes the package of a book."""
     settings = dataclasses.replace(SETTINGS, log_state=folder.with_suffix(".state"))
-    published = await sealing.now(database, settings, book.book_id)
-    assert published is not None
-    writing = package.write(
-        database,
-        book,
-        folder,
-        origin=f"{sealing.name_of(settings)}/{book.code}",
-        vkey="",
-        actor="room:cli",
-        software="test",
-        **limits,
-    )
+    writing = packages.write(database, settings, book, folder, actor="room:cli", **limits)
     paths = [file.path async for file in writing]
     assert {ACCOUNTS, JOURNAL, HLEDGER, BEANCOUNT} < set(paths)
     with (folder / ACCOUNTS).open(encoding="utf-8", newline="") as file:

@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import random
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,7 +22,9 @@ from ledger.auditing.formats import derived
 from ledger.auditing.package import File
 from ledger.auditing.tables import log_lines
 from ledger.auditing.verifier import notes, plaintext, projections, tree
+from ledger.auditing.verifier.damage import NOTICES
 from ledger.auditing.verifier.fold import Fold
+from ledger.auditing.verifier.package import verify
 from ledger.books import periods
 from ledger.books.directory import Book
 from ledger.books.evaluate import Transaction
@@ -29,8 +33,7 @@ from ledger.errors import FolderNotEmpty, NothingPublished
 from tests.books.ledgers import NOON, move, opened, reverse, submit
 from tests.conftest import SERVICE, Server, new_book
 
-VKEY = "example.org/book+00000000+AQ=="
-"""No key: what is signed is the signer's matter."""
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 SAID = (
     *("", '送"温暖", 第一次', "é, 𠮷", "a,b", '"', "\\N", "\\.", "逗号，不用引号", "='1'"),
@@ -40,20 +43,25 @@ BROKEN = "换行\n第二行\r\n,\t制表\x85\x7f完"
 """What nobody can post, but an older version or a hand might have stored."""
 
 
+def origin(book: Book) -> str:
+    return f"example.org/{book.code}"
+
+
+def vkey(book: Book) -> str:
+    return notes.vkey(origin(book), KEY.public_key().public_bytes_raw())
+
+
 async def published(database: AsyncEngine, book: Book) -> int:
-    """Seals everything and publishes a checkpoint that nobody signed; answers its size."""
-    async with database.begin() as tx:
-        counted = "SELECT (SELECT count(*) FROM {}) + (SELECT count(*) FROM {})"
-        of_book = [f"{table} WHERE book_id = {book.book_id}" for table in ("transactions", "events")]
-        everything = (await tx.execute(text(counted.format(*of_book)))).scalar_one()
-    while (size := await log.seal_all(database, book.book_id)) < everything:
-        pass  # somebody else on this server still writes, and what he began before us comes first
+    """Seals everything and publishes a signed checkpoint; answers its size."""
+    size = await log.seal_all(database, book.book_id)
     async with database.begin() as tx:
         leaves = await tx.execute(
             text("SELECT hash FROM log_leaves WHERE book_id = :b ORDER BY leaf_index"), {"b": book.book_id}
         )
         root = tree.root_of([row.hash for row in leaves])
-        await log.publish(tx, book.book_id, size, root, notes.body(f"example.org/{book.code}", size, root) + "\n")
+        body = notes.body(origin(book), size, root)
+        note = notes.signed(body, origin(book), KEY.public_key().public_bytes_raw(), KEY.sign(body.encode()))
+        await log.publish(tx, book.book_id, size, root, note)
     return size
 
 
@@ -64,8 +72,8 @@ async def exported(database: AsyncEngine, book: Book, folder: Path, **limits: An
         database,
         book,
         folder,
-        origin=f"example.org/{book.code}",
-        vkey=VKEY,
+        origin=origin(book),
+        vkeys=[vkey(book)],
         actor="user:7",
         software="test",
         **limits,
@@ -172,6 +180,13 @@ def differences(folder: Path, expected: dict[str, str]) -> list[str]:
     return different
 
 
+def found(folder: Path, book: Book) -> list[object]:
+    """What the verifier finds, compared with the log's key and the newest checkpoint."""
+    checkpoint = (folder / "checkpoint.txt").read_text("utf-8")
+    report = verify(str(folder), key=vkey(book), checkpoint=checkpoint, processes=1)
+    return [finding for finding in report.findings.told if finding.code not in NOTICES]
+
+
 LIMITS = {
     "whole": (None, None),
     "from-a-day": (date(2025, 7, 17), None),
@@ -193,6 +208,7 @@ async def test_what_the_database_writes_is_what_the_verifier_derives_from_the_li
     await exported(database, book, tmp_path / "p", from_=from_, to=to)
     expected = derived_again(tmp_path / "p", from_.isoformat() if from_ else "", to.isoformat() if to else "")
     assert differences(tmp_path / "p", expected) == []
+    assert found(tmp_path / "p", book) == []
 
 
 async def test_the_lines_are_those_of_the_log_and_hash_to_its_root(
@@ -253,6 +269,7 @@ async def test_what_was_erased_is_not_in_the_package_and_no_line_changes(
     assert all(leaf[1] == f'{{"index":"{index}"}}' for index, leaf in enumerate(after) if index in erased)
     everything = "".join(path.read_text("utf-8") for path in (tmp_path / "after").rglob("*.*") if path.is_file())
     assert "给张三" not in everything
+    assert found(tmp_path / "after", book) == []
 
 
 async def test_the_manifest_names_every_file_and_the_totals_of_each_unit(
@@ -263,7 +280,7 @@ async def test_the_manifest_names_every_file_and_the_totals_of_each_unit(
     files = await exported(database, book, tmp_path / "p", from_=date(2025, 6, 5))
     told = json.loads((tmp_path / "p" / "manifest.json").read_text("utf-8"))
     assert files[-1].path == "manifest.json"
-    assert told["files"] == [file.told() for file in files[:-1]]
+    assert told["files"] == [asdict(file) for file in files[:-1]]
     there = {str(path.relative_to(tmp_path / "p")) for path in (tmp_path / "p").rglob("*") if path.is_file()}
     assert there == {file.path for file in files}
     leaves = parsed(tmp_path / "p")
@@ -278,11 +295,10 @@ async def test_the_manifest_names_every_file_and_the_totals_of_each_unit(
             of_unit["credits"] += int(entry.get("credit", 0))
             of_unit["entries"] += 1
     assert told["totals"] == [totals[unit] for unit in sorted(totals)]
-    assert (told["from"], told["to"], told["book"], told["vkey"]) == ("2025-06-05", "", book.code, VKEY)
-    for file in files[:-1]:
-        if file.rows is not None:
-            content = (tmp_path / "p" / file.path).read_text("utf-8")
-            assert file.rows == content.count("\n") - file.path.endswith(".csv"), file.path
+    assert (told["from"], told["to"], told["book"], told["vkey"]) == ("2025-06-05", "", book.code, vkey(book))
+    for file in files:
+        content = (tmp_path / "p" / file.path).read_text("utf-8")
+        assert file.rows == content.count("\n") - file.path.endswith(".csv"), file.path
 
 
 async def test_every_column_of_every_table_stands_in_the_data_dictionary(
@@ -321,6 +337,7 @@ async def test_an_export_is_an_event_that_stands_in_the_next_package(
     assert "package_exported" in (tmp_path / "q" / "csv/Actor_Log.csv").read_text("utf-8")
     checkpoints = (tmp_path / "q" / "checkpoints.jsonl").read_text("utf-8").split("\n")[:-1]
     assert [json.loads(each)["size"] for each in checkpoints] == ["1", "2"]
+    assert found(tmp_path / "q", book) == []
 
 
 async def test_a_log_without_a_transaction_is_a_package_too(database: AsyncEngine, book: Book, tmp_path: Path) -> None:
@@ -352,6 +369,7 @@ async def test_periods_and_statuses_stand_in_the_tables(database: AsyncEngine, b
         f"{book.code},2100.a,PT,2025,2025-03,2025-03-31,0,0,25,-25",
         f"{book.code},5100,PT,2025,2025-03,2025-03-31,0,25,0,25",
     ]
+    assert found(tmp_path / "p", book) == []
     assert tables["GL_Trial_Balance_Totals"] == [f"{book.code},PT,2025,2025-03,2025-03-31,0,25,25,0"]
 
 
@@ -374,7 +392,7 @@ async def test_an_export_that_is_given_up_leaves_no_manifest_no_process_and_no_c
     await lively(database, book)
     await published(database, book)
     writing = package.write(
-        database, book, tmp_path / "p", origin="example.org/b", vkey=VKEY, actor="user:7", software="test"
+        database, book, tmp_path / "p", origin=origin(book), vkeys=[vkey(book)], actor="user:7", software="test"
     )
     async for file in writing:
         if file.path.startswith("log/"):

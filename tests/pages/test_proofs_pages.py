@@ -14,7 +14,7 @@ from litestar import Litestar
 from playwright.async_api import expect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import seals
+from api import auth, seals
 from api.check_codes import ALPHABET
 from ledger.access import log
 from ledger.access.ciphers import Keys
@@ -242,9 +242,7 @@ async def test_staff_of_another_organisation_see_and_decide_nothing(
     for verb in ("issue", "refusal", "revocation"):
         data = {**ISSUER, "reason": "请先核对", "_csrf_token": token}
         assert (await southern.post(f"{page}/{verb}", data=data)).status_code == 403
-    auditor = await enters(
-        await people.somebody(database, office.district.book, Grant("auditor", until=date(2099, 1, 1)))
-    )
+    auditor = await enters(await people.somebody(database, office.district.book, Grant("auditor", until=auth.today())))
     assert '<form method="post" action="/staff/proofs' not in (await auditor.get(page)).text
     above = await enters(await people.somebody(database, office.district.book, Grant("reviewer", "37")))
     done = await send(above, page, f"{page}/issue", **ISSUER)

@@ -5,7 +5,8 @@ be a service with others to answer; it uses nothing but the verifier's functions
 
 On its standard input it gets one line of JSON (`Task`), then the numbers of the segments whose log files are written,
 one a line, then `end`. It answers in lines of JSON: `{"segment": 0}` when it needs a segment's files no more,
-`{"file": …}` for each finished file, at the end `{"totals": …, "seconds": …}`. Without `end` it was left alone, and
+`{"file": …}` for each finished file, at the end `{"totals": …, "seconds": …}`; `{"cannot": …}` where the disk is full.
+Without `end` it was left alone, and
 ends.
 """
 
@@ -77,12 +78,10 @@ class Written:
         self.write("".join(gathered).encode())
 
     def told(self) -> dict[str, Any]:
-        """Closes it: path, bytes, sha256 and, of tables and logs, rows without the header."""
+        """Closes it: path, bytes, sha256 and lines, of a table without its header."""
         self._out.close()
-        found: dict[str, Any] = {"path": self.path, "bytes": self._bytes, "sha256": self._digest.hexdigest()}
-        if self.path.endswith((".csv", ".jsonl")):
-            found["rows"] = self._lines - self.path.endswith(".csv")
-        return found
+        rows = self._lines - self.path.endswith(".csv")
+        return {"path": self.path, "bytes": self._bytes, "sha256": self._digest.hexdigest(), "rows": rows}
 
 
 class SpooledMonths:
@@ -253,12 +252,15 @@ def main(orders: TextIO = sys.stdin, answers: TextIO = sys.stdout) -> None:
         answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
         answers.flush()
 
-    derivation = Derivation(Task(**json.loads(orders.readline())), tell)
-    for order in orders:
-        if order.strip() == "end":
-            derivation.finish()
-            return
-        derivation.segment(int(order))
+    try:
+        derivation = Derivation(Task(**json.loads(orders.readline())), tell)
+        for order in orders:
+            if order.strip() == "end":
+                derivation.finish()
+                return
+            derivation.segment(int(order))
+    except OSError as error:  # a full disk
+        tell({"cannot": error.strerror or str(error)})
 
 
 if __name__ == "__main__":

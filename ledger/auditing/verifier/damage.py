@@ -163,16 +163,16 @@ CODES: dict[str, tuple[str, str]] = {
     "opening_missing": ("缺少这一叶的摘要原文", "the leaf has no opening"),
     "opening_superfluous": ("摘要原文不属于任何日志行", "the opening belongs to no line of the log"),
     "opening_index": ("摘要原文的叶号不对", "the opening names another leaf"),
-    "opening_gone": (
-        "摘要原文已空，但日志中没有相应的个人信息删除事件",
-        "the opening is empty, and no event of the log tells of an erasure that it belongs to",
-    ),
     # what is derived from the log
     "cell_differs": ("表格单元与日志不符", "the cell is not what the log says"),
     "row_missing": ("按日志应有的行缺失", "a row is missing that the log says"),
     "row_superfluous": ("多出的行，日志中没有", "the row is not in the log"),
     "text_differs": ("文本行与日志不符", "the line is not what the log says"),
     # worth knowing
+    "opening_gone": (
+        "摘要原文已空，但日志中没有相应的个人信息删除事件",
+        "the opening is empty, and no event of the log tells of an erasure that it belongs to",
+    ),
     "below_floor": ("余额低于账户下限", "the balance is below the account's floor"),
     "verifier_differs": (
         "包内的验证程序与正在运行的不同",
@@ -181,8 +181,9 @@ CODES: dict[str, tuple[str, str]] = {
 }
 """Code → what it means, Chinese and English."""
 
-NOTICES = frozenset({"below_floor", "verifier_differs"})
-"""The codes of what does not make a package wrong."""
+NOTICES = frozenset({"below_floor", "opening_gone", "verifier_differs"})
+"""The codes of what does not make a package wrong. An opening may be gone by an erasure that was sealed a moment after
+the package's checkpoint."""
 
 
 class Findings:

@@ -40,11 +40,13 @@ ENTRIES = re.compile(
 )
 """The entries of a text that TRANSACTION has found: account, balance, side, amount, number, unit."""
 
+_STRING = rf'{_PLAIN}(?:\\["\\bfnrtu]{_PLAIN})*'
+
 OPENING = re.compile(
     r'\{"index":"([0-9]+)","salt":"([0-9a-f]{32})",'
-    rf'"texts":(\{{"description":"({_PLAIN})","key":"({_PLAIN})"\}})\}}'
+    rf'"texts":(\{{"description":"({_STRING})","key":"({_STRING})"\}})\}}'
 )
-"""The opening of a transaction as most are: leaf, salt, texts, and what those say."""
+"""The opening of a transaction: leaf, salt, texts, and what those say, as it is written (with escapes)."""
 
 ANY_OPENING = re.compile(r'\{"index":"([0-9]+)"(?:,"salt":"([0-9a-f]{32})","texts":(\{.*\}))?\}', re.DOTALL)
 """Any opening: leaf, and salt and texts unless they were destroyed."""

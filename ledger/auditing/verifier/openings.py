@@ -86,6 +86,8 @@ class _SideBySide:
         self.path, self.first, self.leaves, self.openings = path, first, leaves, openings
         self.findings = Findings()
         self.fitting: dict[int, str] = {}
+        self.displaced: set[int] = set()
+        """Openings that stand where others should, or were found elsewhere."""
         self.leaf_of = {leaf.commitment: place for place, leaf in enumerate(leaves)}
         self.opening_of = {each.commitment: at for at, each in enumerate(openings) if each and each.commitment}
 
@@ -116,18 +118,18 @@ class _SideBySide:
                 self._tell("opening_malformed", place, at)
             self.fitting[place] = opening.text
             return 1, 1
-        belongs, wanted = self.leaf_of.get(opening.commitment), self.opening_of.get(leaf.commitment)
-        if belongs is not None and belongs > place and wanted is None:
+        belongs, wanted = self.leaf_of.get(opening.commitment, -1), self.opening_of.get(leaf.commitment, -1)
+        if belongs > place and wanted <= at and wanted not in self.displaced:
             self._tell("opening_missing", place, None)
             return 1, 0
-        if (belongs is not None and belongs in self.fitting) or (
-            belongs is None and wanted is not None and wanted > at
-        ):
+        if belongs < place and at not in self.displaced and (wanted > at or belongs >= 0):
             self._tell("opening_superfluous", None, at)
             return 0, 1
         self._tell("opening_wrong", place, at)
-        other = self.openings[wanted] if wanted is not None else None
+        self.displaced.add(at)
+        other = self.openings[wanted] if wanted >= 0 else None
         if other is not None and other.text is not None:
+            self.displaced.add(wanted)
             self.fitting[place] = other.text
         return 1, 1
 

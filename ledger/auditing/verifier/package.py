@@ -24,7 +24,7 @@ from hashlib import sha256
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from . import plaintext, projections, scanning, segments, signatures
+from . import parts, plaintext, projections, scanning, segments, signatures
 from .across import Across
 from .damage import NOTICES, Finding, Findings
 from .differences import differences
@@ -59,7 +59,6 @@ _FIXED = (
     *(ACCOUNTS, *DERIVED),
 )
 _SEGMENT = re.compile(r"log/entries-([0-9]{6})\.jsonl")
-_OF_SEGMENT = re.compile(r"(log/(entries|openings)-[0-9]{6}\.jsonl|csv/GL_Details-[0-9]{6}\.csv)")
 _VERIFIER = "verify/"
 _DEBITS = frozenset(("asset", "expense", "memo_debit"))
 _FEW = 20_000
@@ -139,9 +138,9 @@ class _Verification:
         with self.workers:
             self._earlier()
             shared = self._scan()
-            parts, root = self._segments(shared)
-            if self.manifest is not None and len(parts) == len(self.numbers):
-                self._derived(shared, parts)
+            checked, root = self._segments(shared)
+            if self.manifest is not None and len(checked) == len(self.numbers):
+                self._derived(shared, checked)
         self._rest()
         if self.manifest is not None:
             self._compare_manifest()
@@ -207,7 +206,7 @@ class _Verification:
             with self.source.open(CHECKPOINTS) as file:
                 reader = Reader(file)
                 lines = [each for block in reader.blocks() for each in block]
-                self.measured[CHECKPOINTS] = reader.measured()
+                self._note(CHECKPOINTS, reader.measured(), reader.error)
         except KeyError:
             return
         except Unreadable as error:
@@ -248,6 +247,7 @@ class _Verification:
             from_=self.fold.from_,
             to=self.fold.to,
             derive=self.manifest is not None,
+            leaves=first_leaf(1),
         )
 
     def _keep(self, scanned: Scanned, opened: dict[str, dict[str, Any]], erased: set[str]) -> None:
@@ -265,7 +265,7 @@ class _Verification:
         across = Across(shared)
         log = _Log(self.signed)
         checkpoint = self.signed.checkpoint
-        parts = []
+        checked = []
         portions = [(number,) for number in self.numbers]
         self.workers.share(shared)
         for number, part in zip(self.numbers, self.workers.map(_check, portions)):
@@ -281,19 +281,19 @@ class _Verification:
             part.fold, part.runs, part.ids = Fold(), {}, b""
             part.corrections, part.corrected = [], {}
             if there:
-                parts.append(part)
+                checked.append(part)
             for path in (log_path(number), openings_path(number), details_path(number)):
                 self._go_on(self.paths.get(path, 0))
         self.fold.book = shared.book
         self.findings.merge(across.end())
         if checkpoint is None:
-            return parts, log.root()
+            return checked, log.root()
         log.compare(self.findings)
-        return parts, log.root()
+        return checked, log.root()
 
     # --- derived
 
-    def _derived(self, shared: Shared, parts: Sequence[Part]) -> None:
+    def _derived(self, shared: Shared, checked: Sequence[Part]) -> None:
         """Compares the files that are derived from the whole log."""
         fold = self.fold
         scope = plaintext.scope_of(fold, fold.from_ or None, fold.to or None)
@@ -304,7 +304,7 @@ class _Verification:
         }
         portions = []
         for path, (head, tail) in frames.items():
-            pieces = [_piece(head), *[part.pieces[path] for part in parts], _piece(tail)]
+            pieces = [_piece(head), *[part.pieces[path] for part in checked], _piece(tail)]
             portions.append((self.source, path, pieces))
         compared = self.workers.begin(_compare_pieces, portions)
         self._tables(scope)
@@ -313,7 +313,7 @@ class _Verification:
             self._note(path, measured, error)
             if not fits and measured is not None:
                 table = path == JOURNAL
-                self._differ(path, _middle(path, shared, scope, [part.number for part in parts]), table)
+                self._differ(path, _middle(path, shared, scope, [part.number for part in checked]), table)
 
     def _tables(self, scope: plaintext.Scope) -> None:
         """Compares the tables, and the accounts of the journal format."""
@@ -329,7 +329,7 @@ class _Verification:
                 with self.source.open(path) as file:
                     reader = Reader(file)
                     fits = all(reader.read(len(piece)) == piece for piece in pieces) and not reader.read(1)
-                    self.measured[path] = reader.measured()
+                    self._note(path, reader.measured(), reader.error)
             except KeyError:
                 continue
             except Unreadable as error:
@@ -343,16 +343,13 @@ class _Verification:
 
     def _differ(self, path: str, expected: Iterator[str], table: bool) -> None:
         """Names where a file differs from what it should be."""
-        try:
-            for each in differences(path, expected, lines_of(self.source, path), table=table):
-                self.findings.add(each)
-        except Unreadable as error:
-            self._note(path, None, str(error))
+        for each in differences(path, expected, lines_of(self.source, path), table=table):
+            self.findings.add(each)
 
     def _note(self, path: str, measured: Measured | None, error: str) -> None:
         if measured is not None:
             self.measured[path] = measured
-        elif error:
+        if error:
             self.findings.add(Finding("file_unreadable", path, found=error))
 
     # --- the manifest
@@ -366,7 +363,7 @@ class _Verification:
             try:
                 with self.source.open(path) as file:
                     reader = Reader(file)
-                    self.measured[path] = reader.measured()
+                    self._note(path, reader.measured(), reader.error)
             except (KeyError, *Unreadable) as error:
                 self.findings.add(Finding("file_unreadable", path, found=str(error)))
                 continue
@@ -393,8 +390,7 @@ class _Verification:
         for path in sorted((needed | listed.keys()) - self.paths.keys()):
             self.findings.add(Finding("file_missing", path))
         for path in sorted(self.paths.keys() - {MANIFEST}):
-            known = path in needed or _OF_SEGMENT.fullmatch(path) or path.startswith(_VERIFIER)
-            if path not in listed or not known:
+            if path not in listed or not (path in needed or path.startswith(_VERIFIER)):
                 self.findings.add(Finding("file_extra", path))
         for path, said in listed.items():
             found = self.measured.get(path)
@@ -636,6 +632,7 @@ class _Workers:
 
 def _take(shared: Shared) -> None:
     _shared[:] = [shared]
+    parts.LEAVES = shared.leaves  # tests have smaller ones
 
 
 def _check(portion: tuple[int]) -> Part:
@@ -657,7 +654,7 @@ def _compare_pieces(portion: tuple[Source, str, list[tuple[int, str]]]) -> tuple
         with source.open(path) as file:
             reader = Reader(file)
             fits = all(_digest_of(reader, length) == digest for length, digest in pieces) and not reader.read(1)
-            return fits, reader.measured(), ""
+            return fits, reader.measured(), reader.error
     except KeyError:
         return False, None, ""
     except Unreadable as error:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from .damage import Findings
 from .fold import Fold
+from .plaintext import Names
 from .sources import Measured, Source
 
 LEAVES = 65_536
@@ -65,6 +66,10 @@ class Shared:
     from_: str = ""
     to: str = ""
     derive: bool = True
+    leaves: int = 0
+    """Of a full segment."""
+    names: dict[str, Names] = field(default_factory=dict, compare=False, repr=False)
+    """The names of accounts in a derived file, as far as this process has needed them."""
 
 
 class Correction(NamedTuple):

@@ -7,6 +7,7 @@ accounts and vouchers, ids, corrections) comes back in a compact form and is put
 from __future__ import annotations
 
 import contextlib
+import json
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
@@ -19,7 +20,9 @@ from .fold import PACKED_DEBIT, Fold
 from .lines import ENTRIES, OPENING, TRANSACTION, Fields
 from .openings import compare, derived_again, opening_of, texts_in
 from .parts import (
+    BEANCOUNT,
     DERIVED,
+    HLEDGER,
     Correction,
     Kept,
     Part,
@@ -67,9 +70,8 @@ class _Segment:
         self.periods: dict[str, tuple[dict[str, int], bool]] = {}
         self.year = ""
         self.voucher = -1
-        known = shared.accounts
-        self.hledger = _Names(known, plaintext.hledger_names)
-        self.beancount = _Names(known, plaintext.beancount_names)
+        self.hledger = _names(shared, HLEDGER, plaintext.hledger_names)
+        self.beancount = _names(shared, BEANCOUNT, plaintext.beancount_names)
         self.derived = [sha256() for _ in DERIVED]
         self.lengths = [0] * len(DERIVED)
 
@@ -98,8 +100,9 @@ class _Segment:
                 (details_path(part.number), details),
             ):
                 if reader is not None:
-                    with self._reading(path):
-                        part.measured[path] = reader.measured()
+                    part.measured[path] = reader.measured()
+                    if reader.error:
+                        self.findings.add(Finding("file_unreadable", path, found=reader.error))
         self._finish()
         return part
 
@@ -111,13 +114,6 @@ class _Segment:
         except Unreadable as error:
             self.findings.add(Finding("file_unreadable", path, found=str(error)))
             return None
-
-    @contextlib.contextmanager
-    def _reading(self, path: str) -> Iterator[None]:
-        try:
-            yield
-        except Unreadable as error:
-            self.findings.add(Finding("file_unreadable", path, found=str(error)))
 
     # --- lines
 
@@ -346,9 +342,12 @@ class _Segment:
         usual = OPENING.fullmatch(text)
         if usual:
             leaf, salt, texts, description, key = usual.groups()
-            if leaf == str(index) and sha256(bytes.fromhex(salt) + texts.encode()).hexdigest() == commitment:
+            if leaf != str(index) or sha256(bytes.fromhex(salt) + texts.encode()).hexdigest() != commitment:
+                raise _OpeningsDiffer
+            if "\\" not in texts:
                 return {"description": description, "key": key}
-            raise _OpeningsDiffer
+            with contextlib.suppress(ValueError):
+                return dict(json.loads(texts))
         found = opening_of(opening)
         if found is None or found.leaf != index:
             raise _OpeningsDiffer
@@ -377,10 +376,8 @@ class _Segment:
     def _compare_details(self) -> None:
         """Names the cells and rows of GL_Details that differ from the log."""
         path = details_path(self.part.number)
-        with self._reading(path):
-            actual = lines_of(self.shared.source, path)
-            for each in differences(path, self._details(), actual, table=True):
-                self.findings.add(each)
+        for each in differences(path, self._details(), lines_of(self.shared.source, path), table=True):
+            self.findings.add(each)
 
     def _details(self) -> Iterator[str]:
         yield projections.GL_HEADER[:-1]
@@ -421,6 +418,14 @@ class _Names(plaintext.Names):
             return super().__missing__(code)
         self[code] = self._make([_Named(code, account.account_class)])[code]
         return self[code]
+
+
+def _names(shared: Shared, path: str, make: Callable[[Any], plaintext.Names]) -> plaintext.Names:
+    """The names, which all segments that this process checks have in common."""
+    found = shared.names.get(path)
+    if found is None:
+        found = shared.names[path] = _Names(shared.accounts, make)
+    return found
 
 
 class _Named(NamedTuple):

@@ -91,7 +91,7 @@ class Measured:
 
 
 class Reader:
-    """Reads a file once, front to back, and measures it meanwhile."""
+    """Reads a file once, front to back, and measures it meanwhile. One that is damaged ends where it is damaged."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -100,9 +100,14 @@ class Reader:
         self._rest = b""
         self._pending: list[bytes] = []
         self._ends = True
+        self.error = ""
+        """Why the file could not be read to its end."""
 
     def _more(self, most: int = BLOCK) -> bytes:
-        block = self._file.read(most)
+        try:
+            block = b"" if self.error else self._file.read(most)
+        except Unreadable as error:
+            self.error, block = str(error) or type(error).__name__, b""
         if block:
             self._digest.update(block)
             self._size += len(block)
