@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import secrets
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -166,6 +167,11 @@ def debit_positive(each: Balance) -> int:
     return each.balance if each.account_class in DEBIT_NORMAL else -each.balance
 
 
+def verified(folder: Path) -> None:
+    """The package's own script finds nothing."""
+    assert "consistent" in other_programs.run(sys.executable, folder / "verify", folder)
+
+
 # --- other programs --------------------------------------------------------------------------------------------------
 
 
@@ -195,6 +201,7 @@ async def test_a_package_of_some_days_ends_in_the_balances_of_its_last_day(packa
     found = sorted({rows[0][0] for rows in transactions_of(packaged.folder).values()})
     first, last = (date.fromisoformat(found[len(found) * part // 3]) for part in (1, 2))
     limited = await exported(database, book, folders / secrets.token_hex(4), from_=first, to=last)
+    verified(limited.folder)
     rows = transactions_of(limited.folder)
     assert {each[0][0] for each in rows.values()} == {day for day in found if str(first) <= day <= str(last)}
     async with database.connect() as tx:
@@ -214,6 +221,7 @@ async def test_a_package_of_some_days_ends_in_the_balances_of_its_last_day(packa
 async def test_what_is_exported_and_imported_into_an_empty_book_is_the_same_when_exported_again(
     packaged: Packaged, folders: Path
 ) -> None:
+    verified(packaged.folder)
     database, original = packaged.database, packaged.book
     async with database.begin() as tx:
         copy = await directory.create_book(tx, f"B{secrets.token_hex(4)}", "副本", original.first_day)
