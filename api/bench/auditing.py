@@ -86,7 +86,7 @@ class Verified:
 
 
 def settings(ground: Ground) -> Settings:
-    """Settings with a key for the logs, under an origin of its own: services of this run sign theirs with other keys."""
+    """Settings with a key for the logs, and an origin: services of this run sign theirs with other keys."""
     return Settings(
         *(ground.folder, None, None, (), None, ""),
         log_keys=(base64.b64encode(bytes(range(32))).decode(),),
