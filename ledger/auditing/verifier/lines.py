@@ -26,14 +26,27 @@ _ENTRY = (
     rf'"unit":"{_PLAIN}"\}}'
 )
 
-TRANSACTION = re.compile(
-    rf'\{{"actor":"({_PLAIN})",(?:"approver":"({_PLAIN})",)?"book":"({_PLAIN})","client":"({_PLAIN})",'
-    rf'"commitment":"({_HASH})",(?:"correction":"({_PLAIN})","corrects":"({_ID})",)?'
-    rf'"effective_at":"({_INSTANT})","effective_on":"({_DAY})","entries":\[({_ENTRY}(?:,{_ENTRY})*)\],'
-    rf'"id":"({_ID})","kind":"({_PLAIN})","recorded_at":"({_INSTANT})",(?:"request":"({_PLAIN})",)?'
-    rf'"type":"transaction","v":"1","voucher":"({_VOUCHER})"\}}'
+_ENTRY_IN_GROUPS = (
+    rf'\{{"account":"({_CODE})","balance":"({_BALANCE})","(credit|debit)":"({_NUMBER})","number":"({_NUMBER})",'
+    rf'"unit":"({_PLAIN})"\}}'
 )
+
+
+def _line(entries: str) -> re.Pattern[str]:
+    return re.compile(
+        rf'\{{"actor":"({_PLAIN})",(?:"approver":"({_PLAIN})",)?"book":"({_PLAIN})","client":"({_PLAIN})",'
+        rf'"commitment":"({_HASH})",(?:"correction":"({_PLAIN})","corrects":"({_ID})",)?'
+        rf'"effective_at":"({_INSTANT})","effective_on":"({_DAY})","entries":\[{entries}\],'
+        rf'"id":"({_ID})","kind":"({_PLAIN})","recorded_at":"({_INSTANT})",(?:"request":"({_PLAIN})",)?'
+        rf'"type":"transaction","v":"1","voucher":"({_VOUCHER})"\}}'
+    )
+
+
+TRANSACTION = _line(f"({_ENTRY}(?:,{_ENTRY})*)")
 """A transaction's line, whole; its groups are the fields of `Fields`, entries as their text."""
+
+OF_TWO = _line(f"{_ENTRY_IN_GROUPS},{_ENTRY_IN_GROUPS}")
+"""The line of a transaction with two entries, as most have: those are six groups each."""
 
 ENTRIES = re.compile(
     rf'"account":"({_CODE})","balance":"([^"]*)","([a-z]*)":"([^"]*)","number":"([^"]*)","unit":"([^"]*)"'
@@ -44,9 +57,9 @@ _STRING = rf'{_PLAIN}(?:\\["\\bfnrtu]{_PLAIN})*'
 
 OPENING = re.compile(
     r'\{"index":"([0-9]+)","salt":"([0-9a-f]{32})",'
-    rf'"texts":(\{{"description":"({_STRING})","key":"({_STRING})"\}})\}}'
+    rf'"texts":(\{{(?:"description":"({_STRING})","key":"({_STRING})"|"name":"({_STRING})")\}})\}}'
 )
-"""The opening of a transaction: leaf, salt, texts, and what those say, as it is written (with escapes)."""
+"""The opening of a transaction or an account: leaf, salt, texts, and what those say as it is written (with escapes)."""
 
 ANY_OPENING = re.compile(r'\{"index":"([0-9]+)"(?:,"salt":"([0-9a-f]{32})","texts":(\{.*\}))?\}', re.DOTALL)
 """Any opening: leaf, and salt and texts unless they were destroyed."""

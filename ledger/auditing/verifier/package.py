@@ -13,6 +13,7 @@ Memory is bounded by the accounts and events of a book, not by its transactions.
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
 import re
@@ -35,7 +36,6 @@ from .parts import (
     DERIVED,
     HLEDGER,
     JOURNAL,
-    Kept,
     Part,
     Scanned,
     Shared,
@@ -48,6 +48,7 @@ from .parts import (
 from .signatures import CHECKPOINT, CHECKPOINTS, VKEY, Earlier, Signed
 from .sources import Folder, Measured, Reader, Source, Unreadable, Zip, lines_of
 from .tree import Frontier
+from .usual import Kept
 
 FORMAT = "meide-package/1"
 MANIFEST = "manifest.json"
@@ -612,7 +613,7 @@ class _Workers:
     def share(self, shared: Shared) -> None:
         """Tells all processes what they have to know from now on."""
         if self._processes == 1:
-            _take(shared)
+            _shared[:] = [shared]
             return
         self._end()
         self._pool = ProcessPoolExecutor(self._processes, get_context("spawn"), _take, (shared,))
@@ -631,6 +632,7 @@ class _Workers:
 
 
 def _take(shared: Shared) -> None:
+    gc.disable()  # what is made here has no cycles
     _shared[:] = [shared]
     parts.LEAVES = shared.leaves  # tests have smaller ones
 
