@@ -35,7 +35,7 @@ from ledger.auditing.signer import Signer
 from ledger.auditing.trial_balance import When
 from ledger.books import directory
 from ledger.earning import rules
-from ledger.errors import InvalidField, NothingPublished, SearchTooWide, UnknownVolunteer
+from ledger.errors import InvalidField, SearchTooWide, UnknownVolunteer
 
 HERE: Final = "/staff/audit"
 MOST: Final = 50
@@ -387,7 +387,7 @@ async def package_file(
     try:
         since, until = day(first, "from") if first else None, day(last, "to") if last else None
         return await packages.download(database, settings, me, since, until)
-    except (InvalidField, NothingPublished) as refusal:
+    except InvalidField as refusal:
         status = problems.REFUSALS[type(refusal)].status
         return _package(request, status=status, wrong=frame.told(request, refusal))
 
