@@ -171,7 +171,7 @@ async def import_journal(
     else:
         await _post(database, book, groups, report, entries.name, progress)
     report.refused[told:] = sorted(report.refused[told:], key=operator.attrgetter("line"))
-    if report.accounts_opened or report.posted:
+    if not dry_run and (report.accounts_opened or report.posted):
         async with database.begin() as tx:
             await events.add(tx, book, "journal_imported", _facts(report, accounts, entries), actor=IMPORT)
     return report

@@ -117,7 +117,7 @@ async def download(
 class Download(Stream):
     """A stream whose generator is closed with the answer, also when its reader leaves: the framework does not."""
 
-    def to_asgi_response(self, app: Litestar | None, request: Request[Any, Any, Any], **given: Any) -> ASGIResponse:  # type: ignore[override] # it passes on what it is given
+    def to_asgi_response(self, app: Litestar | None, request: Request[Any, Any, Any], **given: Any) -> ASGIResponse:
         """The answer that is sent."""
         answer = super().to_asgi_response(app, request, **given)
         pieces = cast("AsyncGenerator[bytes, None]", self.iterator)

@@ -46,8 +46,10 @@ TITLES: Final = {
     "export-hledger": "    of it: hledger",
     "export-beancount": "    of it: beancount",
 }
+ORIGIN: Final = "package.bench"
 MOST: Final = {DETAILED: 10.0}
 """The most that it may take, in times of the COPY."""
+
 MOST_MEMORY: Final = 300
 """MB, of the export and of the process that derives beside it, together."""
 MOST_SECONDS: Final = 20.0
@@ -84,10 +86,11 @@ class Verified:
 
 
 def settings(ground: Ground) -> Settings:
-    """Settings with a key for the logs, which sign into a folder of the run."""
+    """Settings with a key for the logs, under an origin of its own: the services of this run sign with other keys."""
     return Settings(
         *(ground.folder, None, None, (), None, ""),
         log_keys=(base64.b64encode(bytes(range(32))).decode(),),
+        log_origin=ORIGIN,
         log_state=ground.folder / "log-state",
     )
 
@@ -154,6 +157,7 @@ async def memory_and_verifying(ground: Ground, book: Book, transactions: int) ->
         ground,
         *(sys.executable, "-m", "api.cli", "export", "--book", book.code, "--out", folder),
         MEIDE_LOG_KEYS=given.log_keys[0],
+        MEIDE_LOG_ORIGIN=ORIGIN,
         MEIDE_LOG_STATE=str(given.log_state),
     )
     begun = perf_counter()
