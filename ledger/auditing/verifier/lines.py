@@ -48,6 +48,16 @@ TRANSACTION = _line(f"({_ENTRY}(?:,{_ENTRY})*)")
 OF_TWO = _line(f"{_ENTRY_IN_GROUPS},{_ENTRY_IN_GROUPS}")
 """The line of a transaction with two entries, as most have: those are six groups each."""
 
+_CLASS = "asset|liability|equity|income|expense|memo_debit|memo_credit"
+
+OPENED = re.compile(
+    rf'\{{"actor":"({_PLAIN})","at":"({_INSTANT})","book":"({_PLAIN})","commitment":"({_HASH})",'
+    rf'"facts":\{{"account":"({_CODE})","class":"({_CLASS})",(?:"floor":"({_BALANCE})",)?'
+    rf'(?:"holder":"({_PLAIN})",)?(?:"kind":"({_PLAIN})",)?"scale":"([0-9]{{1,2}})","unit":"({_PLAIN})"\}},'
+    rf'"id":"({_ID})","kind":"account_opened","type":"event","v":"1"\}}'
+)
+"""The event that opens an account, as there are many."""
+
 ENTRIES = re.compile(
     rf'"account":"({_CODE})","balance":"([^"]*)","([a-z]*)":"([^"]*)","number":"([^"]*)","unit":"([^"]*)"'
 )
@@ -122,7 +132,7 @@ _EVENT = {
 }
 _OPENED = {
     "account": re.compile(_CODE),
-    "class": re.compile("asset|liability|equity|income|expense|memo_debit|memo_credit"),
+    "class": re.compile(_CLASS),
     "unit": _ANY,
     "scale": re.compile("[0-9]{1,2}"),
 }
@@ -163,6 +173,22 @@ def parsed(raw: bytes) -> tuple[dict[str, Any] | None, list[Problem]]:
     if not isinstance(value, dict):
         return None, [Problem("line_not_json", found=text[:200])]
     return value, [] if canonical(value) == text else [Problem("line_not_canonical")]
+
+
+def opened(raw: bytes) -> dict[str, Any] | None:
+    """The parsed line of an event that opens an account, None for any other line and where it must be looked at."""
+    try:
+        found = OPENED.fullmatch(raw.decode())
+    except UnicodeDecodeError:
+        return None
+    if found is None:
+        return None
+    actor, at, book, commitment, account, of_class, floor, holder, kind, scale, unit, item = found.groups()
+    optional = (("floor", floor), ("holder", holder), ("kind", kind))
+    facts = {"account": account, "class": of_class, "scale": scale, "unit": unit}
+    facts.update((name, value) for name, value in optional if value is not None)
+    line = {"actor": actor, "at": at, "book": book, "commitment": commitment, "id": item, "kind": "account_opened"}
+    return {**line, "facts": facts, "type": "event", "v": "1"}
 
 
 def transaction(line: Mapping[str, Any]) -> tuple[Fields | None, list[Problem]]:

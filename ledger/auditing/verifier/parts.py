@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .damage import Findings
 from .fold import Fold
@@ -107,9 +107,21 @@ class Part:
     findings: Findings = field(default_factory=Findings)
 
 
-class Scanned(NamedTuple):
-    """What a quick look over a segment finds: events that open accounts or tell of erasures, and (corrects, correction)
-    of transactions that correct others."""
+class Opened(NamedTuple):
+    """An account as an event opens it."""
 
-    events: list[dict[str, Any]]
+    event: str
+    code: str
+    account_class: str
+    unit: str
+    floor: int | None
+    holder: str
+
+
+class Scanned(NamedTuple):
+    """What a quick look over a segment finds: accounts that are opened, holders who were erased, and (corrects,
+    correction) of transactions that correct others."""
+
+    opened: list[Opened]
+    erased: list[str]
     corrections: list[tuple[str, str]]

@@ -180,6 +180,10 @@ class _Segment:
 
     def _other(self, index: int, raw: bytes, opening: bytes | None) -> Fields | None:
         """A line that is no transaction of the usual form: an event, which is dealt with, or one to be looked at."""
+        opened = lines.opened(raw)
+        if opened is not None:
+            self._event(index, opened, opening)
+            return None
         line, problems = lines.parsed(raw)
         fields: Fields | None = None
         if line is None:
