@@ -237,10 +237,10 @@ def create_app(settings: Settings, database: AsyncEngine) -> Litestar:
             pictures.router,
             paper.router,
             proofs.router,
-            audit.router,
-            packages.router,
             log_routes.public_router,
             log_routes.router,
+            audit.router,
+            packages.router,
         ],
         dependencies={"me": Provide(me, sync_to_thread=False)},
     )

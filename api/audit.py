@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -21,11 +21,12 @@ from ledger.access.ciphers import Keys
 from ledger.access.identities import Masked
 from ledger.access.log import Subject
 from ledger.access.rights import Principal
-from ledger.auditing import evidence, log, looks, search, trial_balance
+from ledger.auditing import evidence, log, looks, search, signer, trial_balance
 from ledger.auditing.evidence import Evidence
 from ledger.auditing.log import Checkpoint, Standing
 from ledger.auditing.looks import Look
 from ledger.auditing.search import Terms
+from ledger.auditing.signer import Signer
 from ledger.auditing.trial_balance import Page, UnitSum, When
 from ledger.earning import volunteers
 from ledger.errors import InvalidField
@@ -118,8 +119,13 @@ async def names_of(tx: AsyncConnection, keys: Keys, me: Principal, found: Eviden
 
 @dataclass(frozen=True, slots=True)
 class LogStatus:
-    """How the log stands, its newest checkpoint, and how many leaves that does not cover yet."""
+    """How the log stands, its newest checkpoint, and how many leaves that does not cover yet.
 
+    `key`: with which its signatures are checked (C2SP signed note), to be compared with what has been published.
+    """
+
+    origin: str
+    key: str
     standing: Standing
     newest: Checkpoint | None
 
@@ -129,10 +135,12 @@ class LogStatus:
         return self.standing.size - (0 if self.newest is None else self.newest.size)
 
 
-async def log_status(tx: AsyncConnection, me: Principal) -> LogStatus:
-    """How the log of the book stands."""
+async def log_status(tx: AsyncConnection, me: Principal, by: Signer) -> LogStatus:
+    """How the log of the book stands, which `by` signs."""
     await looks.add(tx, me.book_id, me.name, "log_status", {})
-    return LogStatus(await log.standing(tx, me.book_id), await log.newest(tx, me.book_id))
+    origin = signer.origin(by, me.book)
+    newest = await log.newest(tx, me.book_id, origin)
+    return LogStatus(origin, signer.vkey(by, me.book), await log.standing(tx, me.book_id), newest)
 
 
 async def looks_of(
@@ -144,11 +152,6 @@ async def looks_of(
     found = await looks.of_book(tx, me.book_id, actor=actor, after=after, limit=limit)
     await looks.add(tx, me.book_id, me.name, "looks", {"actor": actor, "after": after})
     return found, found[-1].look_id if len(found) == limit else None
-
-
-async def package_taken(tx: AsyncConnection, me: Principal, since: date | None, until: date | None) -> None:
-    """Notes that a package is being taken away."""
-    await looks.add(tx, me.book_id, me.name, "package", {"from": since, "to": until})
 
 
 def _told(time: datetime | None) -> str | None:

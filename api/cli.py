@@ -31,6 +31,7 @@ from api import (
     cli_export,
     cli_hours,
     cli_ladders,
+    cli_log,
     cli_organisation,
     cli_outlet,
     cli_paper,
@@ -43,12 +44,14 @@ from api import (
     memory,
     outlets,
     problems,
+    sealing,
     settings,
 )
 from api.command import A_DAY, A_FILE, as_json, language, of_book, print_json, say, with_database
 from api.journal_files import NotThisFormat
 from ledger.access import rekeying, rights, sessions, tokens, users
 from ledger.access.rights import Grant
+from ledger.auditing import checks as log_checks
 from ledger.books import balances, directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, distribution, embedded, schema
@@ -137,6 +140,7 @@ cli.add_command(cli_organisation.organisation)
 cli.add_command(cli_outlet.outlet)
 cli.add_command(cli_catalogue.catalogue)
 cli.add_command(cli_hours.imports)
+cli.add_command(cli_log.sealed_log)
 
 
 @cli.command()
@@ -457,7 +461,7 @@ def add_key(kind: keys.Kind, as_json: bool) -> None:
 def retire_keys(kind: keys.Kind, as_json: bool) -> None:
     """Drop all keys but the current one. What the others signed or encrypted can then not be read any more.
 
-    Those of check codes stay: what is on paper is not printed anew.
+    Those of check codes and logs stay: what is on paper, or was published, is not made anew.
     """
     count = keys.retire(settings.read(os.environ), kind)
     if as_json:
@@ -570,7 +574,15 @@ def print_balances(book: str, at: datetime.datetime | None, form: str, as_json: 
 @click.option("--book", metavar="CODE", help="Only this book.  [default: all]")
 @as_json
 def check(book: str | None, as_json: bool) -> None:
-    """Derive every stored figure anew and look at every guard of the journal; exit 1 if anything is wrong."""
+    """Derive every stored figure anew, compare all rows with the sealed log, and look at every guard of the journal.
+
+    Exit 1 if anything is wrong.
+    """
+    given = settings.read(os.environ)
+    signs = given.database_url is None or keys.given(given, "log")
+    by = sealing.signer_of(given) if signs else None
+    if by is None:
+        say("Without MEIDE_LOG_KEYS the signatures of the logs are not looked at.")
 
     async def work(database: AsyncEngine) -> tuple[int, list[tuple[str, Finding]]]:
         async with database.connect() as tx:
@@ -579,6 +591,10 @@ def check(book: str | None, as_json: bool) -> None:
         for each in books:
             for look in (integrity.check, earning_checks.check, spending_checks.check, recognition_checks.check):
                 found += [(each.code, finding) for finding in await look(database, each.book_id)]
+            if by is None:
+                found += [(each.code, finding) for finding in await log_checks.check(database, each.book_id)]
+            else:
+                found += [(each.code, f) for f in await log_checks.check_signed(database, each.book_id, by)]
         return len(books), found
 
     books, found = with_database(work)

@@ -43,6 +43,8 @@ NAME: Final = "示例区时间银行"
 VOLUNTEERS: Final = 40
 POINTS_AN_HOUR: Final = 10
 DAYS_OF_NOTICE: Final = 7
+AUDIT: Final = timedelta(days=365)
+"""So long the sample auditor may read."""
 HELP_PHONE: Final = "0531-0000-0000"
 """Nobody's: it shows where the district's own number stands."""
 
@@ -131,7 +133,10 @@ async def fill(url: str, folder: Path, keys: Keys, say: Callable[[str], None]) -
         async with database.begin() as tx:  # last, so that a district with users is a whole one
             for login, kind in zip(logins, KINDS, strict=True):
                 [found, *_] = await users.find(tx, login.login, book.book_id)
+                until = day_of(calendar.time) + AUDIT
                 if found.user is not None:
+                    if "auditor" in kind.roles:
+                        await _let_audit(tx, book, found.user.user_id, until)
                     continue
                 if users.PIN.fullmatch(login.password):
                     made = await users.create(tx, None, pin=login.password)
@@ -140,12 +145,19 @@ async def fill(url: str, folder: Path, keys: Keys, say: Callable[[str], None]) -
                 for role in kind.roles:
                     number = _number(kind.person + 1) if role == "volunteer" else None
                     outlet = OUTLETS[0][0] if role == "merchant" else None
-                    until = day_of(calendar.time) + timedelta(days=365) if role == "auditor" else None
-                    grant = Grant(role, kind.organisation if role in STAFF else None, number, outlet, until)
+                    ends = until if role == "auditor" else None
+                    grant = Grant(role, kind.organisation if role in STAFF else None, number, outlet, ends)
                     await users.give(tx, made.user_id, book.book_id, grant, "room:demo")
     finally:
         await database.dispose()
     return logins
+
+
+async def _let_audit(tx: AsyncConnection, book: Book, user_id: int, until: date) -> None:
+    """Lets the auditor in again whose time is over."""
+    granted = await users.grants_of(tx, user_id, until - AUDIT)
+    if not any(grant.role == "auditor" for grant in granted.get(book.book_id, ())):
+        await users.give(tx, user_id, book.book_id, Grant("auditor", until=until), "room:demo")
 
 
 def welcome(logins: list[Login], address: str, folder: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import functools
+import hashlib
 import itertools
 import operator
 import re
@@ -32,6 +33,7 @@ from ledger.books.chart import NewAccount
 from ledger.books.evaluate import Outcome, Posted, State
 from ledger.books.keys import CLIENT, IMPORT
 from ledger.books.proposals import Line, Proposal, Side
+from ledger.database import events
 from ledger.errors import InsufficientBalance, InvalidField, KeyNotConsecutive, Refusal, UnknownUnit
 
 ACCOUNT_COLUMNS: Final = ("code", "name", "class", "unit", "floor")
@@ -169,7 +171,24 @@ async def import_journal(
     else:
         await _post(database, book, groups, report, entries.name, progress)
     report.refused[told:] = sorted(report.refused[told:], key=operator.attrgetter("line"))
+    if not dry_run and (report.accounts_opened or report.posted):
+        async with database.begin() as tx:
+            await events.add(tx, book, "journal_imported", _facts(report, accounts, entries), actor=IMPORT)
     return report
+
+
+def _facts(report: Report, accounts: Path, entries: Path) -> dict[str, str]:
+    """What the book's history keeps of an import: which files, by their SHA-256, and what became of their lines."""
+    facts = {
+        "accounts_opened": str(report.accounts_opened),
+        "posted": str(report.posted),
+        "replayed": str(report.replayed),
+        "refused": str(len(report.refused)),
+    }
+    for name, path in (("accounts_sha256", accounts), ("journal_sha256", entries)):
+        with path.open("rb") as file:
+            facts[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return facts
 
 
 def _as_if(state: State, groups: list[_Group]) -> tuple[list[_Group], list[Outcome]]:

@@ -27,7 +27,7 @@ SETTINGS: Final[dict[Kind, str]] = {
 }
 
 RETIRED: Final[tuple[Kind, ...]] = ("session", "identity", "index")
-"""Kinds of which older keys may be dropped: what is on paper is not printed anew, nor what was published signed anew."""
+"""Kinds of which older keys may be dropped: neither paper nor what was published is made anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
+from litestar import Litestar, Request
 from litestar.response import Stream
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import VERSION, sealing
@@ -104,11 +107,28 @@ async def download(
     if await sealing.now(database, settings, book.book_id) is None:
         raise NothingPublished(book.code)
     name = "-".join(["audit", book.code, *(day.isoformat() for day in (from_, to) if day)])
-    return Stream(
+    return Download(
         _by_itself(zipped(database, settings, book, name, actor=me.name, from_=from_, to=to)),
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{name}.zip"', "X-Accel-Buffering": "no"},
     )
+
+
+class Download(Stream):
+    """A stream whose generator is closed with the answer, also when its reader leaves: the framework does not."""
+
+    def to_asgi_response(self, app: Litestar | None, request: Request[Any, Any, Any], **given: Any) -> ASGIResponse:
+        """The answer that is sent."""
+        answer = super().to_asgi_response(app, request, **given)
+        pieces = cast("AsyncGenerator[bytes, None]", self.iterator)
+
+        async def to_the_end(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await answer(scope, receive, send)
+            finally:
+                await pieces.aclose()
+
+        return cast(ASGIResponse, to_the_end)
 
 
 async def _by_itself(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -1019,12 +1019,14 @@ FAULTS: Final[dict[type[Fault], tuple[str, str]]] = {
         "请运行 meide check 查明并恢复原来的数据；恢复不了的，只能另立一份新的记录：设置新的 MEIDE_LOG_ORIGIN，"
         "并向大家说明。",
         "Not signed: {origin} has {size} leaves, but the first {signed} are not those that were signed before; data"
-        " were changed, or an older backup was restored and gone on with. Run meide check and bring the data back; where"
-        " that cannot be, begin a new log: set another MEIDE_LOG_ORIGIN, and tell everybody why.",
+        " were changed, or an older backup was restored and gone on with. Run meide check and bring the data back;"
+        " where that cannot be, begin a new log: set another MEIDE_LOG_ORIGIN, and tell everybody why.",
     ),
     errors.SignerUnusable: (
-        "签名状态文件 {file} 不能用：{reason}。请恢复它；没有它就不知道签过什么。",
-        "The signer's file {file} cannot be used: {reason}. Bring it back: without it nobody knows what was signed.",
+        "签名状态 {file} 不能用：{reason}。请用 MEIDE_LOG_STATE 指定一个可写的目录；文件若已损坏，请从备份恢复，"
+        "没有它就不知道签过什么。",
+        "What the signer keeps in {file} cannot be used: {reason}. Let MEIDE_LOG_STATE name a folder that can be"
+        " written; if the file is damaged, bring it back: without it nobody knows what was signed.",
     ),
 }
 
@@ -1072,6 +1074,7 @@ FIELD_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     ),
     "in_the_past": ("不能早于今天", "not before today"),
     "too_far_ahead": ("最多到 366 天以后", "at most 366 days ahead"),
+    "before_from": ("不能早于开始的那一天", "not before the first day"),
     "needs_days": ("须同时写明从哪一天、到哪一天", "only within a range of days: say from and to"),
     "perks_cost_nothing": ("专享礼不扣分，请填 0", "a perk costs nothing: 0"),
     "no_stock_of_services": ("服务没有库存，由商家提供", "services have no stock: a merchant gives them"),

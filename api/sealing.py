@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api import figures, keys
 from api.settings import Settings
@@ -25,8 +25,9 @@ from ledger.auditing import inclusion, log, signer
 from ledger.auditing.log import Checkpoint
 from ledger.auditing.signer import Signer
 from ledger.books import directory
+from ledger.books.directory import Book
 from ledger.database import connect
-from ledger.errors import Fault, LogRolledBack
+from ledger.errors import Fault, LogInconsistent, LogRolledBack
 
 EVERY: float = 1.0
 """Seconds between two looks."""
@@ -147,6 +148,22 @@ async def now(database: AsyncEngine, settings: Settings, book: int) -> Checkpoin
         done = await _published(database, by, book, code, size, wait=True)
         if done is not None or size == 0:
             return done
+
+
+async def obstacle(tx: AsyncConnection, by: Signer, book: Book) -> Fault | None:
+    """Why the log of the book, as it is sealed now, would not be signed; None: it would."""
+    try:
+        newest = await log.newest(tx, book.book_id, signer.origin(by, book.code))
+        size = await log.size(tx, book.book_id)
+        before = await asyncio.to_thread(signer.last, by, book.code, newest.note if newest else None)
+        if before is not None and before.size > size:
+            return LogRolledBack(signer.origin(by, book.code), size, before.size)
+        if before is not None and await inclusion.root(tx, book.book_id, before.size) != before.root:
+            return LogInconsistent(signer.origin(by, book.code), size, before.size)
+        await inclusion.root(tx, book.book_id, size)
+    except Fault as fault:
+        return fault
+    return None
 
 
 async def _published(

@@ -76,7 +76,7 @@ async def set_(tx: AsyncConnection, me: Principal, new: NewTarget) -> tuple[Targ
 async def end(tx: AsyncConnection, me: Principal, target: str, last_year: int) -> Target:
     """Lets a target end with a year. UnknownTarget, NotAllowed, InvalidField."""
     auth.within(me, Right.ASSESS, (await targets.find(tx, me.book_id, target)).line)
-    return await targets.end(tx, me.book_id, target, last_year, now=await connect.now(tx))
+    return await targets.end(tx, me.book_id, target, last_year, by=me.name, now=await connect.now(tx))
 
 
 async def progress(

@@ -22,6 +22,7 @@ from ledger.access.identities import Field, Identity, Masked
 from ledger.access.log import Access
 from ledger.access.persons import Revealed
 from ledger.access.rights import Grant, Principal, Right
+from ledger.auditing import log as sealed_log
 from ledger.database import connect
 from ledger.days import day_of
 from ledger.earning import organisations, qualifications, volunteers
@@ -170,19 +171,21 @@ async def end_card(tx: AsyncConnection, me: Principal, volunteer_no: str) -> boo
 
 
 async def erase(tx: AsyncConnection, me: Principal, volunteer_no: str) -> None:
-    """Destroys who she was, her number and how she signed in; the books stay whole and are nobody's.
+    """Destroys who she was, her number, how she signed in and what was written about her postings; the books stay whole
+    and are nobody's. The lines of the sealed log never named her: they and every root stay as they are.
 
     NotAllowed, UnknownVolunteer, StillKnown.
     """
     her = await within(tx, me, Right.ERASE, volunteer_no)
-    for user in await users.forget_volunteer(tx, me.book_id, volunteer_no):
+    for user in await users.forget_volunteer(tx, me.book_id, volunteer_no, me.name):
         await sessions.forget(tx, user, me.book_id)
         await users.forget(tx, user)
     await persons.erase(tx, me.book_id, volunteer_no, her.holder, me.name, auth.now())
     await pay_codes.forget(tx, me.book_id, her.holder)
     await tickets.forget(tx, me.book_id, her.holder)
     await proofs.forget(tx, me.book_id, her.holder)
-    await volunteers.forget(tx, me.book_id, volunteer_no)
+    await sealed_log.forget(tx, me.book_id, her.holder)
+    await volunteers.forget(tx, me.book_id, volunteer_no, me.name)
 
 
 # --- where she belongs ------------------------------------------------------------------------------------------------

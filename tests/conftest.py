@@ -28,6 +28,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import sealing
 from ledger.access import users
+from ledger.auditing import checks as auditing_checks
+from ledger.auditing import checks as log_checks
+from ledger.auditing import log
 from ledger.books import directory, integrity
 from ledger.books.directory import Book
 from ledger.database import connect, distribution, embedded, schema
@@ -216,10 +219,15 @@ async def swedish(database: AsyncEngine) -> None:
 
 @pytest.fixture
 async def book(database: AsyncEngine) -> AsyncIterator[Book]:
-    """A book of the test's own; after the test all its figures are derived anew."""
+    """A book of the test's own; after the test all its figures are derived anew, and its log is sealed and compared."""
     made = await new_book(database)
     yield made
     assert await integrity.check(database, made.book_id) == []
     assert await earning_checks.check(database, made.book_id) == []
     assert await spending_checks.check(database, made.book_id) == []
     assert await recognition_checks.check(database, made.book_id) == []
+    if not CITUS:
+        await log.seal_all(database, made.book_id)
+        assert await auditing_checks.check(database, made.book_id) == []
+    await log.seal_all(database, made.book_id)
+    assert await log_checks.check(database, made.book_id) == []

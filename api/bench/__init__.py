@@ -9,6 +9,7 @@
     earning.py    a sheet of hours, the end of notice, expiry, sign-in over HTTP
     over_http.py  subjects over HTTP, against a service of its own; load.py is their client, a process of its own
     scanning.py   looking for a code in a frame of a till's camera
+    auditing.py   the audit package: what it costs beside a COPY, its memory, verifying it
     reads.py      what reading costs in a large book, compared with a small one
     report.py     the table and its JSON
 

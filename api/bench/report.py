@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api import VERSION
-from api.bench import scanning, spending
+from api.bench import auditing, scanning, sealing, spending
 from api.bench.reads import SMALLER
 from api.bench.rounds import MOST_MEMORY, Result, Row
 
@@ -35,9 +35,13 @@ def as_json(result: Result) -> dict[str, Any]:
         "postings": [dataclasses.asdict(row) for row in result.postings],
         "reads": [dataclasses.asdict(row) for row in result.reads],
         "stars": [dataclasses.asdict(row) for row in result.stars],
+        "packages": [dataclasses.asdict(row) for row in result.packages],
+        "exported": result.exported and dataclasses.asdict(result.exported),
+        "verified": result.verified and dataclasses.asdict(result.verified),
         "memory": result.memory and dataclasses.asdict(result.memory),
         "frames": result.frames and dataclasses.asdict(result.frames),
         "tills": result.tills and dataclasses.asdict(result.tills),
+        "sealing": result.sealing and dataclasses.asdict(result.sealing),
     }
 
 
@@ -94,10 +98,40 @@ def show(result: Result, console: Console) -> None:
         for row in result.stars:
             table.add_row(_title(row), *_ratio(row), _number(row.p50, ",.1f", 1e3))
         console.print(table, "")
+    if result.packages:
+        title = f"audit package, {result.plan.preload // 2:,} transactions"
+        table = _table(title, "× COPY as CSV of transactions and entries", "at most", "p50 s")
+        for row in result.packages:
+            table.add_row(_title(row), *_ratio(row), _number(row.p50, ",.2f"))
+        console.print(table, "")
+    if result.exported is not None:
+        held = f"{result.exported.megabytes:,.0f} MB"
+        console.print(
+            f"Most memory of an export of {result.exported.transactions:,} transactions, with the process beside it:"
+            f" {held if result.exported.megabytes <= auditing.MOST_MEMORY else f'[red]{held}[/]'}"
+            f" (at most {auditing.MOST_MEMORY} MB)",
+            highlight=False,
+        )
+    if result.verified is not None:
+        pace = f"{result.verified.per_million:.1f}"
+        console.print(
+            f"Verifying the package of {result.verified.transactions:,} transactions: {result.verified.seconds:.1f} s,"
+            f" {pace if result.verified.per_million <= auditing.MOST_SECONDS else f'[red]{pace}[/]'} s a million"
+            f" (at most {auditing.MOST_SECONDS:.0f} s)",
+            highlight=False,
+        )
     if result.memory is not None:
         console.print(
             f"Most memory of an import of {result.memory.lines:,} lines: {result.memory.megabytes:,.0f} MB"
             f" (at most {MOST_MEMORY} MB for a million), {result.memory.per_second:,.0f} transactions a second",
+            highlight=False,
+        )
+    if result.sealing is not None:
+        log = result.sealing
+        rate = f"{log.per_second:,.0f}"
+        console.print(
+            f"{log.leaves:,} leaves sealed: {rate if log.per_second >= sealing.LEAST else f'[red]{rate}[/]'} a second"
+            f" (at least {sealing.LEAST:,} of a million), {log.bytes_each:,.0f} bytes each on disk",
             highlight=False,
         )
     if result.tills is not None:
@@ -139,7 +173,7 @@ def _ratio(row: Row) -> Sequence[str]:
     text = f"{row.ratio.median:.2f} ({row.ratio.least:.2f}–{row.ratio.most:.2f})"
     if row.limit is not None and (row.ratio.median > row.limit if row.at_most else row.ratio.median < row.limit):
         text = f"[red]{text}[/]"
-    return (text, _number(row.limit, ".1f"))
+    return (text, _number(row.limit, "g"))
 
 
 def _number(value: float | None, form: str, times: float = 1) -> str:

@@ -22,12 +22,12 @@ from typing import Final
 import uvloop
 from sqlalchemy import make_url
 
-from api.bench import baseline, imports, reads, scanning, spending, stars
+from api.bench import auditing, baseline, imports, reads, scanning, sealing, spending, stars
 from api.bench import ground as grounds
 from api.bench.baseline import Baseline
 from api.bench.ground import Ground, History
 from api.bench.measure import Measured, Progress, Run, Skipped, Spread, percentile, spread
-from api.bench.subjects import FRAME, MEMORY, SUBJECTS, TILLS, Subject
+from api.bench.subjects import FRAME, MEMORY, SEALING, SUBJECTS, TILLS, Subject
 from ledger.books import directory, guards, integrity
 from ledger.books.integrity import Finding
 from ledger.database import connect, embedded, schema
@@ -86,9 +86,13 @@ class Result:
     postings: list[Row] = field(default_factory=list)
     reads: list[Row] = field(default_factory=list)
     stars: list[Row] = field(default_factory=list)
+    packages: list[Row] = field(default_factory=list)
     memory: imports.Memory | None = None
+    exported: auditing.Exported | None = None
+    verified: auditing.Verified | None = None
     frames: scanning.Frames | None = None
     tills: spending.OpenLoop | None = None
+    sealing: sealing.Sealing | None = None
     findings: list[tuple[str, Finding]] = field(default_factory=list)
 
 
@@ -129,12 +133,15 @@ async def _measured(plan: Plan, progress: Progress, server: Server, folder: Path
             progress("Settling", 0, 1)
             version = baseline.settle_server(server, make_url(server.service_url).database or "")
             result = Result(plan, version, load)
+            if books and plan.takes(SEALING):
+                result.sealing = await sealing.sealed(ground, books[0].book)
             if running:
                 figures = await _rounds(plan, progress, plain, running)
                 result.clients, result.baseline = plain.clients, spread(figures)
             result.postings = [row for each in running for row in _rows(each)] + skipped
             result.reads = await _reads(plan, ground, books)
             result.stars = await _stars(plan, ground)
+            await _packages(plan, ground, books, result)
             if plan.takes(MEMORY) and plan.preload:
                 progress("Importing, for its memory", 0, 1)
                 result.memory = await imports.memory(ground, plan.preload // 2)
@@ -273,6 +280,29 @@ async def _stars(plan: Plan, ground: Ground) -> list[Row]:
     title = f"{titles[stars.PAGE]} (÷ in a book {reads.SMALLER} times smaller)"
     rows.append(Row(stars.PAGE, title, ratios, reads.MOST, at_most=True, p50=statistics.median(latencies)))
     return [row for row in rows if row.name in wanted]
+
+
+async def _packages(plan: Plan, ground: Ground, books: tuple[History, History] | None, result: Result) -> None:
+    """The audit package of the large book."""
+    wanted = [name for name in auditing.NAMES if plan.takes(name)]
+    if not wanted:
+        return
+    if books is None:
+        result.packages = [Row(name, name, skipped="there is no history to export (--preload 0)") for name in wanted]
+        return
+    book = books[0].book
+    if timed := [name for name in wanted if name in auditing.TITLES]:
+        taken = await auditing.measured(ground, book, plan.rounds, timed)
+        for name in timed:
+            seconds = taken.named[name]
+            ratios = spread([one / copied for one, copied in zip(seconds, taken.copy, strict=True)])
+            limit, p50 = auditing.MOST.get(name), statistics.median(seconds)
+            result.packages.append(Row(name, auditing.TITLES[name], ratios, limit, at_most=True, p50=p50))
+    if plan.takes(auditing.MEMORY) or plan.takes(auditing.VERIFY):
+        ground.progress("Exporting, for its memory, and verifying", 0, 1)
+        exported, verified = await auditing.memory_and_verifying(ground, book, plan.preload // 2)
+        result.exported = exported if plan.takes(auditing.MEMORY) else None
+        result.verified = verified if plan.takes(auditing.VERIFY) else None
 
 
 async def _findings(ground: Ground) -> list[tuple[str, Finding]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from api.bench import boards, earning, imports, over_http, postings, reads, receipts, spending, stars
+from api.bench import auditing, boards, earning, imports, over_http, postings, reads, receipts, sealing, spending, stars
 from api.bench.postings import CALLERS, Prepare, callers
 
 
@@ -41,6 +41,13 @@ SUBJECTS: Final = (
         "256 callers, 5 % dated up to 90 days back",
         callers(CALLERS, postings.sometimes_late),
         0.9,
+        without=callers(CALLERS, postings.between_two),
+    ),
+    Subject(
+        "posting-sealed",
+        "256 callers, the log sealed beside them",
+        sealing.posting,
+        sealing.LOSS,
         without=callers(CALLERS, postings.between_two),
     ),
     Subject("holds", "256 callers, hold and capture on wallets", postings.hold_and_capture),
@@ -99,4 +106,14 @@ SUBJECTS: Final = (
 MEMORY: Final = "import-memory"
 FRAME: Final = "frame"
 TILLS: Final = "tills"
-NAMES: Final = (*(subject.name for subject in SUBJECTS), *reads.READS, *stars.NAMES, MEMORY, FRAME, TILLS)
+SEALING: Final = "sealing"
+NAMES: Final = (
+    *(subject.name for subject in SUBJECTS),
+    *reads.READS,
+    *stars.NAMES,
+    *auditing.NAMES,
+    MEMORY,
+    FRAME,
+    TILLS,
+    SEALING,
+)

@@ -52,6 +52,7 @@ TILES: Final = (
     ("boards", "/staff/boards", Right.ASSESS, False),
     ("users", "/staff/users", Right.MANAGE_USERS, False),
     ("tokens", "/staff/tokens", Right.MANAGE_TOKENS, True),
+    ("audit", "/staff/audit", Right.AUDIT, True),
     ("access_log", "/staff/access-log", Right.READ_ACCESS_LOG, True),
 )
 """What can be done: its name in texts, its address, the right it takes, and whether for the whole book."""

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from api.pages import (
     texts_activities,
+    texts_audit,
     texts_awards,
     texts_boards,
     texts_cases,
@@ -628,6 +629,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the staff this number: {request_id}",
     ),
     # --- what has a file of its own
+    **texts_audit.TEXTS,
     **texts_awards.TEXTS,
     **texts_boards.TEXTS,
     **texts_honours.TEXTS,
@@ -732,6 +734,7 @@ WRONG: Final[dict[str, tuple[str, str]]] = {
     "other": ("“{field}”这一项不能用。请改正后再试。", "{field} cannot be used. Please correct it and try again."),
     **texts_boards.WRONG,
     **texts_activities.WRONG,
+    **texts_audit.WRONG,
     **texts_catalogue.WRONG,
     **texts_honours.WRONG,
     **texts_proofs.WRONG,
@@ -775,6 +778,7 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "budget_points": ("多少分", "Points"),
     "budget_yuan": ("相应的资金", "The money behind them"),
     **texts_activities.FIELDS,
+    **texts_audit.FIELDS,
     **texts_catalogue.FIELDS,
     **texts_proofs.FIELDS,
     **texts_rules.FIELDS,

@@ -22,6 +22,7 @@ from ledger.auditing.evidence import Evidence, Purchase, Service
 from ledger.auditing.log import Leaf
 from ledger.auditing.looks import Look
 from ledger.auditing.search import Found, Terms
+from ledger.auditing.signer import Signer
 from ledger.auditing.trial_balance import Group, Sum, UnitSum, When
 
 AUDIT: Final = {"right": Right.AUDIT}
@@ -395,9 +396,11 @@ class PublishedView(msgspec.Struct, frozen=True):
 class LogStatusView(msgspec.Struct, frozen=True):
     """How the sealed log stands. `unsealed`: committed and not in it yet; `since`: the oldest of these.
 
-    `unpublished`: sealed, and not yet in the newest checkpoint.
+    `unpublished`: sealed, and not yet in the newest checkpoint. `vkey`: with which its signatures are checked.
     """
 
+    origin: str
+    vkey: str
     size: int
     era: int
     unsealed: int
@@ -546,17 +549,28 @@ async def list_looks(
     summary="How the sealed log stands",
     responses=views.refusals(),
 )
-async def read_log_status(database: NamedDependency[AsyncEngine], me: NamedDependency[Principal]) -> LogStatusView:
+async def read_log_status(
+    database: NamedDependency[AsyncEngine], me: NamedDependency[Principal], signer: NamedDependency[Signer]
+) -> LogStatusView:
     """Its size, its newest checkpoint, and what is not sealed or not published yet."""
     async with database.begin() as tx:
-        found = await audit.log_status(tx, me)
+        found = await audit.log_status(tx, me, signer)
     newest = found.newest
     published = None
     if newest is not None:
         root = base64.b64encode(newest.root).decode()
         published = PublishedView(newest.number, newest.size, root, newest.note, newest.created_at)
     standing = found.standing
-    return LogStatusView(standing.size, standing.era, standing.unsealed, standing.since, found.unpublished, published)
+    return LogStatusView(
+        found.origin,
+        found.key,
+        standing.size,
+        standing.era,
+        standing.unsealed,
+        standing.since,
+        found.unpublished,
+        published,
+    )
 
 
 # --- as answers show it -----------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from api import answers, auth, receipts, views
 from api.requests import StrictRequest
 from api.settings import Settings
 from ledger.access.rights import Principal, Right
-from ledger.auditing import inclusion, log, signer
+from ledger.auditing import inclusion, log, looks, signer
 from ledger.auditing import receipts as receipts_of
 from ledger.auditing.log import Checkpoint
 from ledger.auditing.verifier import receipts as verifier
@@ -170,7 +170,7 @@ async def prove_consistency(
 
 # --- for auditors and parties -----------------------------------------------------------------------------------------
 
-_AUDITORS: Final = {"right": Right.READ_BOOKS}
+_AUDITORS: Final = {"right": Right.AUDIT}
 
 
 @get(
@@ -274,9 +274,10 @@ async def _tile(database: AsyncEngine, book: str, tile: str) -> Response[bytes]:
 async def _entries(database: AsyncEngine, me: Principal, tile: str) -> Response[bytes]:
     _, place, width = _place(f"/0{tile}")
     first = place * inclusion.TILE
-    async with database.connect() as tx:
+    async with database.begin() as tx:
         book_id = await _within(tx, me.book, first + width)
         lines = await receipts_of.lines(tx, book_id, first, first + width)
+        await looks.add(tx, book_id, me.name, "entry_bundle", {"tile": tile})
     packed = [line.encode() for line in lines]
     if any(len(line) > _LONGEST for line in packed):
         raise InvalidField("tile", "line_too_long")

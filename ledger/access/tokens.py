@@ -6,15 +6,16 @@ import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.access.rights import ANY, SCOPES, Principal, Scope
 from ledger.access.tables import tokens
 from ledger.access.users import CODE
+from ledger.database import events
 from ledger.errors import InvalidField, UnknownToken
 from ledger.text import one_line
 
@@ -85,7 +86,7 @@ async def make(
     """A new token for a machine, or for a till of `outlet`; the text is told here and never again. InvalidField.
 
     `prefixes`: with what the codes of the accounts begin that it may post to; the scope `books:post` needs them
-    (`*`: all).
+    (`*`: all). What it may do is kept in the book's history, its text and its name are not.
     """
     if not one_line(name, least=1, most=NAME_LENGTH):
         raise InvalidField("name", "not_a_name")
@@ -119,7 +120,17 @@ async def make(
             .returning(tokens.c.token_id)
         )
     ).scalar_one()
-    return await read(tx, book_id, row), text
+    made = await read(tx, book_id, row)
+    facts = {
+        "token": str(made.token_id),
+        "kind": made.kind,
+        "scopes": " ".join(made.scopes) or None,
+        "prefixes": " ".join(made.prefixes) or None,
+        "outlet": made.outlet,
+        "until": made.expires_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+    await events.add(tx, book_id, "token_made", facts, actor=by, texts={"name": name}, at=now)
+    return made, text
 
 
 async def read(tx: AsyncConnection, book_id: int, token_id: int) -> Token:
@@ -148,21 +159,25 @@ async def of_outlet(tx: AsyncConnection, book_id: int, outlet: str) -> list[Toke
 
 async def revoke_outlet(tx: AsyncConnection, book_id: int, outlet: str, by: str, now: datetime) -> None:
     """Ends all tokens of an outlet at once."""
-    await tx.execute(
-        update(tokens)
-        .where(tokens.c.book_id == book_id, tokens.c.outlet == outlet, tokens.c.revoked_at.is_(None))
-        .values(revoked_at=now, revoked_by=by)
-    )
+    await _end(tx, book_id, tokens.c.outlet == outlet, by, now)
 
 
 async def revoke(tx: AsyncConnection, book_id: int, token_id: int, by: str, now: datetime) -> Token:
     """Ends a token at once; one that has ended stays as it is. UnknownToken."""
-    await tx.execute(
-        update(tokens)
-        .where(tokens.c.book_id == book_id, tokens.c.token_id == token_id, tokens.c.revoked_at.is_(None))
-        .values(revoked_at=now, revoked_by=by)
-    )
+    await _end(tx, book_id, tokens.c.token_id == token_id, by, now)
     return await read(tx, book_id, token_id)
+
+
+async def _end(tx: AsyncConnection, book_id: int, which: ColumnElement[bool], by: str, now: datetime) -> None:
+    """Ends those of these tokens that have not ended."""
+    ended = await tx.execute(
+        update(tokens)
+        .where(tokens.c.book_id == book_id, which, tokens.c.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_by=by)
+        .returning(tokens.c.token_id)
+    )
+    for token_id in sorted(ended.scalars()):
+        await events.add(tx, book_id, "token_revoked", {"token": str(token_id)}, actor=by, at=now)
 
 
 async def find(tx: AsyncConnection, digests: Collection[bytes], now: datetime) -> dict[bytes, Token]:

@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.access.rights import AUDIT_DAYS, Grant
 from ledger.access.tables import renewals, roles, users
-from ledger.database import connect
+from ledger.database import connect, events
 from ledger.days import day_of
 from ledger.errors import InvalidField, NumberHasUser, UnknownRole, UnknownUser, UserExists, WrongPassword
 from ledger.text import one_line
@@ -293,7 +293,10 @@ class GivenRole:
 
 
 async def give(tx: AsyncConnection, user_id: int, book_id: int, grant: Grant, by: str) -> int:
-    """Gives a user a role in a book; answers its number. InvalidField, NumberHasUser."""
+    """Gives a user a role in a book; answers its number. InvalidField, NumberHasUser.
+
+    The book's history keeps who may do what since when, by internal numbers: a volunteer's own number is left out.
+    """
     _check(grant, day_of(await connect.now(tx)))
     role_id = (
         await tx.execute(
@@ -317,7 +320,19 @@ async def give(tx: AsyncConnection, user_id: int, book_id: int, grant: Grant, by
     ).scalar_one_or_none()
     if role_id is None:
         raise NumberHasUser(grant.volunteer_no or "")
+    facts = {
+        **_whose(role_id, user_id),
+        "role": grant.role,
+        "organisation": grant.organisation,
+        "outlet": grant.outlet,
+        "until": None if grant.until is None else grant.until.isoformat(),
+    }
+    await events.add(tx, book_id, "role_granted", facts, actor=by)
     return role_id
+
+
+def _whose(role_id: int, user_id: int) -> dict[str, str | None]:
+    return {"role_id": str(role_id), "user": f"user:{user_id}"}
 
 
 def _check(grant: Grant, today: date) -> None:
@@ -387,6 +402,7 @@ async def end_role(tx: AsyncConnection, book_id: int, role_id: int, by: str, now
     ).scalar_one_or_none()
     if user_id is None:
         raise UnknownRole(role_id)
+    await events.add(tx, book_id, "role_ended", _whose(role_id, user_id), actor=by, at=now)
     return user_id
 
 
@@ -412,15 +428,19 @@ async def user(tx: AsyncConnection, user_id: int) -> User:
     return User(*row)
 
 
-async def forget_volunteer(tx: AsyncConnection, book_id: int, volunteer_no: str) -> list[int]:
+async def forget_volunteer(tx: AsyncConnection, book_id: int, volunteer_no: str, by: str) -> list[int]:
     """Destroys a volunteer's role in a book and what waits about it; answers whose it was, for `forget`."""
     await tx.execute(delete(renewals).where(renewals.c.book_id == book_id, renewals.c.volunteer_no == volunteer_no))
     gone = await tx.execute(
         delete(roles)
         .where(roles.c.book_id == book_id, roles.c.role == "volunteer", roles.c.volunteer_no == volunteer_no)
-        .returning(roles.c.user_id)
+        .returning(roles.c.role_id, roles.c.user_id, roles.c.ended_at)
     )
-    return sorted(set(gone.scalars()))
+    whose = gone.all()
+    for row in sorted(whose, key=lambda row: row.role_id):
+        if row.ended_at is None:
+            await events.add(tx, book_id, "role_ended", _whose(row.role_id, row.user_id), actor=by)
+    return sorted({row.user_id for row in whose})
 
 
 async def forget(tx: AsyncConnection, user_id: int) -> None:

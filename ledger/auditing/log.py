@@ -39,8 +39,7 @@ _UNSEALED: Final = """
          WHERE v.book_id = :book AND v.xid >= s.xid) AS c
    WHERE (SELECT l.leaf_index FROM log_leaves l WHERE l.book_id = :book AND l.item = c.item) IS NULL"""
 
-_NEWEST_UNSEALED: Final = text(f"SELECT CAST(c.xid AS text) {_UNSEALED} ORDER BY c.xid DESC LIMIT 1")
-_REACHED: Final = text("SELECT s.xid > CAST(CAST(:xid AS text) AS xid8) FROM log_states s WHERE s.book_id = :book")
+_NEWEST_UNSEALED: Final = text(f"SELECT c.item {_UNSEALED} ORDER BY c.xid DESC LIMIT 1")
 _STANDING: Final = text(f"""
     SELECT coalesce((SELECT s.size FROM log_states s WHERE s.book_id = :book), 0),
            coalesce((SELECT s.era FROM log_states s WHERE s.book_id = :book), 1),
@@ -138,14 +137,13 @@ async def seal_all(database: AsyncEngine, book: int, *, longest: float = 30.0) -
     """
     end = time.monotonic() + longest
     async with database.connect() as tx:
-        newest_then = (await tx.execute(_NEWEST_UNSEALED, {"book": book})).scalar_one_or_none()
+        # The last in the order of sealing: when it is a leaf, so are the others.
+        newest_then: UUID | None = (await tx.execute(_NEWEST_UNSEALED, {"book": book})).scalar_one_or_none()
     while True:
         async with database.begin() as tx:
             await connect.no_timeout(tx)
             sealed = await seal(tx, book)
-            reached = (
-                newest_then is None or (await tx.execute(_REACHED, {"book": book, "xid": newest_then})).scalar_one()
-            )
+            reached = newest_then is None or await leaf_of(tx, book, newest_then) is not None
         if sealed.complete and (reached or time.monotonic() > end):
             return sealed.size
         if sealed.complete:
@@ -188,6 +186,12 @@ async def standing(tx: AsyncConnection, book: int) -> Standing:
     """How the log of a book stands, counted: not for every second."""
     row = (await tx.execute(_STANDING, {"book": book})).one()
     return Standing(*row)
+
+
+async def bytes_held(tx: AsyncConnection) -> int:
+    """The bytes that leaves and nodes of all books take on disk, with their indexes."""
+    held = text("SELECT pg_total_relation_size('log_leaves') + pg_total_relation_size('log_nodes')")
+    return int((await tx.execute(held)).scalar_one())
 
 
 async def size(tx: AsyncConnection, book: int) -> int:

@@ -53,6 +53,7 @@ async def receipt(tx: AsyncConnection, book: int, transaction_id: UUID, *, whole
         await tx.execute(
             select(newest.c.size, newest.c.note, leaf.leaf_index, leaf.hash, *said).where(
                 leaf.book_id == book,
+                leaf.type == "transaction",  # of the view only the half that says these is planned
                 leaf.leaf_index == _place(book, transaction_id),
                 leaf.leaf_index < newest.c.size,
             )

@@ -92,6 +92,11 @@ def vkey(by: Signer, book: str) -> str:
     return notes.vkey(origin(by, book), key(by, book).public)
 
 
+def vkeys(by: Signer, book: str) -> list[str]:
+    """The verification keys of all keys that have signed this log, the current one first."""
+    return [notes.vkey(each.name, each.public) for each in keys(by, book)]
+
+
 def signed(by: Signer, book: str, text: str) -> str:
     """The note of this text, signed for the log of the book. Not for checkpoints: those are signed by `sign` alone."""
     try:

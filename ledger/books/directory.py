@@ -79,6 +79,12 @@ async def unit_codes(tx: AsyncConnection) -> frozenset[str]:
     return frozenset((await tx.execute(select(units.c.code))).scalars())
 
 
+async def unit_scales(tx: AsyncConnection) -> dict[str, int]:
+    """Every unit with its digits after the point."""
+    rows = await tx.execute(select(units.c.code, units.c.scale))
+    return {row.code: row.scale for row in rows}
+
+
 async def create_unit(tx: AsyncConnection, code: str, name: str, scale: int) -> None:
     """A unit of account with `scale` digits after the point when shown (0 to 8). InvalidField, UnitExists."""
     _check(code, name)

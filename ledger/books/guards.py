@@ -172,6 +172,13 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "entries_balance": "7c225a0283137d467969a7d2e94763a4",
 }
 
+VIEWS: Final[Mapping[str, str]] = {
+    "log_transactions": "7b65008c861d9c4369281839d1cd7ffe",
+    "log_events": "8c287f5bd59e6701cd213616612699c5",
+    "log_lines": "017bfc8b324df041fa9d7d0410909de9",
+}
+"""The MD5 of each definition on one line, the same on PostgreSQL 15 to 18: the lines of the log are what these say."""
+
 _PRIVILEGES_HELD: Final = """
     SELECT c.relname, array_remove(array_agg(p.privilege ORDER BY p.privilege)
         FILTER (WHERE CASE WHEN p.privilege IN ('DELETE', 'TRUNCATE', 'TRIGGER')
@@ -207,15 +214,22 @@ _FUNCTIONS_STANDING: Final = """
       AND (p.prorettype = 'trigger'::regtype OR p.prosecdef AND has_function_privilege(p.oid, 'EXECUTE')
            AND NOT has_function_privilege('public', p.oid, 'EXECUTE'))"""
 
+_VIEWS_STANDING: Final = """
+    SELECT c.relname, md5(regexp_replace(pg_get_viewdef(c.oid), '\\s+', ' ', 'g')) FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+    WHERE c.relname = ANY (:views) AND c.relkind = 'v' AND c.reloptions IS NULL
+      AND c.relowner = (SELECT relowner FROM pg_class WHERE oid = 'public.entries'::regclass)"""
+
 
 async def check_guards(database: AsyncEngine) -> list[Finding]:
-    """Whatever of the privileges, triggers, functions and constraints is not in place for this role."""
+    """Whatever of the privileges, triggers, functions, views and constraints is not in place for this role."""
     async with database.connect() as tx:
         await tx.execute(text("SET LOCAL search_path = public"))  # definitions name what is found in it without schema
         held = await _rows(tx, _PRIVILEGES_HELD, tables=[*GUARDED, books.name, units.name])
         triggers = await _rows(tx, _TRIGGERS_STANDING, tables=GUARDED)
         constraints = await _rows(tx, _CONSTRAINTS_STANDING, tables=GUARDED)
         functions = await _rows(tx, _FUNCTIONS_STANDING, functions=list(FUNCTIONS))
+        views = dict(await _rows(tx, _VIEWS_STANDING, views=list(VIEWS)))
     allowed = {**schema.privileges(), **_ALLOWED}
     standing = {(table, name): _plain(definition) for table, name, definition in constraints}
     guarding = {
@@ -244,6 +258,7 @@ async def check_guards(database: AsyncEngine) -> list[Finding]:
             for name, digest in FUNCTIONS.items()
             if [found for function, found in functions if function == name] != [digest]
         ),
+        *(Finding("view_not_in_place", {"view": name}) for name, digest in VIEWS.items() if views.get(name) != digest),
         *(
             Finding("constraint_not_in_place", {"table": table, "constraint": name})
             for (table, name), definition in CONSTRAINTS.items()

@@ -7,6 +7,7 @@ by approving another version for the same day: of several for one day the highes
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -32,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.database import events
 from ledger.days import day_of
 from ledger.errors import AlreadyDecided, BeginsTooEarly, InvalidField, SecondPersonNeeded, Unknown
 from ledger.text import one_line
@@ -65,13 +67,14 @@ class Versioned(TypedColumns):
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
-    """Something that a book keeps in versions.
+    """Something that a book keeps in versions; `word`: what the book's history calls it.
 
     `unknown` makes the refusal of a number that there is not, `read` what a stored body and its version say. `key`: the
     values of the columns that tell several of one book apart, each of which has versions of its own.
     """
 
     table: Table[Versioned]
+    word: str
     unknown: Callable[[int], Unknown]
     read: Callable[[str, int], T]
     key: Mapping[str, str] = field(default_factory=dict)
@@ -135,13 +138,35 @@ async def draft(
 async def approve(tx: AsyncConnection, kind: Kind[T], book: int, version: int, *, by: str, now: datetime) -> Version[T]:
     """Brings a draft into force from its first day on. By another person than who drafted it.
 
+    The book's history keeps the digest of its body: what was approved is not changed without a trace.
+
     Unknown, AlreadyDecided, SecondPersonNeeded, BeginsTooEarly.
     """
     found = await _to_decide(tx, kind, book, version)
     if found.drafted_by == by:
         raise SecondPersonNeeded
     await _in_time(tx, kind, book, found.effective_from, now)
+    body = await tx.execute(select(kind.table.c.body).where(*_of(kind, book), kind.table.c.version == version))
+    facts = approval(kind, version, found.effective_from, found.drafted_by, body.scalar_one())
+    await events.add(tx, book, "version_approved", facts, actor=by, at=now)
     return await _decided(tx, kind, book, found, by=by, now=now, approved=True)
+
+
+def approval(
+    kind: Kind[T], version: int, effective_from: date, drafted_by: str, body: Mapping[str, Any]
+) -> dict[str, str]:
+    """What a book's history keeps of the approval of a version.
+
+    `digest`: the SHA-256 of its body as canonical JSON (RFC 8785; it holds no fractions), in hexadecimal digits.
+    """
+    return {
+        "of": kind.word,
+        "version": str(version),
+        "effective_from": effective_from.isoformat(),
+        "digest": hashlib.sha256(events.canonical(body).encode()).hexdigest(),
+        "drafted_by": drafted_by,
+        **kind.key,
+    }
 
 
 async def decline(tx: AsyncConnection, kind: Kind[T], book: int, version: int, *, by: str, now: datetime) -> Version[T]:

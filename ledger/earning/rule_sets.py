@@ -65,7 +65,7 @@ def _read(body: str, version: int) -> RuleSet:
     return replace(rule_body.read(json.loads(body)), version=version)
 
 
-RULES: Final = Kind(rule_sets, UnknownRuleSet, _read)
+RULES: Final = Kind(rule_sets, "rule_set", UnknownRuleSet, _read)
 
 
 async def draft(

@@ -16,6 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.database import events
 from ledger.earning import corrections, organisations, record, records, volunteers
 from ledger.earning.record import Record
 from ledger.earning.records import NewRecord, Outcome, Taken
@@ -107,7 +108,7 @@ async def take(
         reviewed_by=of.actor if of.reviewed else None,
     )
     if any(isinstance(each, Taken) and each.new for each in outcomes):
-        await tx.execute(
+        began = await tx.execute(
             insert(imports)
             .values(
                 book_id=book,
@@ -119,7 +120,15 @@ async def take(
                 started_at=of.started_at,
             )
             .on_conflict_do_nothing(index_elements=[imports.c.book_id, imports.c.import_id])
+            .returning(imports.c.import_id)
         )
+        if began.one_or_none() is not None:
+            facts = {
+                "import": str(of.import_id),
+                "as_of": of.as_of.isoformat(),
+                "reviewed": "yes" if of.reviewed else "no",
+            }
+            await events.add(tx, book, "import_begun", facts, actor=of.actor, texts={"name": of.name}, at=now)
     return [about_whom(outcome, each) for outcome, each in zip(outcomes, wanted, strict=True)]
 
 
@@ -244,8 +253,11 @@ async def _corrected(
 
 async def undone(tx: AsyncConnection, book: int, import_id: UUID, *, by: str, now: datetime) -> None:
     """Notes that an import has been undone; the first time counts."""
-    await tx.execute(
+    first = await tx.execute(
         update(imports)
         .where(imports.c.book_id == book, imports.c.import_id == import_id, imports.c.undone_at.is_(None))
         .values(undone_at=now, undone_by=by)
+        .returning(imports.c.import_id)
     )
+    if first.one_or_none() is not None:
+        await events.add(tx, book, "import_undone", {"import": str(import_id)}, actor=by, at=now)

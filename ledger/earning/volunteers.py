@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books import chart
 from ledger.books.chart import NewAccount
-from ledger.database import connect
+from ledger.database import connect, events
 from ledger.days import day_of
 from ledger.earning import members, organisations
 from ledger.earning.tables import organisations as organisations_table
@@ -239,11 +239,12 @@ def _is(book: int, volunteer_no: str) -> ColumnElement[bool]:
     return (volunteers.c.book_id == book) & (volunteers.c.volunteer_no == volunteer_no)
 
 
-async def forget(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer:
+async def forget(tx: AsyncConnection, book: int, volunteer_no: str, by: str) -> Volunteer:
     """Destroys the link between a volunteer's number and her holder: what the books hold is nobody's from then on.
 
-    Answers who she was. The same transaction first erases her personal data (`access.persons.erase`) and ends her
-    users; StillKnown where data of hers are there or were being recorded at the same time. UnknownVolunteer.
+    Answers who she was. The same transaction first erases her personal data (`access.persons.erase`), ends her users
+    and makes the log forget what was written about her (`auditing.log.forget`); StillKnown where data of hers are there
+    or were being recorded at the same time. UnknownVolunteer.
     """
     try:
         gone = await tx.execute(
@@ -258,7 +259,9 @@ async def forget(tx: AsyncConnection, book: int, volunteer_no: str) -> Volunteer
     row = gone.one_or_none()
     if row is None:
         raise UnknownVolunteer(volunteer_no)
-    return Volunteer(*row)
+    her = Volunteer(*row)
+    await events.add(tx, book, "erased", {"holder": her.holder}, actor=by)
+    return her
 
 
 async def holders_of(tx: AsyncConnection, book: int, numbers: Iterable[str]) -> dict[str, str]:

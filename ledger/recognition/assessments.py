@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ledger import identifiers
 from ledger.books.balances import SETTLED_AFTER
 from ledger.books.versions import EARLIEST
-from ledger.database import connect
+from ledger.database import connect, events
 from ledger.days import day_of
 from ledger.earning.tables import organisations, volunteers
 from ledger.errors import AssessmentUnfinished, InvalidField, UnknownAssessment
@@ -180,6 +180,15 @@ async def run(database: AsyncEngine, book: int, assessment_id: UUID) -> Assessme
             .where(assessments.c.book_id == book, assessments.c.assessment_id == assessment_id)
             .values(done_at=done_at, people=people, digest=digest)
         )
+        facts = {
+            "assessment": str(assessment_id),
+            "as_of": begun.as_of.isoformat(),
+            "known_at": begun.known_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "ladder": str(begun.ladder),
+            "people": str(people),
+            "digest": digest.hex(),
+        }
+        await events.add(tx, book, "assessment_made", facts, actor=begun.made_by, at=done_at)
         return replace(begun, done_at=done_at, people=people, digest=digest)
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import identifiers
-from ledger.database import connect
+from ledger.database import connect, events
 from ledger.database.rows import rows_within
 from ledger.days import day_of
 from ledger.earning import calendar
@@ -367,7 +367,12 @@ async def end(
             state="ended", ended_on=day_of(now), ended_at=now, ended_by=by, end_reason=reason
         )
     )
+    await events.add(tx, book, "award_withdrawn", _facts(of), actor=by, at=now)
     return await find(tx, book, award_id)
+
+
+def _facts(of: Award) -> dict[str, str | None]:
+    return {"award": str(of.award_id), "holder": of.holder, "star": str(of.star)}
 
 
 def _may_be_decided(of: Award, raised: Sequence[Objection]) -> None:
@@ -436,6 +441,17 @@ async def _award(tx: AsyncConnection, book: int, of: Sequence[Award], by: str, n
         .where(awards.c.book_id == book, awards.c.award_id == given.c.award_id)
         .values(state="awarded", decided_by=by, decided_at=now, awarded_on=today, serial=given.c.serial)
     )
+    for each in of:
+        facts = {
+            **_facts(each),
+            "assessment": str(each.assessment_id),
+            "as_of": each.as_of.isoformat(),
+            "minutes": str(each.minutes),
+            "organisation": each.organisation,
+            "proposed_by": each.proposed_by,
+        }
+        # Without the certificate's number: on paper her name stands beside it, so it would tell for ever who she was.
+        await events.add(tx, book, "award_given", facts, actor=by, at=now)
     return [
         replace(each, state="awarded", decided_by=by, decided_at=now, awarded_on=today, serial=serial)
         for each, serial in zip(of, written, strict=True)

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import identifiers
+from ledger.database import events
 from ledger.days import day_of
 from ledger.earning import organisations
 from ledger.earning.tables import organisations as organisations_table
@@ -199,6 +200,10 @@ async def decide(
             .where(honours.c.book_id == book, honours.c.honour_id == each.honour_id)
             .values(given=give, decided_by=by, decided_at=now, amount=each.amount)
         )
+        if give:
+            target = {"target": each.target, "amount": None if each.amount is None else str(each.amount)}
+            texts = {"name": each.name}
+            await events.add(tx, book, "honour_given", _facts(each) | target, actor=by, texts=texts, at=now)
     return [outcomes[honour_id] for honour_id in asked]
 
 
@@ -253,7 +258,19 @@ async def end(tx: AsyncConnection, book: int, honour_id: UUID, *, by: str, now: 
         .where(honours.c.book_id == book, honours.c.honour_id == honour_id)
         .values(ended_by=by, ended_at=now)
     )
+    await events.add(tx, book, "honour_withdrawn", _facts(there), actor=by, at=now)
     return replace(there, ended_by=by, ended_at=now)
+
+
+def _facts(of: Honour) -> dict[str, str | None]:
+    """What the book's history says of it in plain: what it is called may name somebody."""
+    return {
+        "honour": str(of.honour_id),
+        "year": str(of.year),
+        "holder": of.holder,
+        "organisation": of.organisation,
+        "proposed_by": of.proposed_by,
+    }
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

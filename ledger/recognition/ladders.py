@@ -29,7 +29,7 @@ def _read(body: str, version: int) -> Ladder:
     return replace(ladder_body.read(json.loads(body)), version=version)
 
 
-LADDERS: Final = Kind(ladders, UnknownLadder, _read)
+LADDERS: Final = Kind(ladders, "ladder", UnknownLadder, _read)
 
 
 async def draft(

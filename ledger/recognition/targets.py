@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.books.chart import CODE
+from ledger.database import events
 from ledger.days import day_of
 from ledger.earning import organisations
 from ledger.earning.tables import organisations as organisations_table
@@ -139,6 +140,7 @@ async def set_(tx: AsyncConnection, book: int, wanted: Wanted, *, by: str, now: 
         .returning(targets.c.target)
     )
     if added.one_or_none() is not None:
+        await _tell(tx, book, wanted, by, now)
         return await find(tx, book, wanted.target), True
     there = await _locked(tx, book, wanted.target)
     if there.wanted == wanted:
@@ -146,10 +148,27 @@ async def set_(tx: AsyncConnection, book: int, wanted: Wanted, *, by: str, now: 
     if min(there.wanted.first_year, wanted.first_year) <= this_year:
         raise TargetExists(wanted.target)
     await tx.execute(update(targets).where(_is(book, wanted.target)).values(**values))
+    await _tell(tx, book, wanted, by, now)
     return await find(tx, book, wanted.target), True
 
 
-async def end(tx: AsyncConnection, book: int, target: str, last_year: int, *, now: datetime) -> Target:
+async def _tell(tx: AsyncConnection, book: int, wanted: Wanted, by: str, now: datetime) -> None:
+    """Honours are given for it: the book's history keeps what it asked for."""
+    facts = {
+        "target": wanted.target,
+        "kind": wanted.kind,
+        "whom": wanted.whom,
+        "amount": str(wanted.amount),
+        "first_year": str(wanted.first_year),
+        "last_year": None if wanted.last_year is None else str(wanted.last_year),
+        "organisation": wanted.organisation,
+        "theme_days": " ".join(wanted.theme_days) or None,
+    }
+    texts = {"name": wanted.name} | ({} if wanted.category is None else {"category": wanted.category})
+    await events.add(tx, book, "target_set", facts, actor=by, texts=texts, at=now)
+
+
+async def end(tx: AsyncConnection, book: int, target: str, last_year: int, *, by: str, now: datetime) -> Target:
     """Lets a target end with a year: this one or a later one. InvalidField, UnknownTarget."""
     there = await _locked(tx, book, target)
     this_year = day_of(now).year
@@ -158,6 +177,8 @@ async def end(tx: AsyncConnection, book: int, target: str, last_year: int, *, no
     ):
         raise InvalidField("last_year", "in_the_past" if last_year < this_year else "out_of_range")
     await tx.execute(update(targets).where(_is(book, target)).values(last_year=last_year))
+    facts = {"target": target, "last_year": str(last_year)}
+    await events.add(tx, book, "target_ended", facts, actor=by, at=now)
     return await find(tx, book, target)
 
 

@@ -83,7 +83,7 @@ def _read(body: str, version: int) -> Policy:
     return replace(read(json.loads(body)), version=version)
 
 
-LIMITS: Final = Kind(policies, UnknownPolicy, _read)
+LIMITS: Final = Kind(policies, "policy", UnknownPolicy, _read)
 
 
 async def draft(

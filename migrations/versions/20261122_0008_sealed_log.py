@@ -394,7 +394,7 @@ SELECT a.book_id, gen_random_uuid(), 'account_status', 'service',
   FROM public.accounts a WHERE a.status <> 'open'
 """
 
-_VERSIONED = ("rule_sets", "policies", "ladders")
+_VERSIONED = {"rule_sets": "rule_set", "policies": "policy", "ladders": "ladder"}
 
 
 def _canonical(members):
@@ -432,11 +432,11 @@ def _before(connection):
         yield _event(row["book_id"], "role_granted", row["given_by"], facts, row["given_at"])
         if row["ended_at"] is not None:
             yield _event(row["book_id"], "role_ended", row["ended_by"], whose, row["ended_at"])
-    for table in _VERSIONED:
+    for table, word in _VERSIONED.items():
         approved = sa.text(f"SELECT * FROM public.{table} WHERE approved ORDER BY book_id, version")  # noqa: S608 - ours
         for row in connection.execute(approved).mappings():
             facts = {
-                "of": table,
+                "of": word,
                 "version": str(row["version"]),
                 "effective_from": row["effective_from"].isoformat(),
                 "digest": hashlib.sha256(_canonical(row["body"]).encode()).hexdigest(),

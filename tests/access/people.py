@@ -68,4 +68,4 @@ async def erase(database: AsyncEngine, book: Book, volunteer: Volunteer) -> None
     """What a caller does: both verbs in one transaction."""
     async with database.begin() as tx:
         await persons.erase(tx, book.book_id, volunteer.volunteer_no, volunteer.holder, STAFF, AT)
-        await volunteers.forget(tx, book.book_id, volunteer.volunteer_no)
+        await volunteers.forget(tx, book.book_id, volunteer.volunteer_no, "user:1")

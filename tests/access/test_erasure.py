@@ -142,7 +142,7 @@ async def test_a_number_is_not_forgotten_while_a_guardian_is_there(own: AsyncEng
     async with own.begin() as tx:
         await tx.execute(delete(persons_table).where(persons_table.c.book_id == book.book_id))
         with pytest.raises(StillKnown):
-            await volunteers.forget(tx, book.book_id, NUMBER)
+            await volunteers.forget(tx, book.book_id, NUMBER, "user:1")
         await tx.rollback()
     await erase(own, book, volunteer)
     async with own.connect() as tx:
@@ -158,7 +158,7 @@ async def test_a_number_is_not_forgotten_while_identity_or_card_are_there(own: A
     for number in (NUMBER, "V-0001"):
         async with own.begin() as tx:
             with pytest.raises(StillKnown) as caught:
-                await volunteers.forget(tx, book.book_id, number)
+                await volunteers.forget(tx, book.book_id, number, "user:1")
             await tx.rollback()
         assert caught.value.volunteer == number
     assert (await read(own, book, NUMBER)).name == IDENTITY.name

@@ -384,7 +384,7 @@ async def test_whoever_reveals_beside_an_erasure_that_comes_first_is_told_nothin
         await persons.erase(tx, book.book_id, volunteer.volunteer_no, volunteer.holder, STAFF, AT)
         revealing = asyncio.create_task(reveal(database, book, ["name"]))
         await until_blocked_by(database, tx)
-        await volunteers.forget(tx, book.book_id, volunteer.volunteer_no)
+        await volunteers.forget(tx, book.book_id, volunteer.volunteer_no, "user:1")
     with pytest.raises(UnknownPerson):
         await revealing
 
@@ -393,7 +393,7 @@ async def test_nobody_is_recorded_anew_beside_her_erasure(database: AsyncEngine,
     volunteer = await recorded(database, book, WANG)
     async with database.begin() as tx:
         await persons.erase(tx, book.book_id, volunteer.volunteer_no, volunteer.holder, STAFF, AT)
-        await volunteers.forget(tx, book.book_id, volunteer.volunteer_no)
+        await volunteers.forget(tx, book.book_id, volunteer.volunteer_no, "user:1")
         recording = asyncio.create_task(record(database, book, volunteer, WANG))
         await until_blocked_by(database, tx)
     with pytest.raises(UnknownVolunteer):

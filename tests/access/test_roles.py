@@ -204,7 +204,7 @@ async def test_an_erased_volunteer_leaves_no_user_no_role_and_no_device(database
     me, _ = await on_a_device(database, book, her)
     async with database.begin() as tx:
         await renewals.ask(tx, book.book_id, "V-1", "user:1", NOW)
-        [gone] = await users.forget_volunteer(tx, book.book_id, "V-1")
+        [gone] = await users.forget_volunteer(tx, book.book_id, "V-1", "user:1")
         await sessions.forget(tx, gone, book.book_id)
         await users.forget(tx, gone)
     assert gone == her.user_id
@@ -222,7 +222,7 @@ async def test_who_has_a_role_elsewhere_stays_when_one_book_forgets_her(database
         await users.give(tx, her.user_id, other.book_id, Grant("volunteer", volunteer_no="V-1"), "room:test")
     there, _ = await on_a_device(database, other, her)
     async with database.begin() as tx:
-        [gone] = await users.forget_volunteer(tx, book.book_id, "V-1")
+        [gone] = await users.forget_volunteer(tx, book.book_id, "V-1", "user:1")
         await sessions.forget(tx, gone, book.book_id)
         await users.forget(tx, gone)
         assert await users.user(tx, her.user_id) == her

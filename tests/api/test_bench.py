@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from api.bench import report, rounds, subjects
+from api.bench import auditing, report, rounds, subjects
 from api.bench.rounds import Plan, Result
 from api.cli import cli
 from ledger.books import integrity
@@ -52,19 +52,31 @@ def test_each_kind_of_subject_runs_and_has_its_figures(place: embedded.Server) -
         "balance-known-at",
         "stars-spring",
         "star-page",
+        "export",
+        "export-gl",
+        "export-hledger",
+        auditing.MEMORY,
+        auditing.VERIFY,
         subjects.MEMORY,
         subjects.FRAME,
+        subjects.SEALING,
+        "posting-sealed",
     ]
     result = measured(place, only=only)
     found = report.as_json(result)
     assert found["findings"] == []
     assert found["baseline"]["clients"] in (8, 16, 32)
-    rows = found["postings"] + found["reads"] + found["stars"]
-    beside = {f"{name}-without" for name in ("backdated", "sheet", "release", "expiry", "sign-in")}
-    assert {row["name"] for row in rows} == {*only, *beside} - {subjects.MEMORY, subjects.FRAME}
+    rows = found["postings"] + found["reads"] + found["stars"] + found["packages"]
+    beside = {f"{name}-without" for name in ("backdated", "posting-sealed", "sheet", "release", "expiry", "sign-in")}
+    assert {row["name"] for row in rows} == {*only, *beside} - {
+        *(subjects.MEMORY, subjects.FRAME, subjects.SEALING, auditing.MEMORY, auditing.VERIFY)
+    }
     assert [row["name"] for row in rows if row["skipped"] or not row["ratio"]["least"] > 0] == []
+    assert found["exported"]["megabytes"] > 10
+    assert found["verified"]["seconds"] > 0
     assert found["memory"]["lines"] == 2000
     assert found["memory"]["megabytes"] > 10
+    assert found["sealing"]["leaves"] > 2000
     assert 0 < found["frames"]["p50"] <= found["frames"]["p95"]
     assert found["machine"]["postgresql"]
     json.dumps(found)

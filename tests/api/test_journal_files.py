@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import calls, journal_files, problems
@@ -24,6 +25,7 @@ from ledger.books.chart import DEBIT_NORMAL
 from ledger.books.directory import Book
 from ledger.books.evaluate import Outcome
 from ledger.books.proposals import Proposal
+from ledger.database.events import events
 from ledger.errors import DatabaseUnreachable, KeyNotConsecutive
 
 SIE = Path(__file__).parent.parent / "data" / "sie"
@@ -246,6 +248,7 @@ async def test_a_dry_run_tells_what_would_happen_and_stores_nothing(
     assert reasons(dry) == [(6, "too-much", "insufficient_balance")]
     async with database.connect() as tx:
         assert await balances.balances(tx, book.book_id, ["5100", "2100.a"]) == []
+        assert (await tx.execute(select(events.c.kind).where(events.c.book_id == book.book_id))).all() == []
     real = await imported(database, book, folders, text)
     assert (real.posted, reasons(real)) == (dry.posted, reasons(dry))
 

@@ -6,15 +6,15 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import sealing
+from api import auth, sealing
 from ledger.access.rights import Grant
+from ledger.auditing import looks
 from ledger.auditing.verifier import notes, receipts, tree
 from ledger.auditing.verifier.notes import Checkpoint, Key
 from ledger.auditing.verifier.receipts import Receipt
@@ -118,8 +118,9 @@ async def test_the_checkpoint_is_a_signed_note_that_is_asked_for_anew(
 
 
 async def test_the_tiles_add_up_to_the_root_and_the_entries_to_the_tiles(
-    log: Log, database: AsyncEngine, book: Book, machine: Caller
+    log: Log, http: httpx.AsyncClient, database: AsyncEngine, book: Book
 ) -> None:
+    auditor = await a_user(http, database, book, Grant("auditor", until=auth.today()))
     await opened(database, book, "5100", "2100.a")
     await grown(database, book, 600)
     await sealed(database, book)
@@ -131,13 +132,16 @@ async def test_the_tiles_add_up_to_the_root_and_the_entries_to_the_tiles(
     assert in_pieces(above.content) == [tree.root_of(hashes[:256]), tree.root_of(hashes[256:512])]
     assert (await log.get("/tiles/0/001")).content == b"".join(hashes[256:512])
     for prefix in ("tile", "tiles"):
-        bundle = (await machine.get(f"/log/{prefix}/entries/001")).content
+        bundle = (await auditor.get(f"/log/{prefix}/entries/001")).content
         lines = []
         while bundle:
             length = int.from_bytes(bundle[:2], "big")
             lines.append(bundle[2 : 2 + length])
             bundle = bundle[2 + length :]
         assert [tree.leaf_hash(line) for line in lines] == hashes[256:512]
+    async with database.connect() as tx:
+        noted = await looks.of_book(tx, book.book_id)
+    assert [(each.what, each.facts) for each in noted] == [("entry_bundle", {"tile": "/001"})] * 2
 
 
 async def test_what_is_no_tile_or_not_published_yet_is_refused(log: Log, database: AsyncEngine, book: Book) -> None:
@@ -283,20 +287,20 @@ async def test_parties_get_a_slip_of_what_touches_others_and_the_line_of_what_is
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_transaction"), "as if there were none"
 
 
-async def test_nobody_else_sees_receipts_and_only_readers_of_the_whole_book_see_entries(
+async def test_nobody_else_sees_receipts_and_only_auditors_see_entries(
     http: httpx.AsyncClient, database: AsyncEngine, book: Book, machine: Caller
 ) -> None:
     await opened(database, book, "5100", "2100.a")
     posted = await move(database, book, "5100 25 PT", "2100.a 25 PT")
     await sealed(database, book)
     receipt, entries = f"/log/receipts/{posted.transaction_id}", "/log/tiles/entries/000.p/1"
-    auditor = await a_user(http, database, book, Grant("auditor", until=date(2999, 1, 1)))
+    auditor = await a_user(http, database, book, Grant("auditor", until=auth.today()))
     poster = await a_machine(http, database, book, ["books:post"])
     merchant = await a_user(http, database, book, Grant("merchant", outlet="X0001"))
     nobody = Caller(http, book.code, "none")
     for caller, seen in (
         (auditor, (200, 200)),
-        (machine, (200, 200)),
+        (machine, (200, 403)),
         (merchant, (404, 403)),
         (poster, (403, 403)),
         (nobody, (401, 401)),

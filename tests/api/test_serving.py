@@ -276,7 +276,7 @@ def test_the_owner_and_a_superuser_may_not_serve(server: Server, service_url: st
         ({"MEIDE_LOG_KEYS": "x" * 40}, "MEIDE_LOG_KEYS cannot be used: a key is 32 bytes in base64"),
         ({"MEIDE_LOG_ORIGIN": "our log"}, "MEIDE_LOG_ORIGIN cannot be used: it is a name like log.example.org"),
         ({"MEIDE_LOG_ORIGIN": "log+example"}, "MEIDE_LOG_ORIGIN cannot be used: it is a name like log.example.org"),
-        ({"MEIDE_LOG_STATE": "/dev/null"}, "The signer's file /dev/null cannot be used: File exists"),
+        ({"MEIDE_LOG_STATE": "/dev/null"}, "What the signer keeps in /dev/null cannot be used: File exists"),
         ({"MEIDE_INDEX_KEY": "short"}, "MEIDE_INDEX_KEY cannot be used: a key has fewer than 32 characters"),
         ({"MEIDE_INDEX_KEY_FILE": "/nowhere"}, "MEIDE_INDEX_KEY cannot be used: MEIDE_INDEX_KEY_FILE is set as well"),
         (

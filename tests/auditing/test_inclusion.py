@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import pytest
@@ -13,19 +13,33 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.auditing import inclusion
 from ledger.auditing.verifier import tree
+from ledger.database import connect
 from ledger.errors import LogDamaged
-from tests.conftest import Server, new_book
-
-pytestmark = [pytest.mark.anyio, pytest.mark.books]
+from tests.conftest import SERVICE, Server
 
 LEAVES: Final = [hashlib.sha256(str(number).encode()).digest() for number in range(66_000)]
 SIZES: Final = [1, 2, 3, 255, 256, 257, 511, 512, 65_535, 65_536, 65_537, 65_792, 66_000]
 
 
 @pytest.fixture(scope="module")
-async def log(server: Server, database: AsyncEngine) -> AsyncIterator[int]:
+def name(server: Server, template: str) -> Iterator[str]:
+    """A database of its own, in which a log may be what it could not be otherwise."""
+    made = server.new_database(template)
+    yield made
+    server.drop_database(made)
+
+
+@pytest.fixture
+async def database(server: Server, name: str) -> AsyncIterator[AsyncEngine]:
+    engine = connect.to(server.url(SERVICE, name))
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def log(server: Server, name: str) -> int:
     """A book whose log has LEAVES; nothing stands behind them."""
-    book = (await new_book(database)).book_id
+    book = 7
     nodes, level, above = [], 0, LEAVES
     while len(above) >= inclusion.TILE:
         level += 1
@@ -37,15 +51,9 @@ async def log(server: Server, database: AsyncEngine) -> AsyncIterator[int]:
             SELECT {book}, n, 'event', gen_random_uuid(), NULL, NULL, '', sha256(convert_to(n::text, 'UTF8'))
               FROM generate_series(0, {len(LEAVES) - 1}) AS n""",
         *(f"INSERT INTO log_nodes VALUES ({book}, {of}, {place}, '\\x{each.hex()}')" for of, place, each in nodes),
-        database=database.url.database,
+        database=name,
     )
-    yield book
-    server.execute(
-        *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in ("log_leaves", "log_nodes")),
-        f"DELETE FROM log_leaves WHERE book_id = {book}",
-        f"DELETE FROM log_nodes WHERE book_id = {book}",
-        database=database.url.database,
-    )
+    return book
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -162,7 +162,7 @@ async def test_many_transactions_of_one_millisecond_and_many_entries_of_one_are_
 @pytest.mark.parametrize(
     ("terms", "field", "problem"),
     [
-        (Terms(from_day=march(2), to_day=march(1)), "to", "before_it_began"),
+        (Terms(from_day=march(2), to_day=march(1)), "to", "before_from"),
         (Terms(account="%"), "account", "not_an_account_code"),
         (Terms(amount=0), "amount", "out_of_range"),
         (Terms(amount=10**15 + 1), "amount", "out_of_range"),

@@ -798,6 +798,11 @@ GUARD_DAMAGES: Final = (
         if privilege != "SELECT"
     ),
     damaged(
+        "the views of the log are gone",
+        "DROP VIEW log_lines, log_events, log_transactions",
+        found=[("view_not_in_place", {"view": view}) for view in ("log_transactions", "log_events", "log_lines")],
+    ),
+    damaged(
         "everybody may do everything",
         f"GRANT ALL ON {EVERY_TABLE} TO PUBLIC",
         found=held(READ + READ_AND_ADD, *ALL_PRIVILEGES),
@@ -949,6 +954,12 @@ async def test_a_guard_that_is_not_in_place_is_named_and_no_other_is(
             " RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
             " AS 'UPDATE public.accounts SET credits = credits + 1000 WHERE book_id = p_book AND code = p_code'",
             found=[("function_not_in_place", {"function": "account_set_status"})],
+        ),
+        damaged(
+            "a view of the log says something else",
+            "DROP VIEW log_lines, log_events",
+            "CREATE VIEW log_events AS SELECT book_id, event_id AS item, xid, recorded_at, texts FROM events",
+            found=[("view_not_in_place", {"view": "log_events"}), ("view_not_in_place", {"view": "log_lines"})],
         ),
         damaged(
             "a constraint of that name demands less",

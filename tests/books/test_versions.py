@@ -40,7 +40,7 @@ def read(body: str, version: int) -> tuple[int, int]:
     return version, steps
 
 
-CITY, SCHOOL = (Kind(LADDERS, UnknownPolicy, read, {"ladder": name}) for name in ("city", "school"))
+CITY, SCHOOL = (Kind(LADDERS, "ladder", UnknownPolicy, read, {"ladder": name}) for name in ("city", "school"))
 
 
 async def drafted(

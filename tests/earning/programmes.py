@@ -18,11 +18,12 @@ from typing import Any, Final
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ledger.books import versions
 from ledger.books.directory import Book
-from ledger.database import connect
+from ledger.database import connect, events
 from ledger.database.connect import Clock
 from ledger.days import BEIJING, day_of
-from ledger.earning import budgets, crediting, organisations, records, rule_body, volunteers
+from ledger.earning import budgets, crediting, organisations, records, rule_body, rule_sets, volunteers
 from ledger.earning.record import Record
 from ledger.earning.records import NewRecord, Outcome, Taken
 from ledger.earning.rules import Cap, Item, RuleSet
@@ -206,6 +207,9 @@ async def in_force(database: AsyncEngine, book: Book, wanted: RuleSet, since: da
                 approved=True,
             )
         )
+        body = rule_body.stored(wanted)
+        told = versions.approval(rule_sets.RULES, version, since, "user:operator", body)
+        await events.add(tx, book.book_id, "version_approved", told, actor="user:owner", at=now)
 
 
 def outcomes_of(outcomes: Sequence[object]) -> list[str]:

@@ -353,6 +353,6 @@ async def test_who_was_forgotten_is_in_the_list_without_her_number(database: Asy
     her = await registered(database, books, "V-1")
     await credited(database, books, her.account("2100"), (4, TODAY + DAY))
     async with database.begin() as tx:
-        await volunteers.forget(tx, books.book_id, "V-1")
+        await volunteers.forget(tx, books.book_id, "V-1", "user:1")
     async with at(database, NOON).connect() as tx:
         assert await expiry.lapsing(tx, books.book_id) == [Lapsing(her.account("2100"), None, TODAY + DAY, 4)]

@@ -100,7 +100,7 @@ async def test_what_is_no_volunteer_number_is_refused(database: AsyncEngine, boo
 
 async def forget(database: AsyncEngine, book: Book, number: str) -> Volunteer:
     async with database.begin() as tx:
-        return await volunteers.forget(tx, book.book_id, number)
+        return await volunteers.forget(tx, book.book_id, number, "user:1")
 
 
 async def test_who_is_forgotten_leaves_accounts_that_are_nobodys(database: AsyncEngine, book: Book) -> None:

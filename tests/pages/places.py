@@ -23,6 +23,7 @@ from ledger.access.guardians import Guardian
 from ledger.access.identities import Identity
 from ledger.access.rights import Grant, Principal
 from ledger.auditing.verifier.receipts import compact
+from ledger.books import approvals
 from ledger.books.directory import Book
 from ledger.database import connect
 from ledger.days import day_of
@@ -43,7 +44,19 @@ from ledger.recognition import boards, honours, ladders, marks, proofs, targets
 from ledger.recognition.ladder import NATIONAL, Level
 from ledger.recognition.tables import assessed, assessments, award_objections, awards
 from ledger.recognition.targets import Wanted
-from ledger.spending import alarms, cases, catalogue, households, outlets, policies, stock, tickets, vouchers
+from ledger.spending import (
+    alarms,
+    cases,
+    catalogue,
+    households,
+    outlets,
+    policies,
+    redemption,
+    refunds,
+    stock,
+    tickets,
+    vouchers,
+)
 from ledger.spending import tills as spending_tills
 from ledger.spending.catalogue import Eligible, Quota
 from ledger.spending.catalogue import Item as Goods
@@ -445,6 +458,28 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("chief", "/staff/volunteers/{residents_number}/proofs?done=proof_waits_already"),
         ("chief", "/staff/volunteers/N0001/proofs"),
     ),
+    "/staff/audit": (("auditor", "/staff/audit"),),
+    "/staff/audit/balance": (
+        ("auditor", "/staff/audit/balance"),
+        ("auditor", "/staff/audit/balance?at={this_year}-01-01&group=2100"),
+        ("auditor", "/staff/audit/balance?group=2100"),
+        ("auditor", "/staff/audit/balance?known_at=never"),
+        ("auditor", "/staff/audit/balance?known_at=2001-01-01"),
+    ),
+    "/staff/audit/search": (
+        ("auditor", "/staff/audit/search"),
+        ("auditor", "/staff/audit/search?volunteer=N0001&kind=spend&correction=refund"),
+        ("auditor", "/staff/audit/search?text=word"),
+        ("auditor", "/staff/audit/search?volunteer=nobody&amount=never"),
+    ),
+    "/staff/audit/transactions/{transaction_id}": (
+        ("auditor", "/staff/audit/transactions/{of_draft}"),
+        ("auditor", "/staff/audit/transactions/{of_redemption}"),
+        ("auditor", "/staff/audit/transactions/{of_refund}"),
+    ),
+    "/staff/audit/log": (("auditor", "/staff/audit/log"),),
+    "/staff/audit/package": (("auditor", "/staff/audit/package"),),
+    "/staff/audit/looks": (("auditor", "/staff/audit/looks"), ("chief", "/staff/audit/looks?actor=user:1")),
     "/staff/access-log": (("chief", "/staff/access-log"), ("chief", "/staff/access-log?volunteer=N0001")),
     "/staff/users": (("chief", "/staff/users"), ("chief", "/staff/users?login=nobody")),
     "/staff/users/new": (("chief", "/staff/users/new"),),
@@ -457,7 +492,7 @@ PLACES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 LEAD_ON: Final = {"/en", "/en/{rest}"}
 """Addresses that lead to pages and are none."""
 
-FILES: Final = {"/staff/honours/list", "/account/export", "/code/state"}
+FILES: Final = {"/staff/audit/package/file", "/staff/honours/list", "/account/export", "/code/state"}
 """Addresses of files that a browser saves, and of a word that the script of a page reads."""
 
 FORMS: Final[dict[str, str]] = {
@@ -711,9 +746,23 @@ async def a_cast(database: AsyncEngine, book: Book, resident: Person) -> Cast:
     arrival = await activities_of(database, district, ward)
     await shops_of(database, book, shop, cast["shop"])
     await goods_of(database, district)
+    ids |= await _transactions(database, book, ids)
     names = {"book": book.code, "arrival": arrival, "this_year": str(auth.today().year)}
     names["receipt"] = await _receipt(database, book, resident)
     return Cast(cast, ids | names, district)
+
+
+async def _transactions(database: AsyncEngine, book: Book, ids: dict[str, str]) -> dict[str, str]:
+    """What an auditor opens: what two people posted, a redemption, and what was given back of one."""
+    async with database.connect() as tx:
+        draft = await approvals.read(tx, book.book_id, UUID(ids["posted"]))
+        sold = await redemption.find(tx, book.book_id, UUID(ids["sold"]))
+        [back] = await refunds.of(tx, book.book_id, UUID(ids["brought_back"]))
+    return {
+        "of_draft": str(draft.transaction_id),
+        "of_redemption": str(sold.transaction_id),
+        "of_refund": str(back.transaction_id),
+    }
 
 
 async def _receipt(database: AsyncEngine, book: Book, resident: Person) -> str:

@@ -242,9 +242,7 @@ async def test_staff_of_another_organisation_see_and_decide_nothing(
     for verb in ("issue", "refusal", "revocation"):
         data = {**ISSUER, "reason": "请先核对", "_csrf_token": token}
         assert (await southern.post(f"{page}/{verb}", data=data)).status_code == 403
-    auditor = await enters(
-        await people.somebody(database, office.district.book, Grant("auditor", until=auth.today()))
-    )
+    auditor = await enters(await people.somebody(database, office.district.book, Grant("auditor", until=auth.today())))
     assert '<form method="post" action="/staff/proofs' not in (await auditor.get(page)).text
     above = await enters(await people.somebody(database, office.district.book, Grant("reviewer", "37")))
     done = await send(above, page, f"{page}/issue", **ISSUER)

@@ -32,7 +32,7 @@ RULES = ("rules", "ladders", "day", "cases", "alarms", "limits")
 EVERYBODY = ("activities", "volunteers", "organisations", "outlets", "catalogue")
 ALL_TILES = (
     *(*EVERYBODY, "reviews", "objections", "call-backs", "sheets", *RECORDS, "propose", *BOOKS, "renewals", "budget"),
-    *(*RULES, "boards", "users", "tokens", "access-log"),
+    *(*RULES, "boards", "users", "tokens", "audit", "access-log"),
 )
 
 
@@ -70,7 +70,7 @@ async def wallet(database: AsyncEngine, person: Person) -> int:
             [*EVERYBODY, "reviews", "objections", "call-backs", *RECORDS, *BOOKS, "renewals", "budget", *RULES],
         ),
         ("operator", [*EVERYBODY, *RECORDS, "propose", *BOOKS, "renewals", "budget", *RULES, "boards"]),
-        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "access-log"]),
+        ("auditor", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "audit", "access-log"]),
         ("owner", [*EVERYBODY, *RECORDS, *BOOKS, "budget", *RULES, "users", "tokens", "access-log"]),
     ],
 )

@@ -127,7 +127,7 @@ async def test_who_has_been_erased_stays_in_the_figures_and_in_no_list(database:
     await made.proposed(of)
     [star] = await made.awards_of(0)
     async with made.database.begin() as tx:
-        await volunteers.forget(tx, made.book, "V-0000")
+        await volunteers.forget(tx, made.book, "V-0000", "user:1")
     assert await made.stars(of) == {"V-0001": 1}
     assert (await made.find(star)).volunteer_no is None
     async with made.database.connect() as tx:

@@ -359,7 +359,7 @@ async def test_who_is_forgotten_stands_on_no_board(database: AsyncEngine, book: 
     programme = await with_stars(database, book, 3, 4)
     board, _ = await publish(programme, MARCH)
     async with programme.database.begin() as tx:
-        await volunteers.forget(tx, book.book_id, "V-0001")
+        await volunteers.forget(tx, book.book_id, "V-0001", "user:1")
     assert await shown(programme, board) == [(2, "V-0000", 3, 0)]
     assert await told(programme, MARCH) == [("V-0000", 3, 0)]
 

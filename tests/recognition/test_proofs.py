@@ -371,7 +371,7 @@ async def test_after_an_erasure_nothing_waits_and_what_was_issued_is_nobodys(pro
     book, her = programme.book.book_id, programme.volunteers[0]
     async with programme.database.begin() as tx:
         await proofs.forget(tx, book, her.holder)
-        await volunteers.forget(tx, book, her.volunteer_no)
+        await volunteers.forget(tx, book, her.volunteer_no, "user:1")
     assert (await found(programme, waits.proof_id)).state == "withdrawn"
     assert await found(programme, proof.proof_id) == proof
     with pytest.raises(UnknownVolunteer):

@@ -239,16 +239,16 @@ async def test_what_has_not_begun_is_replaced_and_what_has_begun_is_ended(progra
             await targets.set_(tx, book, replace(to_come, first_year=2026), by="user:1", now=now)
         for year, target in ((2025, "W2"), (2027, "H20"), (9999, "W2")):
             with pytest.raises(InvalidField):
-                await targets.end(tx, book, target, year, now=now)
+                await targets.end(tx, book, target, year, by="user:1", now=now)
         with pytest.raises(UnknownTarget):
-            await targets.end(tx, book, "X", 2026, now=now)
-        ended = await targets.end(tx, book, "W2", 2026, now=now)
+            await targets.end(tx, book, "X", 2026, by="user:1", now=now)
+        ended = await targets.end(tx, book, "W2", 2026, by="user:1", now=now)
         assert [ended.holds_in(year) for year in (2024, 2025, 2026, 2027)] == [False, True, True, False]
         assert await targets.targets_of(tx, book, year=2027) == []
         assert [each.target for each in await targets.targets_of(tx, book, after="H20")] == ["W2"]
     async with later(programme.database, days=365).begin() as tx:
         with pytest.raises(InvalidField):  # a year that has begun stays without it
-            await targets.end(tx, book, "W2", 2027, now=await connect.now(tx))
+            await targets.end(tx, book, "W2", 2027, by="user:1", now=await connect.now(tx))
 
 
 @pytest.mark.parametrize(

@@ -304,7 +304,6 @@ _BEANCOUNT_ROOTS = {
 # --- what they share -------------------------------------------------------------------------------------------------
 
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_QUOTED_CELL = re.compile('[",\r\n]')
 
 
 def _by_code(accounts: Iterable[Account]) -> list[Account]:
@@ -328,12 +327,12 @@ def _days_after(day: str, days: int) -> str | None:
 
 def _clean(text: str) -> str:
     """A text on one line. None that was posted has what is replaced here; a forged one might."""
-    return _NOT_IN_A_LINE.sub(" ", text) if _NOT_IN_A_LINE.search(text) else text
+    return text if text.isprintable() else _NOT_IN_A_LINE.sub(" ", text)  # what is printable has nothing of it
 
 
 def _cell(text: str) -> str:
-    """A field of a CSV file, quoted where it must be; empty is nothing."""
-    return '"' + text.replace('"', '""') + '"' if _QUOTED_CELL.search(text) else text
+    """A field of a CSV file from a text on one line, quoted where it must be; empty is nothing."""
+    return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
 
 
 def _comment(text: str) -> str:
