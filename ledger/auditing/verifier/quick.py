@@ -62,7 +62,7 @@ class Segment(Protocol):
     def total(self, unit: str) -> list[int]: ...
     def hold(self, code: str, unit: str) -> Held: ...
     def turn(self, held: Held, month: dict[str, int] | None) -> None: ...
-    def begin(self, held: Held, index: int, item: str, number: int, before: int) -> None: ...
+    def begin(self, held: Held, index: int, number: int, before: int) -> None: ...
     def period(self, day: str) -> tuple[dict[str, int], bool]: ...
     def number(self, index: int, item: str, recorded_at: str, voucher: str, number: int) -> None: ...
     def correction(
@@ -155,7 +155,7 @@ def check(
         below = False
         after, number, moved = int(balance_1), int(number_1), units * one.sign
         if number != one.number + 1:
-            segment.begin(one, index, item, number, after - moved)
+            segment.begin(one, index, number, after - moved)
         elif after != one.balance + moved:
             expected = str(one.balance + moved)
             segment.tell(
@@ -166,7 +166,7 @@ def check(
             below = True
         after, number, moved = int(balance_2), int(number_2), -units * two.sign
         if number != two.number + 1:
-            segment.begin(two, index, item, number, after - moved)
+            segment.begin(two, index, number, after - moved)
         elif after != two.balance + moved:
             expected = str(two.balance + moved)
             segment.tell(

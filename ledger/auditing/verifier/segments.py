@@ -24,7 +24,6 @@ from .parts import (
     DERIVED,
     Correction,
     Part,
-    Run,
     Shared,
     details_path,
     first_leaf,
@@ -272,7 +271,7 @@ class _Segment:
             units *= held.sign
             after, place = int(balance), int(entry_number)
             if place != held.number + 1:
-                self.begin(held, index, item, place, after - units)
+                self.begin(held, index, place, after - units)
             elif after != held.balance + units:
                 facts = {"number": entry_number, "found": balance, "expected": str(held.balance + units)}
                 self.tell("balance_wrong", index, item, account=code, **facts)
@@ -326,15 +325,15 @@ class _Segment:
     def total(self, unit: str) -> list[int]:
         return self.totals.get(unit) or self.totals.setdefault(unit, [0, 0, 0])
 
-    def begin(self, held: Held, index: int, item: str, number: int, before: int) -> None:
+    def begin(self, held: Held, index: int, number: int, before: int) -> None:
         """An entry number that does not follow the one before: another may come later in the log."""
         self._end_run(held)
-        held.first, held.before, held.leaf, held.item = number, before, index, item
+        held.first, held.before, held.leaf = number, before, index
 
     def _end_run(self, held: Held) -> None:
         if held.first >= 0:
-            run = Run(held.first, held.before, held.number, held.balance, held.leaf, held.item)
-            self.part.runs.setdefault(held.code, []).append(run)
+            run = held.code, held.first, held.before, held.number, held.balance, held.leaf
+            self.part.runs.append(run)
 
     def period(self, day: str) -> tuple[dict[str, int], bool]:
         fold, shared = self.part.fold, self.shared

@@ -63,7 +63,7 @@ class Held:
 
     __slots__ = (
         *("code", "sign", "known_unit", "floor"),
-        *("number", "balance", "first", "before", "leaf", "item"),
+        *("number", "balance", "first", "before", "leaf"),
         *("month", "debits", "credits"),
         *("hledger", "hledger_end", "beancount", "beancount_end", "journal"),
     )
@@ -75,7 +75,6 @@ class Held:
         self.floor = account.floor if account is not None and account.floor is not None else _NO_FLOOR
         self.number = self.first = -1
         self.balance = self.before = self.leaf = 0
-        self.item = ""
         self.month: dict[str, int] | None = None
         self.debits = self.credits = 0
         named = [] if account is None else [Named(code, account.account_class, account.unit)]
