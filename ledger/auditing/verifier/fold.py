@@ -7,7 +7,7 @@ plaintext.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -37,6 +37,17 @@ class Moved(NamedTuple):
 
     debits: int
     credits: int
+
+
+class _Items(ItemsView[tuple[str, str], Moved]):
+    """All at once: one by one they would take as long as all else that is made of them."""
+
+    _mapping: Months
+
+    def __iter__(self) -> Iterator[tuple[tuple[str, str], Moved]]:
+        for month in self._mapping.names():
+            for account, debits, credits in self._mapping.of(month):
+                yield (account, month), Moved(debits, credits)
 
 
 class Months(MutableMapping[tuple[str, str], Moved]):
@@ -93,6 +104,9 @@ class Months(MutableMapping[tuple[str, str], Moved]):
         for month, of_month in self._months.items():
             for account in of_month:
                 yield account, month
+
+    def items(self) -> ItemsView[tuple[str, str], Moved]:
+        return _Items(self)
 
     def __len__(self) -> int:
         return sum(map(len, self._months.values()))

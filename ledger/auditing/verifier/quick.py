@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from .lines import BALANCE, CODE, DAY, HASH, ID, INSTANT, NUMBER, VOUCHER, Days
-from .usual import Held, Texts, ends_in_space
+from .usual import LAST_OF_SPACES, Held, Texts, ends_in_space
 
 _ASCII = r"[ !#-\[\]-~]*"
 """Printable, without quotation marks and backslashes."""
@@ -22,10 +22,13 @@ _ASCII = r"[ !#-\[\]-~]*"
 _SOME = r"[ !#-\[\]-~]+"
 _TEXT = r'[^"\\\x00-\x1f\x7f]*'
 
-_ENTRY = (
-    rf'\{{"account":"({CODE})","balance":"({BALANCE})","(credit|debit)":"({NUMBER})","number":"({NUMBER})",'
-    rf'"unit":"({_ASCII})"\}}'
+_ENTRIES = (
+    rf'\{{"account":"({CODE})","balance":"({BALANCE})","(?P<side>credit|debit)":"(?P<amount>{NUMBER})",'
+    rf'"number":"({NUMBER})","unit":"(?P<unit>{_ASCII})"\}},'
+    rf'\{{"account":"({CODE})","balance":"({BALANCE})","(?!(?P=side))(?:credit|debit)":"(?P=amount)",'
+    rf'"number":"({NUMBER})","unit":"(?P=unit)"\}}'
 )
+"""Two entries, on one side each, of one amount and unit."""
 
 _OPENINGS = re.compile(
     rf'\{{"index":"([0-9]+)","salt":"([0-9a-f]{{32}})",'
@@ -43,7 +46,7 @@ def _lines(book: str) -> re.Pattern[str]:
     return re.compile(
         rf'\{{"actor":"({_ASCII})",(?:"approver":"({_SOME})",)?"book":"{re.escape(book)}","client":"({_ASCII})",'
         rf'"commitment":"({HASH})",(?:"correction":"({_SOME})","corrects":"({ID})",)?'
-        rf'"effective_at":"({INSTANT})","effective_on":"({DAY})","entries":\[{_ENTRY},{_ENTRY}\],'
+        rf'"effective_at":"({INSTANT})","effective_on":"({DAY})","entries":\[{_ENTRIES}\],'
         rf'"id":"({ID})","kind":"({_ASCII})","recorded_at":"({INSTANT})",(?:"request":"{_SOME}",)?'
         rf'"type":"transaction","v":"1","voucher":"({VOUCHER})"\}}\n|[^\n]*\n'
     )
@@ -103,23 +106,20 @@ def check(
     place = -1
     for (
         (actor, approver, client, commitment, correction, corrects, effective_at, day,
-         code_1, balance_1, side_1, amount, number_1, unit, code_2, balance_2, side_2, amount_2, number_2, unit_2,
-         item, kind, recorded, voucher),
+         code_1, balance_1, side, amount, number_1, unit, code_2, balance_2, number_2, item, kind, recorded, voucher),
         (leaf, salt, texts, description, key),
         digest,
     ) in zip(found, opened, hashes):  # fmt: skip
         place += 1
-        if (
-            not (salt and description)
-            or (amount != amount_2 or side_1 == side_2 or unit != unit_2)
-            or (careful and _CLEANED.search(texts))
-        ):
-            if (other := otherwise(place)) is not None:
-                add(other)
-            continue
-        one = get(code_1) or segment.hold(code_1, unit)
-        two = get(code_2) or segment.hold(code_2, unit)
-        if one.known_unit != unit or two.known_unit != unit or ends_in_space(description):
+        if code_1 and description and not (careful and _CLEANED.search(texts)):
+            one = get(code_1) or segment.hold(code_1, unit)
+            two = get(code_2) or segment.hold(code_2, unit)
+            is_usual = one.known_unit == unit == two.known_unit and not (
+                description[-1] in LAST_OF_SPACES and ends_in_space(description)
+            )
+        else:
+            is_usual = False
+        if not is_usual:
             if (other := otherwise(place)) is not None:
                 add(other)
             continue
@@ -145,7 +145,7 @@ def check(
             segment.turn(one, month)
         if two.month is not month:
             segment.turn(two, month)
-        if side_1 == "debit":
+        if side == "debit":
             one.debits += units
             two.credits += units
         else:
@@ -175,8 +175,8 @@ def check(
         two.number, two.balance = number, after
         if below or after < two.floor or correction or item in corrected:
             entries = (
-                (code_1, balance_1, side_1, amount, number_1, unit),
-                (code_2, balance_2, side_2, amount, number_2, unit),
+                (code_1, balance_1, side, amount, number_1, unit),
+                (code_2, balance_2, "credit" if side == "debit" else "debit", amount, number_2, unit),
             )
             segment.tell_below(index, item, entries)
             if correction or item in corrected:
@@ -196,9 +196,9 @@ def check(
         head = f"{item},{voucher},"
         middle = f",{kind},{day[:4]},{day[:7]},{day},{book},"
         tail = (
-            f",{cell},{client}{corrections},{actor},{recorded[:10]},{recorded[11:]},{approver},{index},{digest.hex()}\n"
+            f",{cell},{client}{corrections},{actor},{recorded[:10]},{recorded[11:]},{approver},{leaf},{digest.hex()}\n"
         )
-        if side_1 == "debit":
+        if side == "debit":
             d_1, d_2, of_1, of_2, minus_1, minus_2 = "D", "C", f"{amount},0", f"0,{amount}", "", "-"
         else:
             d_1, d_2, of_1, of_2, minus_1, minus_2 = "C", "D", f"0,{amount}", f"{amount},0", "-", ""
@@ -207,10 +207,10 @@ def check(
             (
                 f"{head}1{middle}{code_1},{amount},{unit},{d_1},{number_1},{balance_1}{tail}"
                 f"{head}2{middle}{code_2},{amount},{unit},{d_2},{number_2},{balance_2}{tail}",
-                f"{whole_key},{day},{kind},{cell}{one.journal}{of_1}\n"
-                f"{whole_key},{day},{kind},{cell}{two.journal}{of_2}\n",
+                f"{whole_key},{day},{kind},{cell},{code_1},{unit},{of_1}\n"
+                f"{whole_key},{day},{kind},{cell},{code_2},{unit},{of_2}\n",
                 f"\n{day} * ({voucher}) {for_hledger}\n    ; id: {item}\n    ; kind: {kind}\n"
-                f"{one.hledger}{minus_1}{amount}{end}{two.hledger}{minus_2}{amount}{end}",
+                f"{one.hledger}{code_1}  {minus_1}{amount}{end}{two.hledger}{code_2}  {minus_2}{amount}{end}",
                 f'\n{day} * "{description}" ^{voucher}\n  id: "{item}"\n  kind: "{kind}"\n'
                 f"{one.beancount}{minus_1}{amount}{bean_end}{two.beancount}{minus_2}{amount}{bean_end}",
             )

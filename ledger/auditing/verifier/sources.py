@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import IO, Protocol
 
-BLOCK = 1 << 16
+BLOCK = 1 << 17
 """Bytes at a time: as many as the processor keeps near, with all that is made of them."""
 
 _CACHE = "verify/__pycache__/"
@@ -124,7 +124,7 @@ class Reader:
         """The next `size` bytes, fewer at the end."""
         parts = []
         while size > 0:
-            block = self._more(min(size, 16 * BLOCK))
+            block = self._more(min(size, 8 * BLOCK))
             if not block:
                 break
             parts.append(block)

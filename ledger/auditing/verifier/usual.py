@@ -6,6 +6,7 @@ any format. Were these texts ever not the same, a package would be compared once
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ Texts = tuple[str, str, str, str]
 """What a transaction is in GL_Details, in the journal format, for hledger and for beancount, one character a byte."""
 
 _SPACES = tuple(each.encode().decode("latin-1") for each in map(chr, range(0x80, 0x3001)) if each.isspace())
-_LAST = frozenset(each[-1] for each in _SPACES) | {" "}
+LAST_OF_SPACES = frozenset(each[-1] for each in _SPACES) | {" "}
 
 
 def one_a_byte(text: str) -> str:
@@ -33,7 +34,7 @@ def one_a_byte(text: str) -> str:
 
 def ends_in_space(text: str) -> bool:
     """Whether a text, one character a byte, ends in white space of any kind."""
-    return text[-1] in _LAST and (text[-1] == " " or text.endswith(_SPACES))
+    return text[-1] in LAST_OF_SPACES and (text[-1] == " " or text.endswith(_SPACES))
 
 
 def is_usual(texts: str, description: str) -> bool:
@@ -58,14 +59,13 @@ class Held:
     `month`: the one in which its last entry of this segment was; None: it has had none in this segment.
     `known_unit`: its unit; "" if it was never opened. `number`, `balance`: after the entry before, of the run of
     numbers that began with `first`; -1: there was none. `debits`, `credits`: of `month`, not yet added to it.
-    `hledger`, `beancount`, `journal`: how its lines begin and end in these files.
+    `hledger`, `beancount`: how its lines begin there, `hledger` before its code, and how they end.
     """
 
     __slots__ = (
-        *("code", "sign", "known_unit", "floor"),
-        *("number", "balance", "first", "before", "leaf"),
-        *("month", "debits", "credits"),
-        *("hledger", "hledger_end", "beancount", "beancount_end", "journal"),
+        *("known_unit", "month", "debits", "credits", "sign", "number", "balance", "floor"),  # near one another
+        *("beancount", "hledger", "hledger_end", "beancount_end"),
+        *("code", "first", "before", "leaf"),
     )
 
     def __init__(self, code: str, account: Kept | None, unit: str) -> None:
@@ -78,10 +78,9 @@ class Held:
         self.month: dict[str, int] | None = None
         self.debits = self.credits = 0
         named = [] if account is None else [Named(code, account.account_class, account.unit)]
-        self.hledger = one_a_byte(f"    {hledger_names(named)[code]}  ")
+        self.hledger = sys.intern(f"    {hledger_names(named)[code].removesuffix(code)}")
         self.beancount = one_a_byte(f"  {beancount_names(named)[code]}  ")
         self.hledger_end, self.beancount_end = _ends(self.known_unit or unit)
-        self.journal = one_a_byte(f",{code},{self.known_unit or unit},")
 
 
 class Named(NamedTuple):
@@ -139,12 +138,12 @@ def derive(
     for place, ((code, balance, side, amount, number, unit), account) in enumerate(zip(entries, held), 1):
         if side == "debit":
             details += f"{before}{place}{middle}{code},{amount},{unit},D,{number},{balance}{after}"
-            journal += f"{journal_head}{account.journal}{amount},0\n"
-            hledger += f"{account.hledger}{amount}{account.hledger_end}"
+            journal += f"{journal_head},{code},{unit},{amount},0\n"
+            hledger += f"{account.hledger}{code}  {amount}{account.hledger_end}"
             beancount += f"{account.beancount}{amount}{account.beancount_end}"
         else:
             details += f"{before}{place}{middle}{code},{amount},{unit},C,{number},{balance}{after}"
-            journal += f"{journal_head}{account.journal}0,{amount}\n"
-            hledger += f"{account.hledger}-{amount}{account.hledger_end}"
+            journal += f"{journal_head},{code},{unit},0,{amount}\n"
+            hledger += f"{account.hledger}{code}  -{amount}{account.hledger_end}"
             beancount += f"{account.beancount}-{amount}{account.beancount_end}"
     return details, journal, hledger, beancount
