@@ -297,4 +297,4 @@ async def test_paper_has_the_trial_balance_and_nothing_to_press(
         await page.emulate_media(media="print")
         for gone in await page.locator("header, nav, button, form, footer").all():
             await expect(gone).to_be_hidden()
-        await expect(page.locator(".printed")).to_contain_text("试验区时间银行 试算平衡")
+        await expect(page.locator(".on-paper")).to_contain_text("试验区时间银行 试算平衡")

@@ -235,7 +235,7 @@ async def test_she_scans_the_printed_page_and_sees_her_entry_verified_by_her_own
         if shots:
             picture.save(shots / "printed.png")
         sheets = await page.locator(".sheet").evaluate_all("all => all.map(it => [it.scrollHeight, it.clientHeight])")
-    assert all(needed <= there for needed, there in sheets)
+    assert all(needed <= there for needed, there in sheets), sheets
     [code] = [each for each in codes_in(picture) if "/R/" in each]
     assert code.startswith(f"{address}/R/")
     for width, name in ((360, "phone"), (1280, "desktop")):
