@@ -9,8 +9,10 @@ from typing import Any
 
 from . import lines
 from .parts import Opened, Scanned, log_path
-from .sources import BLOCK, Source, Unreadable
+from .sources import Source, Unreadable
 
+_BLOCK = 1 << 22
+_BLOCK = 1 << 22
 _OPENED, _ERASED, _CORRECTS = b'"kind":"account_opened"', b'"kind":"erased"', b'"correction":"'
 _CORRECTION = re.compile(rb'"correction":"([a-z_]*)","corrects":"([0-9a-f-]{36})"')
 
@@ -20,7 +22,7 @@ def scan(source: Source, number: int) -> Scanned:
     found = Scanned([], [], [])
     with contextlib.suppress(KeyError, *Unreadable), source.open(log_path(number)) as file:
         rest = b""
-        while block := file.read(4 * BLOCK):
+        while block := file.read(_BLOCK):
             cut = block.rfind(b"\n") + 1
             data, rest = (rest + block[:cut], block[cut:]) if cut else (b"", rest + block)
             _scan(data, found)

@@ -32,7 +32,7 @@ from .parts import (
     openings_path,
 )
 from .sources import Reader, Unreadable, lines_of
-from .usual import Entry, Held, Kept, Named, derive
+from .usual import Entry, Held, Kept, Named, derive, is_usual
 
 _BITS = 32
 """More than the levels of a tree."""
@@ -396,8 +396,7 @@ class _Segment:
             if "\\" not in texts:
                 if name is not None:
                     return {"name": name}, False
-                said = {"description": description, "key": key}
-                return said, texts.isprintable() and description != "" and description[-1] != " "
+                return {"description": description, "key": key}, is_usual(texts, description)
             with contextlib.suppress(ValueError):
                 return dict(json.loads(texts)), False
         found = opening_of(opening)

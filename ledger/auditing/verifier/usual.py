@@ -18,6 +18,11 @@ Entry = tuple[str, str, str, str, str, str]
 """Account, balance, side, amount, number, unit."""
 
 
+def is_usual(texts: str, description: str) -> bool:
+    """Whether texts, as they are written in an opening, need neither escapes nor cleaning in any format."""
+    return "\\" not in texts and texts.isprintable() and description != "" and description[-1] != " "
+
+
 class Kept(NamedTuple):
     """What is asked of an account at each entry: its class, 1 where debits add to it and -1 where credits do, its unit,
     its floor, and whether its holder's personal data were erased."""
