@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, String, Uuid, any_, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, String, Uuid, any_, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -154,7 +154,7 @@ async def _found(tx: AsyncConnection, book: int, terms: Terms, after: UUID | Non
             inner = inner.join(accounts, accounts.c.account_id == entries.c.account_id).where(
                 accounts.c.book_id == book, *_within(terms)
             )
-        wanted.append(inner.exists())
+        wanted.append(inner.offset(0).exists())  # looked up for each, never joined with the whole journal
     rows = await tx.execute(select(c.transaction_id).where(*wanted).order_by(c.transaction_id.desc()).limit(limit))
     return list(rows.scalars())
 
@@ -239,11 +239,11 @@ async def _by_accounts(
 
     def own(of: Any) -> list[ColumnElement[bool]]:
         head = select(literal(1)).where(transactions.c.transaction_id == of.c.transaction_id, *wanted)
-        return [of.c.book_id == book, of.c.account_id == each, head.exists(), *_legs(terms, of)]
+        return [of.c.book_id == book, of.c.account_id == each, head.offset(0).exists(), *_legs(terms, of)]
 
     page = (
         select(last.c.number, last.c.transaction_id.cast(String(collation="C")).label("id"))
-        .where(*own(last), ~later.exists())  # a transaction once, however many entries it has there
+        .where(*own(last), ~later.offset(0).exists())  # a transaction once, however many entries it has there
         .order_by(last.c.number.desc())
         .limit(limit)
         .correlate(whose)
@@ -260,14 +260,29 @@ async def _by_accounts(
         .correlate(whose, end)
         .scalar_subquery()
     )
-    found = (
+    # OFFSET 0 keeps the planner from turning the steps around: it does not know how few they leave.
+    bound = (
+        select(func.coalesce(further, 0).label("number"))
+        .where(end.c.number.is_not(None))
+        .offset(0)
+        .correlate(whose, end)
+        .lateral()
+    )
+    whole = (
         select(first.c.transaction_id)
+        .where(first.c.number > bound.c.number, *own(first))
+        .offset(0)
+        .correlate(whose, bound)
+        .lateral()
+    )
+    found = (
+        select(whole.c.transaction_id)
         .select_from(whose)
-        .join(end, end.c.number.is_not(None))
-        .join(first, first.c.number > func.coalesce(further, 0))
-        .where(*own(first))
+        .join(end, true())
+        .join(bound, true())
+        .join(whole, true())
         .distinct()
-        .order_by(first.c.transaction_id.desc())
+        .order_by(whole.c.transaction_id.desc())
         .limit(limit)
     )
     return list((await tx.execute(found)).scalars())

@@ -212,17 +212,18 @@ async def accounts_of(
 async def _sums(tx: AsyncConnection, book: int, when: When, ids: Sequence[int] | None = None) -> Subquery:
     """A row for each account that has entries then (of those with these ids): what it is, its debits and credits."""
     await tx.execute(_PATIENCE)
+    is_ = (accounts.c.code, accounts.c.name, accounts.c.account_class, accounts.c.unit, accounts.c.kind)
     summed = await _summed(tx, book, when, ids)
-    totals = select(
-        accounts.c.code, accounts.c.name, accounts.c.account_class, accounts.c.unit, accounts.c.kind, *summed.c
-    ).where(accounts.c.book_id == book)
-    if ids is not None:
-        totals = totals.where(accounts.c.account_id.in_(ids))
-    return totals.join(summed, summed.c.of == accounts.c.account_id).subquery()
+    if summed is None:
+        totals = select(*is_, accounts.c.debits, accounts.c.credits).where(accounts.c.number > 0)
+    else:
+        totals = select(*is_, summed.c.debits, summed.c.credits).join(summed, summed.c.of == accounts.c.account_id)
+    totals = totals.where(accounts.c.book_id == book)
+    return (totals if ids is None else totals.where(accounts.c.account_id.in_(ids))).subquery()
 
 
-async def _summed(tx: AsyncConnection, book: int, when: When, ids: Sequence[int] | None) -> Subquery:
-    """Debits and credits by account: the accounts' own, the sums of their days, or those of their entries."""
+async def _summed(tx: AsyncConnection, book: int, when: When, ids: Sequence[int] | None) -> Subquery | None:
+    """Debits and credits by account: the sums of their entries, or of their days; None: what the accounts have now."""
     if when.known_at is not None:
         await balances.check_settled(tx, when.known_at)
         c = entries.c
@@ -234,8 +235,7 @@ async def _summed(tx: AsyncConnection, book: int, when: When, ids: Sequence[int]
         of, debit, credit = day_totals.c.account_id, day_totals.c.debits, day_totals.c.credits
         then = [day_totals.c.book_id == book, day_totals.c.day <= when.at]
     else:
-        of, debit, credit = accounts.c.account_id, accounts.c.debits, accounts.c.credits
-        then = [accounts.c.book_id == book, accounts.c.number > 0]
+        return None
     if ids is not None:
         then.append(of.in_(ids))
     debits, credits = func.sum(debit).cast(BigInteger), func.sum(credit).cast(BigInteger)

@@ -20,6 +20,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ledger import days
 from ledger.access import users
 from ledger.access.rights import Grant
 from ledger.auditing import checks, inclusion, signer
@@ -93,7 +94,7 @@ async def decided(database: AsyncEngine, book: Book) -> dict[str, UUID]:
     async with database.begin() as tx:
         now = await connect.now(tx)
         who = await users.create(tx, f"auditor of {book.code}", password="Tian-Tian-9")
-        await users.give(tx, who.user_id, book.book_id, Grant("auditor", until=date(2030, 1, 1)), "user:1")
+        await users.give(tx, who.user_id, book.book_id, Grant("auditor", until=days.day_of(now)), "user:1")
         role = await users.give(tx, who.user_id, book.book_id, Grant("recorder"), "user:1")
         await users.end_role(tx, book.book_id, role, "user:1", now)
         drafted = await ladders.draft(tx, book.book_id, NATIONAL, effective_from=date(2026, 1, 1), by="user:1", now=now)

@@ -14,6 +14,9 @@ from .damage import Finding, Findings
 from .parts import Correction, Part, Run, Shared, first_leaf, log_path, place_of
 from .sources import Unreadable, lines_of
 
+_BITS = 48
+"""Of an id's end."""
+
 _SLICE = 1_000_000
 """How many ids are sorted at a time."""
 
@@ -100,7 +103,7 @@ class Across:
         slices = total // _SLICE + 1
         twice: set[int] = set()
         for part in range(slices):
-            low, high = (part << 64) // slices, ((part + 1) << 64) // slices
+            low, high = (part << _BITS) // slices, ((part + 1) << _BITS) // slices
             some: list[int] = []
             for ids in self._ids:
                 some += ids[bisect_left(ids, low) : bisect_left(ids, high) if part + 1 < slices else len(ids)]
@@ -112,7 +115,7 @@ class Across:
     def _name_twice(self, twice: set[int]) -> None:
         seen: dict[bytes, int] = {}
         for leaf, item in _ids(self.shared, len(self._ids)):
-            if int(item[19:23] + item[24:], 16) in twice:
+            if int(item[24:], 16) in twice:
                 if item in seen:
                     self._tell("id_twice", leaf, item.decode(), found=f"{seen[item]}, {leaf}")
                 seen.setdefault(item, leaf)

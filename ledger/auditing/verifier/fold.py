@@ -17,8 +17,7 @@ _SHIFT = 96
 _CREDITS = (1 << _SHIFT) - 1
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """An account as the log opened it; `status` as the log last said. `name` is "" where the opening is gone."""
 
     code: str
@@ -233,4 +232,4 @@ def opened(line: Mapping[str, Any], texts: Mapping[str, str] | None, status: str
 
 def with_status(account: Account, status: str) -> Account:
     """The account with another status."""
-    return Account(**{**account.__dict__, "status": status})
+    return account._replace(status=status)

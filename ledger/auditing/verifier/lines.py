@@ -26,14 +26,37 @@ _ENTRY = (
     rf'"unit":"{_PLAIN}"\}}'
 )
 
-TRANSACTION = re.compile(
-    rf'\{{"actor":"({_PLAIN})",(?:"approver":"({_PLAIN})",)?"book":"({_PLAIN})","client":"({_PLAIN})",'
-    rf'"commitment":"({_HASH})",(?:"correction":"({_PLAIN})","corrects":"({_ID})",)?'
-    rf'"effective_at":"({_INSTANT})","effective_on":"({_DAY})","entries":\[({_ENTRY}(?:,{_ENTRY})*)\],'
-    rf'"id":"({_ID})","kind":"({_PLAIN})","recorded_at":"({_INSTANT})",(?:"request":"({_PLAIN})",)?'
-    rf'"type":"transaction","v":"1","voucher":"({_VOUCHER})"\}}'
+_ENTRY_IN_GROUPS = (
+    rf'\{{"account":"({_CODE})","balance":"({_BALANCE})","(credit|debit)":"({_NUMBER})","number":"({_NUMBER})",'
+    rf'"unit":"({_PLAIN})"\}}'
 )
+
+
+def _line(entries: str) -> re.Pattern[str]:
+    return re.compile(
+        rf'\{{"actor":"({_PLAIN})",(?:"approver":"({_PLAIN})",)?"book":"({_PLAIN})","client":"({_PLAIN})",'
+        rf'"commitment":"({_HASH})",(?:"correction":"({_PLAIN})","corrects":"({_ID})",)?'
+        rf'"effective_at":"({_INSTANT})","effective_on":"({_DAY})","entries":\[{entries}\],'
+        rf'"id":"({_ID})","kind":"({_PLAIN})","recorded_at":"({_INSTANT})",(?:"request":"({_PLAIN})",)?'
+        rf'"type":"transaction","v":"1","voucher":"({_VOUCHER})"\}}'
+    )
+
+
+TRANSACTION = _line(f"({_ENTRY}(?:,{_ENTRY})*)")
 """A transaction's line, whole; its groups are the fields of `Fields`, entries as their text."""
+
+OF_TWO = _line(f"{_ENTRY_IN_GROUPS},{_ENTRY_IN_GROUPS}")
+"""The line of a transaction with two entries, as most have: those are six groups each."""
+
+_CLASS = "asset|liability|equity|income|expense|memo_debit|memo_credit"
+
+OPENED = re.compile(
+    rf'\{{"actor":"({_PLAIN})","at":"({_INSTANT})","book":"({_PLAIN})","commitment":"({_HASH})",'
+    rf'"facts":\{{"account":"({_CODE})","class":"({_CLASS})",(?:"floor":"({_BALANCE})",)?'
+    rf'(?:"holder":"({_PLAIN})",)?(?:"kind":"({_PLAIN})",)?"scale":"([0-9]{{1,2}})","unit":"({_PLAIN})"\}},'
+    rf'"id":"({_ID})","kind":"account_opened","type":"event","v":"1"\}}'
+)
+"""The event that opens an account, as there are many."""
 
 ENTRIES = re.compile(
     rf'"account":"({_CODE})","balance":"([^"]*)","([a-z]*)":"([^"]*)","number":"([^"]*)","unit":"([^"]*)"'
@@ -44,9 +67,9 @@ _STRING = rf'{_PLAIN}(?:\\["\\bfnrtu]{_PLAIN})*'
 
 OPENING = re.compile(
     r'\{"index":"([0-9]+)","salt":"([0-9a-f]{32})",'
-    rf'"texts":(\{{"description":"({_STRING})","key":"({_STRING})"\}})\}}'
+    rf'"texts":(\{{(?:"description":"({_STRING})","key":"({_STRING})"|"name":"({_STRING})")\}})\}}'
 )
-"""The opening of a transaction: leaf, salt, texts, and what those say, as it is written (with escapes)."""
+"""The opening of a transaction or an account: leaf, salt, texts, and what those say as it is written (with escapes)."""
 
 ANY_OPENING = re.compile(r'\{"index":"([0-9]+)"(?:,"salt":"([0-9a-f]{32})","texts":(\{.*\}))?\}', re.DOTALL)
 """Any opening: leaf, and salt and texts unless they were destroyed."""
@@ -109,7 +132,7 @@ _EVENT = {
 }
 _OPENED = {
     "account": re.compile(_CODE),
-    "class": re.compile("asset|liability|equity|income|expense|memo_debit|memo_credit"),
+    "class": re.compile(_CLASS),
     "unit": _ANY,
     "scale": re.compile("[0-9]{1,2}"),
 }
@@ -150,6 +173,22 @@ def parsed(raw: bytes) -> tuple[dict[str, Any] | None, list[Problem]]:
     if not isinstance(value, dict):
         return None, [Problem("line_not_json", found=text[:200])]
     return value, [] if canonical(value) == text else [Problem("line_not_canonical")]
+
+
+def opened(raw: bytes) -> dict[str, Any] | None:
+    """The parsed line of an event that opens an account, None for any other line and where it must be looked at."""
+    try:
+        found = OPENED.fullmatch(raw.decode())
+    except UnicodeDecodeError:
+        return None
+    if found is None:
+        return None
+    actor, at, book, commitment, account, of_class, floor, holder, kind, scale, unit, item = found.groups()
+    optional = (("floor", floor), ("holder", holder), ("kind", kind))
+    facts = {"account": account, "class": of_class, "scale": scale, "unit": unit}
+    facts.update((name, value) for name, value in optional if value is not None)
+    line = {"actor": actor, "at": at, "book": book, "commitment": commitment, "id": item, "kind": "account_opened"}
+    return {**line, "facts": facts, "type": "event", "v": "1"}
 
 
 def transaction(line: Mapping[str, Any]) -> tuple[Fields | None, list[Problem]]:

@@ -13,15 +13,19 @@ Memory is bounded by the accounts and events of a book, not by its transactions.
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
+import pickle
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from multiprocessing import get_context
+from types import ModuleType
 from typing import Any, TypeVar
 
 from . import parts, plaintext, projections, scanning, segments, signatures
@@ -35,7 +39,7 @@ from .parts import (
     DERIVED,
     HLEDGER,
     JOURNAL,
-    Kept,
+    Opened,
     Part,
     Scanned,
     Shared,
@@ -48,6 +52,7 @@ from .parts import (
 from .signatures import CHECKPOINT, CHECKPOINTS, VKEY, Earlier, Signed
 from .sources import Folder, Measured, Reader, Source, Unreadable, Zip, lines_of
 from .tree import Frontier
+from .usual import Kept
 
 FORMAT = "meide-package/1"
 MANIFEST = "manifest.json"
@@ -223,16 +228,21 @@ class _Verification:
 
     def _scan(self) -> Shared:
         """Looks over all segments, and tells what each must know."""
-        opened: dict[str, dict[str, Any]] = {}
+        opened: dict[str, Opened] = {}
         erased: set[str] = set()
         reversed_: set[str] = set()
         corrected: set[str] = set()
         portions = [(self.source, number) for number in self.numbers]
         for (_, number), scanned in zip(portions, self.workers.map(_scan, portions)):
-            self._keep(scanned, opened, erased)
+            erased.update(scanned.erased)
+            for each in scanned.opened:
+                if each.code in opened:
+                    self.findings.add(Finding("account_twice", item=each.event, account=each.code))
+                opened.setdefault(each.code, each)
             corrected.update(corrects for corrects, _ in scanned.corrections)
             reversed_.update(corrects for corrects, correction in scanned.corrections if correction == "reversal")
             self._go_on(self.paths.get(log_path(number), 0))
+        erased.discard("")
         checkpoint = self.signed.checkpoint
         sizes = {each.said.size for each in self.signed.earlier}
         if self.signed.published is not None:
@@ -240,7 +250,7 @@ class _Verification:
         return Shared(
             source=self.source,
             book=self._said("book") or (checkpoint.origin.rpartition("/")[2] if checkpoint else ""),
-            accounts={code: _kept(facts, erased) for code, facts in opened.items()},
+            accounts={code: _kept(each, erased) for code, each in opened.items()},
             reversed=frozenset(reversed_),
             corrected=frozenset(corrected),
             sizes=tuple(sorted(sizes)),
@@ -250,24 +260,14 @@ class _Verification:
             leaves=first_leaf(1),
         )
 
-    def _keep(self, scanned: Scanned, opened: dict[str, dict[str, Any]], erased: set[str]) -> None:
-        for event in scanned.events:
-            facts = event["facts"]
-            if event["kind"] == "erased":
-                erased.add(facts.get("holder", ""))
-            elif facts["account"] in opened:
-                self.findings.add(Finding("account_twice", item=event["id"], account=facts["account"]))
-            else:
-                opened[facts["account"]] = facts
-
     def _segments(self, shared: Shared) -> tuple[list[Part], bytes | None]:
         """Checks all segments; answers what is still needed of them, and the root of the log."""
         across = Across(shared)
         log = _Log(self.signed)
         checkpoint = self.signed.checkpoint
         checked = []
-        portions = [(number,) for number in self.numbers]
-        self.workers.share(shared)
+        told = self.workers.ready(shared)
+        portions = [(told, number) for number in self.numbers]
         for number, part in zip(self.numbers, self.workers.map(_check, portions)):
             there = log_path(number) in part.measured
             if there and (number != self.numbers[-1] and part.leaves != first_leaf(1)):
@@ -306,7 +306,7 @@ class _Verification:
         for path, (head, tail) in frames.items():
             pieces = [_piece(head), *[part.pieces[path] for part in checked], _piece(tail)]
             portions.append((self.source, path, pieces))
-        compared = self.workers.begin(_compare_pieces, portions)
+        compared = self.workers.map(_compare_pieces, portions)
         self._tables(scope)
         for (_, path, _), (fits, measured, error) in zip(portions, compared):
             self._go_on(self.paths.get(path, 0))
@@ -507,10 +507,9 @@ class _Log:
             findings.add(Finding("published_differs", found=str(published.size)))
 
 
-def _kept(facts: dict[str, Any], erased: set[str]) -> Kept:
-    sign = 1 if facts["class"] in _DEBITS else -1
-    floor = int(facts["floor"]) if "floor" in facts else None
-    return Kept(facts["class"], sign, facts["unit"], floor, facts.get("holder", "") in erased)
+def _kept(opened: Opened, erased: set[str]) -> Kept:
+    sign = 1 if opened.account_class in _DEBITS else -1
+    return Kept(opened.account_class, sign, opened.unit, opened.floor, opened.holder in erased)
 
 
 # --- derived texts
@@ -583,9 +582,6 @@ def _middle(path: str, shared: Shared, scope: plaintext.Scope, numbers: Sequence
 
 # --- processes
 
-_shared: list[Shared] = []
-"""What the process that works on segments was told of the whole."""
-
 
 class _Workers:
     """Processes that work side by side, or this one where one is enough.
@@ -601,42 +597,43 @@ class _Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
-        _shared.clear()
-
-    def _end(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-            self._pool = None
 
-    def share(self, shared: Shared) -> None:
-        """Tells all processes what they have to know from now on."""
-        if self._processes == 1:
-            _take(shared)
-            return
-        self._end()
-        self._pool = ProcessPoolExecutor(self._processes, get_context("spawn"), _take, (shared,))
+    def ready(self, shared: Shared) -> Shared | bytes:
+        """As it is handed on with each portion: written once, for as many portions as there are."""
+        return shared if self._processes == 1 else pickle.dumps(shared, pickle.HIGHEST_PROTOCOL)
 
-    def map(self, work: Callable[[Any], B], portions: Sequence[A]) -> Iterator[B]:
-        """What `work` makes of the portions, in their order."""
-        return self.begin(work, portions)
-
-    def begin(self, work: Callable[[Any], B], portions: Sequence[A]) -> Iterator[B]:
-        """The same; where there are other processes they have begun when this returns."""
+    def map(self, work: Callable[[A], B], portions: Sequence[A]) -> Iterator[B]:
+        """What `work` makes of the portions, in their order; where there are other processes, they have begun when this
+        returns.
+        """
         if self._processes == 1:
             return map(work, portions)
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._processes, get_context("spawn"))
-        return self._pool.map(work, portions)
+            self._pool = ProcessPoolExecutor(self._processes, get_context("spawn"), gc.disable)  # nothing has cycles
+        # A new process would import the main module of this one, all of the service perhaps, which it does not need.
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return self._pool.map(work, portions)
+        finally:
+            sys.modules["__main__"] = main
 
 
-def _take(shared: Shared) -> None:
-    _shared[:] = [shared]
-    parts.LEAVES = shared.leaves  # tests have smaller ones
+_taken: tuple[bytes, Shared] | None = None
+"""What this process was told of the whole, as it was written."""
 
 
-def _check(portion: tuple[int]) -> Part:
-    return segments.check(_shared[0], portion[0])
+def _check(portion: tuple[Shared | bytes, int]) -> Part:
+    global _taken  # noqa: PLW0603 # a process reads it once, for all the segments it checks
+    told, number = portion
+    if isinstance(told, Shared):
+        return segments.check(told, number)
+    if _taken is None or _taken[0] != told:
+        _taken = told, pickle.loads(told)  # noqa: S301 # this program wrote it a moment ago
+        parts.LEAVES = _taken[1].leaves  # tests have smaller ones
+    return segments.check(_taken[1], number)
 
 
 def _scan(portion: tuple[Source, int]) -> Scanned:

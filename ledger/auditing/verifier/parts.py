@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .damage import Findings
 from .fold import Fold
-from .plaintext import Names
 from .sources import Measured, Source
+from .usual import Held, Kept
 
 LEAVES = 65_536
 JOURNAL = "journal/journal.csv"
@@ -40,17 +40,6 @@ def details_path(number: int) -> str:
     return f"csv/GL_Details-{number:06}.csv"
 
 
-class Kept(NamedTuple):
-    """What is asked of an account at each entry: its class, 1 where debits add to it and -1 where credits do, its unit,
-    its floor, and whether its holder's personal data were erased."""
-
-    account_class: str
-    sign: int
-    unit: str
-    floor: int | None
-    erased: bool
-
-
 @dataclass(frozen=True)
 class Shared:
     """What each process has to know of the whole: accounts by code, which transactions are reversed or otherwise
@@ -68,8 +57,8 @@ class Shared:
     derive: bool = True
     leaves: int = 0
     """Of a full segment."""
-    names: dict[str, Names] = field(default_factory=dict, compare=False, repr=False)
-    """The names of accounts in a derived file, as far as this process has needed them."""
+    held: dict[str, Held] = field(default_factory=dict, compare=False, repr=False)
+    """The accounts that this process has met, with what it needs of them again and again."""
 
 
 class Correction(NamedTuple):
@@ -105,7 +94,7 @@ class Part:
     """Size of a checkpoint within the segment → the full subtrees of the segment's leaves up to it."""
     fold: Fold = field(default_factory=Fold)
     ids: bytes = b""
-    """The last eight bytes of each id, sorted (array of type Q)."""
+    """The last six bytes of each id, sorted (array of type Q)."""
     runs: dict[str, list[Run]] = field(default_factory=dict)
     vouchers: list[tuple[str, int, int, int]] = field(default_factory=list)
     """Year, first and last number without a gap, leaf of the first; in the order of the leaves."""
@@ -118,9 +107,21 @@ class Part:
     findings: Findings = field(default_factory=Findings)
 
 
-class Scanned(NamedTuple):
-    """What a quick look over a segment finds: events that open accounts or tell of erasures, and (corrects, correction)
-    of transactions that correct others."""
+class Opened(NamedTuple):
+    """An account as an event opens it."""
 
-    events: list[dict[str, Any]]
+    event: str
+    code: str
+    account_class: str
+    unit: str
+    floor: int | None
+    holder: str
+
+
+class Scanned(NamedTuple):
+    """What a quick look over a segment finds: accounts that are opened, holders who were erased, and (corrects,
+    correction) of transactions that correct others."""
+
+    opened: list[Opened]
+    erased: list[str]
     corrections: list[tuple[str, str]]

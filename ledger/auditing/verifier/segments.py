@@ -9,22 +9,20 @@ from __future__ import annotations
 import contextlib
 import json
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from . import lines, plaintext, projections, tree
 from .damage import Finding
 from .differences import differences
 from .fold import PACKED_DEBIT, Fold
-from .lines import ENTRIES, OPENING, TRANSACTION, Fields
+from .lines import ENTRIES, OF_TWO, OPENING, TRANSACTION, Fields
 from .openings import compare, derived_again, opening_of, texts_in
 from .parts import (
-    BEANCOUNT,
     DERIVED,
-    HLEDGER,
     Correction,
-    Kept,
     Part,
     Run,
     Shared,
@@ -34,9 +32,12 @@ from .parts import (
     openings_path,
 )
 from .sources import Reader, Unreadable, lines_of
+from .usual import Entry, Held, Kept, Named, derive, is_usual
 
 _BITS = 32
 """More than the levels of a tree."""
+
+_NONE = ("", "", "", "")
 
 
 def check(shared: Shared, number: int) -> Part:
@@ -44,6 +45,7 @@ def check(shared: Shared, number: int) -> Part:
     try:
         return _Segment(shared, number).run()
     except _OpeningsDiffer:
+        shared.held.clear()  # they hold what was counted until there
         findings, openings = compare(shared, number)
         part = _Segment(shared, number, openings).run()
         part.findings.merge(findings)
@@ -65,13 +67,16 @@ class _Segment:
         self.file = log_path(number)
         self.hashes: list[bytes] = []
         self.ids = array("Q")
-        self.runs: dict[str, list[Any]] = {}
+        self.met: list[Held] = []
         self.days = lines.Days()
         self.periods: dict[str, tuple[dict[str, int], bool]] = {}
+        self.kinds: list[str] = []
         self.year = ""
         self.voucher = -1
-        self.hledger = _names(shared, HLEDGER, plaintext.hledger_names)
-        self.beancount = _names(shared, BEANCOUNT, plaintext.beancount_names)
+        self.hour = ""
+        """The last hour (UTC) in which something was recorded, in the voucher's year."""
+        self.hledger = _Names(shared.accounts, plaintext.hledger_names)
+        self.beancount = _Names(shared.accounts, plaintext.beancount_names)
         self.derived = [sha256() for _ in DERIVED]
         self.lengths = [0] * len(DERIVED)
 
@@ -125,67 +130,60 @@ class _Segment:
         if openings is not None and len(openings) < len(raws):
             raise _OpeningsDiffer
         texts_of = self._texts if self.openings is None else self._texts_found
-        details: list[str] = []
-        journal: list[str] = []
-        hledger: list[str] = []
-        beancount: list[str] = []
-        shared = self.shared
-        match, find_entries, gl_details = TRANSACTION.fullmatch, ENTRIES.findall, projections.gl_details
-        ids, is_reversed, derive = self.ids, shared.reversed, shared.derive
+        two, match, find, derives = OF_TWO.fullmatch, TRANSACTION.fullmatch, ENTRIES.findall, self.shared.derive
+        ids, kinds, reversed_ = self.ids, self.kinds, self.shared.reversed
+        derived: list[tuple[str, str, str, str]] = []
         for place, raw in enumerate(raws):
             index = start + place
+            opening = openings[place] if openings is not None else None
             try:
-                found = match(raw.decode())
+                text = raw.decode()
             except UnicodeDecodeError:
-                found = None
-            if found:
+                text = ""
+            entries: Sequence[Entry]
+            if found := two(text):
                 groups = found.groups()
-                entries = find_entries(groups[9])
-                fields = Fields._make((*groups[:9], entries, *groups[10:]))
+                head, entries, tail = groups[:9], (groups[9:15], groups[15:21]), groups[21:]  # type: ignore[assignment]
+            elif found := match(text):
+                groups = found.groups()
+                head, entries, tail = groups[:9], find(groups[9]), groups[10:]
             else:
-                other = self._other(index, raw, openings[place] if openings is not None else None)
-                if other is None:
+                fields = self._other(index, raw, opening)
+                if fields is None:
                     continue
-                fields = other
-                entries = fields.entries
-            item = fields[10]
-            ids.append(int(item[19:23] + item[24:], 16))
-            texts = texts_of(index, fields[4], openings[place] if openings is not None else None, entries)
-            is_shown = self._transaction(index, fields)
-            if not derive or not is_shown:
+                head, entries, tail = fields[:9], fields.entries, fields[10:]
+            item = tail[0]
+            ids.append(int(item[24:], 16))
+            kinds.append(tail[1])
+            texts, usual = texts_of(index, head[4], opening, entries)
+            held, shown = self._transaction(index, head, entries, tail)
+            if not (derives and shown):
                 continue
-            line: dict[str, Any] = {
-                "type": "transaction",
-                "v": "1",
-                "actor": fields[0],
-                "book": fields[2],
-                "client": fields[3],
-                "effective_on": fields[8],
-                "entries": [
-                    {"account": account, "balance": balance, side: amount, "number": number, "unit": unit}
-                    for account, balance, side, amount, number, unit in entries
-                ],
-                "id": item,
-                "kind": fields[11],
-                "recorded_at": fields[12],
-                "voucher": fields[14],
-            }
-            if fields[1] is not None:
-                line["approver"] = fields[1]
-            if fields[5] is not None:
-                line["correction"], line["corrects"] = fields[5], fields[6]
-            details.append(gl_details(index, hashes[place].hex(), line, texts, item in is_reversed))
-            journal.append(plaintext.journal_rows(line, texts))
-            hledger.append(plaintext.hledger_entry(line, texts, self.hledger))
-            beancount.append(plaintext.beancount_entry(line, texts, self.beancount))
-        for at, pieces in enumerate((journal, hledger, beancount)):
-            data = "".join(pieces).encode("utf-8", "surrogatepass")
+            leaf, reversed_later = hashes[place].hex(), item in reversed_
+            if usual and held is not None and texts is not None:
+                derived.append(derive(index, leaf, head, entries, tail, held, texts, reversed_later))
+            else:
+                line = lines.as_line(Fields._make((*head, list(entries), *tail)))
+                derived.append(
+                    (
+                        projections.gl_details(index, leaf, line, texts, reversed_later),
+                        plaintext.journal_rows(line, texts),
+                        plaintext.hledger_entry(line, texts, self.hledger),
+                        plaintext.beancount_entry(line, texts, self.beancount),
+                    )
+                )
+        details, *others = ("".join(pieces).encode("utf-8", "surrogatepass") for pieces in zip(*derived or [_NONE]))
+        for at, data in enumerate(others):
             self.derived[at].update(data)
             self.lengths[at] += len(data)
-        return "".join(details).encode("utf-8", "surrogatepass")
+        return details
 
     def _other(self, index: int, raw: bytes, opening: bytes | None) -> Fields | None:
         """A line that is no transaction of the usual form: an event, which is dealt with, or one to be looked at."""
+        opened = lines.opened(raw)
+        if opened is not None:
+            self._event(index, opened, opening)
+            return None
         line, problems = lines.parsed(raw)
         fields: Fields | None = None
         if line is None:
@@ -207,79 +205,121 @@ class _Segment:
 
     def _event(self, index: int, line: dict[str, Any], opening: bytes | None) -> None:
         item = line["id"]
-        self.ids.append(int(item[19:23] + item[24:], 16))
+        self.ids.append(int(item[24:], 16))
         if line["book"] != self.shared.book:
             self._tell("line_book", index, item, found=line["book"], expected=self.shared.book)
         texts_of = self._texts if self.openings is None else self._texts_found
-        texts = texts_of(index, line["commitment"], opening, ())
+        texts, _ = texts_of(index, line["commitment"], opening, ())
         self.part.fold.add_event(index, line, texts)
 
-    def _transaction(self, index: int, fields: Fields) -> bool:
-        """Checks what a transaction says and adds it up; answers whether its day is one of the package's."""
-        actor, approver, book, _, _, correction, corrects, effective_at, day, entries, item, kind = fields[:12]
-        fold, shared = self.part.fold, self.shared
+    def _transaction(
+        self, index: int, head: Sequence[Any], entries: Sequence[Entry], tail: Sequence[Any]
+    ) -> tuple[list[Held] | None, bool]:
+        """Checks what a transaction says (the fields before and after its entries) and adds it up; answers its
+        accounts, None where one was never opened or has another unit, and whether its day is one of the package's.
+        """
+        actor, approver, book, _, _, correction, corrects, effective_at, day = head
+        item, _, recorded_at, _, voucher = tail
+        shared = self.shared
         if book != shared.book:
             self._tell("line_book", index, item, found=book, expected=shared.book)
         if self.days[effective_at[:13]] != day:
             self._tell("day_wrong", index, item, found=day, expected=self.days[effective_at[:13]])
-        fold.transactions += 1
-        fold.kinds[kind] = fold.kinds.get(kind, 0) + 1
-        fold.actors.add(actor)
+        self.part.fold.actors.add(actor)
         if approver is not None:
-            fold.actors.add(approver)
-        known = self.periods.get(day)
-        if known is None:
-            known = self._period(day)
-        month, is_shown = known
-        self._number(index, item, fields[12], fields[14])
+            self.part.fold.actors.add(approver)
+        month, is_shown = self.periods.get(day) or self._period(day)
+        number = int(voucher[5:])
+        if number != self.voucher + 1 or recorded_at[:13] != self.hour or voucher[:4] != self.year:
+            self._number(index, item, recorded_at, voucher, number)
+        self.voucher = number
 
-        totals, accounts, runs = fold.totals, shared.accounts, self.runs
-        left: dict[str, int] = {}
-        below = False
-        for code, balance, side, amount, number, unit in entries:
-            units = int(amount)
-            total = totals.get(unit)
-            if total is None:
-                total = totals[unit] = [0, 0, 0]
-            total[2] += 1
-            if side == "debit":
-                total[0] += units
-                month[code] = month.get(code, 0) + units * PACKED_DEBIT
-            else:
-                total[1] += units
-                month[code] = month.get(code, 0) + units
-                units = -units
-            left[unit] = left.get(unit, 0) + units
-            account = accounts.get(code)
-            if account is None:
-                self._tell("account_unknown", index, item, account=code)
+        get, held_all = shared.held.get, []
+        one_unit, left, unlike, strange, below = entries[0][5], 0, False, False, False
+        for code, balance, side, amount, entry_number, unit in entries:
+            held = get(code) or self._hold(code, unit)
+            held_all.append(held)
+            if held.known_unit != unit:
+                self._strange(index, item, held, unit, side, int(amount), month)
+                unlike = strange = True
                 continue
-            if account[2] != unit:
-                self._tell("account_unit", index, item, account=code, found=unit, expected=account[2])
-            units *= account[1]
-            place, after = int(number), int(balance)
-            run = runs.get(code)
-            if run is None:
-                runs[code] = [place, after - units, place, after, index, item]
-            elif place == run[2] + 1:
-                if after != run[3] + units:
-                    self._tell(
-                        "balance_wrong", index, item, account=code, number=number, found=balance,
-                        expected=str(run[3] + units),
-                    )  # fmt: skip
-                run[2], run[3] = place, after
+            if unit != one_unit:
+                unlike = True
+            if held.month is not month:
+                self._turn(held, month)
+            units = int(amount)
+            if side == "debit":
+                held.debits += units
             else:
-                self.part.runs.setdefault(code, []).append(Run(*run))
-                runs[code] = [place, after - units, place, after, index, item]
-            below = below or (account[3] is not None and after < account[3])
-        for unit, amount_left in left.items():
-            if amount_left:
-                self._tell("unbalanced", index, item, unit=unit, found=str(amount_left), expected="0")
+                held.credits += units
+                units = -units
+            left += units
+            units *= held.sign
+            after, place = int(balance), int(entry_number)
+            if place != held.number + 1:
+                self._begin(held, index, item, place, after - units)
+            elif after != held.balance + units:
+                facts = {"number": entry_number, "found": balance, "expected": str(held.balance + units)}
+                self._tell("balance_wrong", index, item, account=code, **facts)
+            held.number, held.balance = place, after
+            if after < held.floor:
+                below = True
+        if left or unlike:
+            self._tell_unbalanced(index, item, entries)
+        if unlike:
+            for entry in entries:
+                self._total(entry[5])[2] += 1
+        else:
+            self._total(one_unit)[2] += len(entries)
         if below:
-            self._tell_below(index, fields)
+            self._tell_below(index, item, entries)
         if correction is not None or item in shared.corrected:
             self._correction(index, item, correction, corrects, entries)
-        return is_shown
+        return None if strange else held_all, is_shown
+
+    def _hold(self, code: str, unit: str) -> Held:
+        """The account of an entry, met for the first time by this process."""
+        account = self.shared.accounts.get(code)
+        self.shared.held[code] = Held(code, account, unit)
+        return self.shared.held[code]
+
+    def _strange(
+        self, index: int, item: str, held: Held, unit: str, side: str, amount: int, month: dict[str, int]
+    ) -> None:
+        """An entry of an account that was never opened, or has another unit."""
+        if held.known_unit:
+            self._tell("account_unit", index, item, account=held.code, found=unit, expected=held.known_unit)
+        else:
+            self._tell("account_unknown", index, item, account=held.code)
+        self._add(held.code, unit, month, *((amount, 0) if side == "debit" else (0, amount)))
+
+    def _turn(self, held: Held, month: dict[str, int] | None) -> None:
+        """Adds up what an account moved in a month; another follows."""
+        if held.month is None:
+            held.number = held.first = -1
+            self.met.append(held)
+        else:
+            self._add(held.code, held.known_unit, held.month, held.debits, held.credits)
+        held.month, held.debits, held.credits = month, 0, 0
+
+    def _add(self, code: str, unit: str, month: dict[str, int], debits: int, credits: int) -> None:
+        total = self._total(unit)
+        total[0] += debits
+        total[1] += credits
+        month[code] = month.get(code, 0) + debits * PACKED_DEBIT + credits
+
+    def _total(self, unit: str) -> list[int]:
+        return self.part.fold.totals.get(unit) or self.part.fold.totals.setdefault(unit, [0, 0, 0])
+
+    def _begin(self, held: Held, index: int, item: str, number: int, before: int) -> None:
+        """An entry number that does not follow the one before: another may come later in the log."""
+        self._end_run(held)
+        held.first, held.before, held.leaf, held.item = number, before, index, item
+
+    def _end_run(self, held: Held) -> None:
+        if held.first >= 0:
+            run = Run(held.first, held.before, held.number, held.balance, held.leaf, held.item)
+            self.part.runs.setdefault(held.code, []).append(run)
 
     def _period(self, day: str) -> tuple[dict[str, int], bool]:
         fold, shared = self.part.fold, self.shared
@@ -289,19 +329,36 @@ class _Segment:
         self.periods[day] = month, projections.is_between(day, shared.from_, shared.to)
         return self.periods[day]
 
-    def _number(self, index: int, item: str, recorded_at: str, voucher: str) -> None:
-        """The voucher number follows the one before of its year."""
-        year, number = voucher[:4], int(voucher[5:])
-        part = self.part
-        if year == self.year and number == self.voucher + 1:
-            self.voucher = number
-        else:
-            if self.year:
-                part.vouchers[-1] = (*part.vouchers[-1][:2], self.voucher, part.vouchers[-1][3])
-            part.vouchers.append((year, number, number, index))
-            self.year, self.voucher = year, number
+    def _number(self, index: int, item: str, recorded_at: str, voucher: str, number: int) -> None:
+        """A voucher number that does not follow the one before, or another hour or year."""
+        year, vouchers = voucher[:4], self.part.vouchers
+        if year != self.year or number != self.voucher + 1:
+            self._end_vouchers()
+            vouchers.append((year, number, number, index))
         if self.days[recorded_at[:13]][:4] != year:
             self._tell("day_wrong", index, item, column="voucher", found=voucher, expected=recorded_at)
+        self.year, self.hour = year, recorded_at[:13]
+
+    def _end_vouchers(self) -> None:
+        vouchers = self.part.vouchers
+        if vouchers:
+            year, first, _, leaf = vouchers[-1]
+            vouchers[-1] = year, first, self.voucher, leaf
+
+    def _tell_unbalanced(self, index: int, item: str, entries: Sequence[Entry]) -> None:
+        left: dict[str, int] = {}
+        for _, _, side, amount, _, unit in entries:
+            left[unit] = left.get(unit, 0) + (int(amount) if side == "debit" else -int(amount))
+        for unit, units in left.items():
+            if units:
+                self._tell("unbalanced", index, item, unit=unit, found=str(units), expected="0")
+
+    def _tell_below(self, index: int, item: str, entries: Sequence[Entry]) -> None:
+        """Floors hold for a transaction as a whole: what counts is an account's last balance in it."""
+        for code, entry in {entry[0]: entry for entry in entries}.items():
+            if int(entry[1]) < (floor := self.shared.held[code].floor):
+                facts = {"account": code, "number": entry[4], "found": entry[1], "expected": f"≥ {floor}"}
+                self._tell("below_floor", index, item, **facts)
 
     def _correction(
         self, index: int, item: str, correction: str | None, corrects: str | None, entries: Sequence[tuple[str, ...]]
@@ -314,15 +371,6 @@ class _Segment:
             mirror = _digest(sorted((code, other[side], amount) for code, side, amount in sides))
             self.part.corrections.append(Correction(corrects, correction, index, item, mirror))
 
-    def _tell_below(self, index: int, fields: Fields) -> None:
-        """Floors hold for a transaction as a whole: what counts is an account's last balance in it."""
-        last = {entry[0]: entry for entry in fields.entries}
-        for code, entry in last.items():
-            account = self.shared.accounts.get(code)
-            if account is not None and account.floor is not None and int(entry[1]) < account.floor:
-                place = {"account": code, "number": entry[4]}
-                self._tell("below_floor", index, fields.id, **place, found=entry[1], expected=f"≥ {account.floor}")
-
     def _tell(self, code: str, index: int, item: str, **facts: str) -> None:
         line = index - self.first + 1
         self.findings.add(Finding(code, self.file, line, index, item, **facts))
@@ -331,41 +379,44 @@ class _Segment:
 
     def _texts(
         self, index: int, commitment: str, opening: bytes | None, entries: Sequence[tuple[str, ...]]
-    ) -> dict[str, str] | None:
-        """The texts of an opening, which must fit the line's commitment; None: destroyed, or no openings are there."""
+    ) -> tuple[dict[str, str] | None, bool]:
+        """The texts of an opening, which must fit the line's commitment, and whether they are usual ones; None: they
+        were destroyed, or no openings are there.
+        """
         if opening is None:
-            return None
+            return None, False
         try:
-            text = opening.decode()
+            usual = OPENING.fullmatch(opening.decode())
         except UnicodeDecodeError:
             raise _OpeningsDiffer from None
-        usual = OPENING.fullmatch(text)
         if usual:
-            leaf, salt, texts, description, key = usual.groups()
+            leaf, salt, texts, description, key, name = usual.groups()
             if leaf != str(index) or sha256(bytes.fromhex(salt) + texts.encode()).hexdigest() != commitment:
                 raise _OpeningsDiffer
             if "\\" not in texts:
-                return {"description": description, "key": key}
+                if name is not None:
+                    return {"name": name}, False
+                return {"description": description, "key": key}, is_usual(texts, description)
             with contextlib.suppress(ValueError):
-                return dict(json.loads(texts))
+                return dict(json.loads(texts)), False
         found = opening_of(opening)
         if found is None or found.leaf != index:
             raise _OpeningsDiffer
         if found.text is None:
             if self._is_erased(entries):
-                return None
+                return None, False
             raise _OpeningsDiffer
         value = texts_in(found.text)
         if found.commitment != commitment or value is None:
             raise _OpeningsDiffer
-        return value
+        return value, False
 
     def _texts_found(
         self, index: int, commitment: str, opening: bytes | None, entries: Sequence[tuple[str, ...]]
-    ) -> dict[str, str] | None:
+    ) -> tuple[dict[str, str] | None, bool]:
         assert self.openings is not None
         text = self.openings.get(index - self.first)
-        return None if text is None else texts_in(text)
+        return (None if text is None else texts_in(text)), False
 
     def _is_erased(self, entries: Sequence[tuple[str, ...]]) -> bool:
         accounts = self.shared.accounts
@@ -394,11 +445,12 @@ class _Segment:
             if self.first < size <= self.first + part.leaves:
                 part.prefixes[size] = _peaks(levels, size - self.first)
         part.ids = array("Q", sorted(self.ids)).tobytes()
-        for code, run in self.runs.items():
-            part.runs.setdefault(code, []).append(Run(*run))
-        if part.vouchers:
-            year, first, _, leaf = part.vouchers[-1]
-            part.vouchers[-1] = year, first, self.voucher, leaf
+        for held in self.met:
+            self._turn(held, None)
+            self._end_run(held)
+        self._end_vouchers()
+        part.fold.transactions = len(self.kinds)
+        part.fold.kinds = dict(Counter(self.kinds))
         part.fold.book = shared.book
         part.pieces = {
             path: (length, digest.hexdigest()) for path, length, digest in zip(DERIVED, self.lengths, self.derived)
@@ -414,23 +466,11 @@ class _Names(plaintext.Names):
 
     def __missing__(self, code: str) -> str:
         account = self._known.get(code)
-        if account is None:
-            return super().__missing__(code)
-        self[code] = self._make([_Named(code, account.account_class)])[code]
-        return self[code]
-
-
-def _names(shared: Shared, path: str, make: Callable[[Any], plaintext.Names]) -> plaintext.Names:
-    """The names, which all segments that this process checks have in common."""
-    found = shared.names.get(path)
-    if found is None:
-        found = shared.names[path] = _Names(shared.accounts, make)
-    return found
-
-
-class _Named(NamedTuple):
-    code: str
-    account_class: str
+        return (
+            super().__missing__(code)
+            if account is None
+            else self._make([Named(code, account.account_class, account.unit)])[code]
+        )
 
 
 def _digest(entries: list[tuple[str, str, str]]) -> bytes:

@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import IO, Protocol
 
-BLOCK = 1 << 20
+BLOCK = 1 << 16
+"""Bytes at a time: as many as the processor keeps near, with all that is made of them."""
+
+_CACHE = "verify/__pycache__/"
+"""Made by running the package's verifier."""
 
 Unreadable = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 """What reading a file may raise where it is damaged."""
@@ -34,12 +38,12 @@ class Folder:
 
     def paths(self) -> dict[str, int]:
         found = {}
-        for folder, inner, files in os.walk(self.root):
-            inner[:] = [each for each in inner if each != "__pycache__"]  # made by running the package's verifier
+        for folder, _, files in os.walk(self.root):
             for name in files:
                 path = os.path.join(folder, name)
                 relative = os.path.relpath(path, self.root).replace(os.sep, "/")
-                found[relative] = os.path.getsize(path) if os.path.exists(path) else -1
+                if not relative.startswith(_CACHE):
+                    found[relative] = os.path.getsize(path) if os.path.exists(path) else -1
         return found
 
     def open(self, path: str) -> IO[bytes]:
@@ -75,7 +79,8 @@ class Zip:
     def paths(self) -> dict[str, int]:
         start = len(self.prefix)
         every = [each for each in self._opened().infolist() if not each.is_dir()]
-        return {each.filename[start:]: each.file_size for each in every if each.filename.startswith(self.prefix)}
+        found = {each.filename[start:]: each.file_size for each in every if each.filename.startswith(self.prefix)}
+        return {path: size for path, size in found.items() if not path.startswith(_CACHE)}
 
     def open(self, path: str) -> IO[bytes]:
         return self._opened().open(self.prefix + path)
@@ -119,7 +124,7 @@ class Reader:
         """The next `size` bytes, fewer at the end."""
         parts = []
         while size > 0:
-            block = self._more(min(size, 8 * BLOCK))
+            block = self._more(min(size, 16 * BLOCK))
             if not block:
                 break
             parts.append(block)
@@ -127,7 +132,7 @@ class Reader:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def blocks(self) -> Iterator[list[bytes]]:
-        """The lines without their LF, about a megabyte at a time. A last one without LF counts as a line."""
+        """The lines without their LF, a block at a time. A last one without LF counts as a line."""
         while self._fill():
             lines, self._pending = self._pending, []
             yield lines
