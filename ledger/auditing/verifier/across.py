@@ -21,6 +21,10 @@ _SLICE = 1_000_000
 """How many ids are sorted at a time."""
 
 
+_NOTHING = (0, 0)
+"""The number and balance of an account before its first entry."""
+
+
 class Across:
     """Takes the parts in the order of their segments. `end` names what does not fit together."""
 
@@ -37,13 +41,12 @@ class Across:
     def add(self, part: Part) -> None:
         """Takes a segment's part."""
         reached = self._reached
-        for code, runs in part.runs.items():
-            for run in runs:
-                last, after = reached.get(code, (0, 0))
-                if run.first == last + 1 and run.before == after:
-                    reached[code] = run.last, run.after
-                else:
-                    self._waiting.setdefault(code, []).append(run)
+        for run in part.runs:
+            code, first, before, last, after, _ = run
+            if reached.get(code, _NOTHING) == (first - 1, before):
+                reached[code] = last, after
+            else:
+                self._waiting.setdefault(code, []).append(run)
         for year, first, last, leaf in part.vouchers:
             before = self._years.get(year, 0)
             if first != before + 1:
@@ -67,18 +70,18 @@ class Across:
     def _end_runs(self) -> None:
         """Entries need not stand in the log in the order of their numbers; in the end they are 1, 2, 3 …"""
         for code, waiting in self._waiting.items():
-            last, after = self._reached.get(code, (0, 0))
-            for run in sorted(waiting, key=lambda run: run.first):
-                if run.first > last + 1:
-                    missing = str(last + 1) if run.first == last + 2 else f"{last + 1}–{run.first - 1}"
-                    self._tell("number_gap", run.leaf, run.item, account=code, number=missing)
-                elif run.first <= last:
-                    self._tell("number_twice", run.leaf, run.item, account=code, number=str(run.first))
-                elif run.before != after:
-                    facts = {"found": str(run.before), "expected": str(after)}
-                    self._tell("balance_wrong", run.leaf, run.item, account=code, number=str(run.first), **facts)
-                if run.last > last:
-                    last, after = run.last, run.after
+            last, after = self._reached.get(code, _NOTHING)
+            for _, first, before, run_last, run_after, leaf in sorted(waiting):
+                if first > last + 1:
+                    missing = str(last + 1) if first == last + 2 else f"{last + 1}–{first - 1}"
+                    self._tell("number_gap", leaf, "", account=code, number=missing)
+                elif first <= last:
+                    self._tell("number_twice", leaf, "", account=code, number=str(first))
+                elif before != after:
+                    facts = {"found": str(before), "expected": str(after)}
+                    self._tell("balance_wrong", leaf, "", account=code, number=str(first), **facts)
+                if run_last > last:
+                    last, after = run_last, run_after
 
     def _end_corrections(self) -> None:
         reversed_by: set[str] = set()

@@ -12,54 +12,41 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 _PLAIN = r'[^"\\\x00-\x1f]*'
-_CODE = r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
-_HASH = r"[0-9a-f]{64}"
-_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
-_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_NUMBER = r"[1-9][0-9]{0,18}"
-_BALANCE = r"0|-?[1-9][0-9]{0,18}"
-_VOUCHER = r"[0-9]{4}-[1-9][0-9]{0,18}"
+CODE = r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
+HASH = r"[0-9a-f]{64}"
+ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
+DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+NUMBER = r"[1-9][0-9]{0,18}"
+BALANCE = r"0|-?[1-9][0-9]{0,18}"
+VOUCHER = r"[0-9]{4}-[1-9][0-9]{0,18}"
 
 _ENTRY = (
-    rf'\{{"account":"{_CODE}","balance":"(?:{_BALANCE})","(?:credit|debit)":"{_NUMBER}","number":"{_NUMBER}",'
+    rf'\{{"account":"{CODE}","balance":"(?:{BALANCE})","(?:credit|debit)":"{NUMBER}","number":"{NUMBER}",'
     rf'"unit":"{_PLAIN}"\}}'
 )
 
-_ENTRY_IN_GROUPS = (
-    rf'\{{"account":"({_CODE})","balance":"({_BALANCE})","(credit|debit)":"({_NUMBER})","number":"({_NUMBER})",'
-    rf'"unit":"({_PLAIN})"\}}'
+TRANSACTION = re.compile(
+    rf'\{{"actor":"({_PLAIN})",(?:"approver":"({_PLAIN})",)?"book":"({_PLAIN})","client":"({_PLAIN})",'
+    rf'"commitment":"({HASH})",(?:"correction":"({_PLAIN})","corrects":"({ID})",)?'
+    rf'"effective_at":"({INSTANT})","effective_on":"({DAY})","entries":\[({_ENTRY}(?:,{_ENTRY})*)\],'
+    rf'"id":"({ID})","kind":"({_PLAIN})","recorded_at":"({INSTANT})",(?:"request":"({_PLAIN})",)?'
+    rf'"type":"transaction","v":"1","voucher":"({VOUCHER})"\}}'
 )
-
-
-def _line(entries: str) -> re.Pattern[str]:
-    return re.compile(
-        rf'\{{"actor":"({_PLAIN})",(?:"approver":"({_PLAIN})",)?"book":"({_PLAIN})","client":"({_PLAIN})",'
-        rf'"commitment":"({_HASH})",(?:"correction":"({_PLAIN})","corrects":"({_ID})",)?'
-        rf'"effective_at":"({_INSTANT})","effective_on":"({_DAY})","entries":\[{entries}\],'
-        rf'"id":"({_ID})","kind":"({_PLAIN})","recorded_at":"({_INSTANT})",(?:"request":"({_PLAIN})",)?'
-        rf'"type":"transaction","v":"1","voucher":"({_VOUCHER})"\}}'
-    )
-
-
-TRANSACTION = _line(f"({_ENTRY}(?:,{_ENTRY})*)")
 """A transaction's line, whole; its groups are the fields of `Fields`, entries as their text."""
-
-OF_TWO = _line(f"{_ENTRY_IN_GROUPS},{_ENTRY_IN_GROUPS}")
-"""The line of a transaction with two entries, as most have: those are six groups each."""
 
 _CLASS = "asset|liability|equity|income|expense|memo_debit|memo_credit"
 
 OPENED = re.compile(
-    rf'\{{"actor":"({_PLAIN})","at":"({_INSTANT})","book":"({_PLAIN})","commitment":"({_HASH})",'
-    rf'"facts":\{{"account":"({_CODE})","class":"({_CLASS})",(?:"floor":"({_BALANCE})",)?'
+    rf'\{{"actor":"({_PLAIN})","at":"({INSTANT})","book":"({_PLAIN})","commitment":"({HASH})",'
+    rf'"facts":\{{"account":"({CODE})","class":"({_CLASS})",(?:"floor":"({BALANCE})",)?'
     rf'(?:"holder":"({_PLAIN})",)?(?:"kind":"({_PLAIN})",)?"scale":"([0-9]{{1,2}})","unit":"({_PLAIN})"\}},'
-    rf'"id":"({_ID})","kind":"account_opened","type":"event","v":"1"\}}'
+    rf'"id":"({ID})","kind":"account_opened","type":"event","v":"1"\}}'
 )
 """The event that opens an account, as there are many."""
 
 ENTRIES = re.compile(
-    rf'"account":"({_CODE})","balance":"([^"]*)","([a-z]*)":"([^"]*)","number":"([^"]*)","unit":"([^"]*)"'
+    rf'"account":"({CODE})","balance":"([^"]*)","([a-z]*)":"([^"]*)","number":"([^"]*)","unit":"([^"]*)"'
 )
 """The entries of a text that TRANSACTION has found: account, balance, side, amount, number, unit."""
 
@@ -108,41 +95,41 @@ _MEMBERS = {
     "approver": _PLAIN,
     "book": _PLAIN,
     "client": _PLAIN,
-    "commitment": _HASH,
+    "commitment": HASH,
     "correction": _PLAIN,
-    "corrects": _ID,
-    "effective_at": _INSTANT,
-    "effective_on": _DAY,
-    "id": _ID,
+    "corrects": ID,
+    "effective_at": INSTANT,
+    "effective_on": DAY,
+    "id": ID,
     "kind": _PLAIN,
-    "recorded_at": _INSTANT,
+    "recorded_at": INSTANT,
     "request": _PLAIN,
-    "voucher": _VOUCHER,
+    "voucher": VOUCHER,
 }
 _ANY = re.compile(".*", re.DOTALL)
 _SHAPES = {name: _ANY if shape is _PLAIN else re.compile(shape) for name, shape in _MEMBERS.items()}
 _OPTIONAL = {"approver", "correction", "corrects", "request"}
 _EVENT = {
     "actor": _ANY,
-    "at": re.compile(_INSTANT),
+    "at": re.compile(INSTANT),
     "book": _ANY,
-    "commitment": re.compile(_HASH),
-    "id": re.compile(_ID),
+    "commitment": re.compile(HASH),
+    "id": re.compile(ID),
     "kind": _ANY,
 }
 _OPENED = {
-    "account": re.compile(_CODE),
+    "account": re.compile(CODE),
     "class": re.compile(_CLASS),
     "unit": _ANY,
     "scale": re.compile("[0-9]{1,2}"),
 }
 _FACTS = {
     "account_opened": _OPENED,
-    "account_status": {"account": re.compile(_CODE), "status": _ANY},
+    "account_status": {"account": re.compile(CODE), "status": _ANY},
     "period_closed": {"period": re.compile("[0-9]{4}-[0-9]{2}")},
     "period_reopened": {"period": re.compile("[0-9]{4}-[0-9]{2}")},
 }
-_SMALL_NUMBERS = {"balance": re.compile(_BALANCE), "number": re.compile(_NUMBER)}
+_SMALL_NUMBERS = {"balance": re.compile(BALANCE), "number": re.compile(NUMBER)}
 
 
 def canonical(value: object) -> str:
@@ -224,7 +211,7 @@ def _entry(each: object) -> tuple[list[Problem], tuple[str, str, str, str, str, 
         for name, shape in {**_SMALL_NUMBERS, "account": _OPENED["account"], "unit": _ANY}.items()
         if not isinstance(each.get(name), str) or not shape.fullmatch(each[name])
     ]
-    if not re.fullmatch(_NUMBER, amount):
+    if not re.fullmatch(NUMBER, amount):
         if not re.fullmatch("-?[0-9]{1,19}", amount):
             return [*problems, Problem("line_malformed", sides[0], amount)], None
         problems.append(Problem("amount_not_positive", sides[0], amount))
@@ -240,7 +227,7 @@ def event(line: Mapping[str, Any]) -> list[Problem]:
     for name, shape in _FACTS.get(str(line.get("kind")), {}).items():
         if name not in facts or not shape.fullmatch(facts[name]):
             problems.append(Problem("line_malformed", name, facts.get(name, "")))
-    if "floor" in facts and line.get("kind") == "account_opened" and not re.fullmatch(_BALANCE, facts["floor"]):
+    if "floor" in facts and line.get("kind") == "account_opened" and not re.fullmatch(BALANCE, facts["floor"]):
         problems.append(Problem("line_malformed", "floor", facts["floor"]))
     return problems
 

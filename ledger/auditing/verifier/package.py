@@ -278,7 +278,7 @@ class _Verification:
             across.add(part)
             log.add(part)
             self.fold.merge(part.fold)
-            part.fold, part.runs, part.ids = Fold(), {}, b""
+            part.fold, part.runs, part.ids = Fold(), [], b""
             part.corrections, part.corrected = [], {}
             if there:
                 checked.append(part)

@@ -71,16 +71,9 @@ class Correction(NamedTuple):
     mirror: bytes
 
 
-class Run(NamedTuple):
-    """Entries of an account with numbers one after the other: the first, the balance before it, the last, the balance
-    after it, and the leaf and transaction of the first."""
-
-    first: int
-    before: int
-    last: int
-    after: int
-    leaf: int
-    item: str
+Run = tuple[str, int, int, int, int, int]
+"""Entries of an account with numbers one after the other: the account, the first number and the balance before it, the
+last number and the balance after it, and the leaf of the first."""
 
 
 @dataclass
@@ -95,7 +88,7 @@ class Part:
     fold: Fold = field(default_factory=Fold)
     ids: bytes = b""
     """The last six bytes of each id, sorted (array of type Q)."""
-    runs: dict[str, list[Run]] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
     vouchers: list[tuple[str, int, int, int]] = field(default_factory=list)
     """Year, first and last number without a gap, leaf of the first; in the order of the leaves."""
     corrections: list[Correction] = field(default_factory=list)

@@ -14,25 +14,25 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
-from . import lines, plaintext, projections, tree
+from . import lines, plaintext, projections, quick, tree
 from .damage import Finding
 from .differences import differences
 from .fold import PACKED_DEBIT, Fold
-from .lines import ENTRIES, OF_TWO, OPENING, TRANSACTION, Fields
+from .lines import ENTRIES, OPENING, TRANSACTION, Fields
 from .openings import compare, derived_again, opening_of, texts_in
 from .parts import (
     DERIVED,
     Correction,
     Part,
-    Run,
     Shared,
     details_path,
     first_leaf,
     log_path,
     openings_path,
 )
+from .quick import OpeningDiffers
 from .sources import Reader, Unreadable, lines_of
-from .usual import Entry, Held, Kept, Named, derive, is_usual
+from .usual import Entry, Held, Kept, Named, Texts, derive, is_usual, one_a_byte
 
 _BITS = 32
 """More than the levels of a tree."""
@@ -44,16 +44,12 @@ def check(shared: Shared, number: int) -> Part:
     """Checks a segment."""
     try:
         return _Segment(shared, number).run()
-    except _OpeningsDiffer:
+    except OpeningDiffers:
         shared.held.clear()  # they hold what was counted until there
         findings, openings = compare(shared, number)
         part = _Segment(shared, number, openings).run()
         part.findings.merge(findings)
         return part
-
-
-class _OpeningsDiffer(Exception):
-    """An opening does not fit its line: then all are looked at side by side."""
 
 
 class _Segment:
@@ -64,9 +60,10 @@ class _Segment:
         self.openings = openings
         self.part = Part(number, fold=Fold(from_=shared.from_, to=shared.to))
         self.findings = self.part.findings
+        self.totals = self.part.fold.totals
         self.file = log_path(number)
         self.hashes: list[bytes] = []
-        self.ids = array("Q")
+        self.ids: list[str] = []
         self.met: list[Held] = []
         self.days = lines.Days()
         self.periods: dict[str, tuple[dict[str, int], bool]] = {}
@@ -90,13 +87,12 @@ class _Segment:
                 return part
             compared = details if shared.derive else None
             fits = compared is None or compared.read(len(projections.GL_HEADER)) == projections.GL_HEADER.encode()
-            for raws in log.blocks():
-                given = None if openings is None or self.openings is not None else openings.take(len(raws))
-                text = self._block(raws, given)
+            for data in log.chunks():
+                text = self._block(data, None if self.openings is not None else openings)
                 if compared is not None and fits:
                     fits = compared.read(len(text)) == text
             if openings is not None and self.openings is None and openings.take(1):
-                raise _OpeningsDiffer
+                raise OpeningDiffers
             if compared is not None and (not fits or compared.read(1)):
                 self._compare_details()
             for path, reader in (
@@ -122,61 +118,79 @@ class _Segment:
 
     # --- lines
 
-    def _block(self, raws: list[bytes], openings: list[bytes] | None) -> bytes:
-        """Checks some lines, beginning with the leaf after those that were; answers their rows of GL_Details."""
-        start = self.first + len(self.hashes)
+    def _block(self, data: bytes, reader: Reader | None) -> bytes:
+        """Checks some lines, beginning with the leaf after those that were, with their openings, if there are any to be
+        read; answers their rows of GL_Details.
+        """
+        start, shared = self.first + len(self.hashes), self.shared
+        raws = data.split(b"\n")[:-1]
         hashes = [sha256(b"\0" + raw).digest() for raw in raws]
         self.hashes += hashes
-        if openings is not None and len(openings) < len(raws):
-            raise _OpeningsDiffer
-        texts_of = self._texts if self.openings is None else self._texts_found
-        two, match, find, derives = OF_TWO.fullmatch, TRANSACTION.fullmatch, ENTRIES.findall, self.shared.derive
-        ids, kinds, reversed_ = self.ids, self.kinds, self.shared.reversed
-        derived: list[tuple[str, str, str, str]] = []
-        for place, raw in enumerate(raws):
-            index = start + place
+        openings: list[bytes] | None = None
+        if reader is not None:
+            openings = reader.take(len(raws))
+            if len(openings) < len(raws):
+                raise OpeningDiffers
+
+        def otherwise(place: int) -> Texts | None:
             opening = openings[place] if openings is not None else None
-            try:
-                text = raw.decode()
-            except UnicodeDecodeError:
-                text = ""
-            entries: Sequence[Entry]
-            if found := two(text):
-                groups = found.groups()
-                head, entries, tail = groups[:9], (groups[9:15], groups[15:21]), groups[21:]  # type: ignore[assignment]
-            elif found := match(text):
-                groups = found.groups()
-                head, entries, tail = groups[:9], find(groups[9]), groups[10:]
-            else:
-                fields = self._other(index, raw, opening)
-                if fields is None:
-                    continue
-                head, entries, tail = fields[:9], fields.entries, fields[10:]
-            item = tail[0]
-            ids.append(int(item[24:], 16))
-            kinds.append(tail[1])
-            texts, usual = texts_of(index, head[4], opening, entries)
-            held, shown = self._transaction(index, head, entries, tail)
-            if not (derives and shown):
-                continue
-            leaf, reversed_later = hashes[place].hex(), item in reversed_
-            if usual and held is not None and texts is not None:
-                derived.append(derive(index, leaf, head, entries, tail, held, texts, reversed_later))
-            else:
-                line = lines.as_line(Fields._make((*head, list(entries), *tail)))
-                derived.append(
-                    (
-                        projections.gl_details(index, leaf, line, texts, reversed_later),
-                        plaintext.journal_rows(line, texts),
-                        plaintext.hledger_entry(line, texts, self.hledger),
-                        plaintext.beancount_entry(line, texts, self.beancount),
-                    )
-                )
-        details, *others = ("".join(pieces).encode("utf-8", "surrogatepass") for pieces in zip(*derived or [_NONE]))
-        for at, data in enumerate(others):
-            self.derived[at].update(data)
-            self.lengths[at] += len(data)
+            return self._line(start + place, raws[place], opening, hashes[place])
+
+        opened = b"\n".join(openings) + b"\n" if openings is not None else b""
+        if openings is None or not _is_utf_8(opened):
+            found = (otherwise(place) for place in range(len(raws)))
+            derived = [each for each in found if each is not None]
+        else:
+            derived = quick.check(
+                *(self, start, data, opened, hashes),
+                book=shared.book,
+                held=shared.held,
+                corrected=shared.corrected,
+                reversed_=shared.reversed,
+                derive=shared.derive,
+                ids=self.ids,
+                kinds=self.kinds,
+                actors=self.part.fold.actors,
+                otherwise=otherwise,
+            )
+        details, *others = ("".join(pieces).encode("latin-1") for pieces in zip(*derived or [_NONE]))
+        for at, each in enumerate(others):
+            self.derived[at].update(each)
+            self.lengths[at] += len(each)
         return details
+
+    def _line(self, index: int, raw: bytes, opening: bytes | None, digest: bytes) -> Texts | None:
+        """Checks a line of any kind; answers what is derived from it."""
+        try:
+            found = TRANSACTION.fullmatch(raw.decode())
+        except UnicodeDecodeError:
+            found = None
+        if found:
+            groups = found.groups()
+            head, entries, tail = groups[:9], ENTRIES.findall(groups[9]), groups[10:]
+        else:
+            fields = self._other(index, raw, opening)
+            if fields is None:
+                return None
+            head, entries, tail = fields[:9], fields.entries, fields[10:]
+        item = tail[0]
+        self.ids.append(item)
+        self.kinds.append(tail[1])
+        texts_of = self._texts if self.openings is None else self._texts_found
+        texts, usual = texts_of(index, head[4], opening, entries)
+        held, is_shown = self._transaction(index, head, entries, tail)
+        if not (self.shared.derive and is_shown):
+            return None
+        leaf, reversed_later = digest.hex(), item in self.shared.reversed
+        if usual and held is not None and texts is not None and raw.isascii():
+            return derive(index, leaf, head, entries, tail, held, texts, reversed_later)
+        line = lines.as_line(Fields._make((*head, list(entries), *tail)))
+        return (
+            one_a_byte(projections.gl_details(index, leaf, line, texts, reversed_later)),
+            one_a_byte(plaintext.journal_rows(line, texts)),
+            one_a_byte(plaintext.hledger_entry(line, texts, self.hledger)),
+            one_a_byte(plaintext.beancount_entry(line, texts, self.beancount)),
+        )
 
     def _other(self, index: int, raw: bytes, opening: bytes | None) -> Fields | None:
         """A line that is no transaction of the usual form: an event, which is dealt with, or one to be looked at."""
@@ -200,14 +214,14 @@ class _Segment:
             problems.append(lines.Problem("line_malformed", "type", str(line.get("type", ""))))
         item = str(line.get("id", "")) if line is not None else ""
         for code, column, found in problems:
-            self._tell(code, index, item, column=column, found=found)
+            self.tell(code, index, item, column=column, found=found)
         return fields
 
     def _event(self, index: int, line: dict[str, Any], opening: bytes | None) -> None:
         item = line["id"]
-        self.ids.append(int(item[24:], 16))
+        self.ids.append(item)
         if line["book"] != self.shared.book:
-            self._tell("line_book", index, item, found=line["book"], expected=self.shared.book)
+            self.tell("line_book", index, item, found=line["book"], expected=self.shared.book)
         texts_of = self._texts if self.openings is None else self._texts_found
         texts, _ = texts_of(index, line["commitment"], opening, ())
         self.part.fold.add_event(index, line, texts)
@@ -222,22 +236,22 @@ class _Segment:
         item, _, recorded_at, _, voucher = tail
         shared = self.shared
         if book != shared.book:
-            self._tell("line_book", index, item, found=book, expected=shared.book)
+            self.tell("line_book", index, item, found=book, expected=shared.book)
         if self.days[effective_at[:13]] != day:
-            self._tell("day_wrong", index, item, found=day, expected=self.days[effective_at[:13]])
+            self.tell("day_wrong", index, item, found=day, expected=self.days[effective_at[:13]])
         self.part.fold.actors.add(actor)
         if approver is not None:
             self.part.fold.actors.add(approver)
-        month, is_shown = self.periods.get(day) or self._period(day)
+        month, is_shown = self.periods.get(day) or self.period(day)
         number = int(voucher[5:])
         if number != self.voucher + 1 or recorded_at[:13] != self.hour or voucher[:4] != self.year:
-            self._number(index, item, recorded_at, voucher, number)
+            self.number(index, item, recorded_at, voucher, number)
         self.voucher = number
 
         get, held_all = shared.held.get, []
         one_unit, left, unlike, strange, below = entries[0][5], 0, False, False, False
         for code, balance, side, amount, entry_number, unit in entries:
-            held = get(code) or self._hold(code, unit)
+            held = get(code) or self.hold(code, unit)
             held_all.append(held)
             if held.known_unit != unit:
                 self._strange(index, item, held, unit, side, int(amount), month)
@@ -246,7 +260,7 @@ class _Segment:
             if unit != one_unit:
                 unlike = True
             if held.month is not month:
-                self._turn(held, month)
+                self.turn(held, month)
             units = int(amount)
             if side == "debit":
                 held.debits += units
@@ -257,10 +271,10 @@ class _Segment:
             units *= held.sign
             after, place = int(balance), int(entry_number)
             if place != held.number + 1:
-                self._begin(held, index, item, place, after - units)
+                self.begin(held, index, place, after - units)
             elif after != held.balance + units:
                 facts = {"number": entry_number, "found": balance, "expected": str(held.balance + units)}
-                self._tell("balance_wrong", index, item, account=code, **facts)
+                self.tell("balance_wrong", index, item, account=code, **facts)
             held.number, held.balance = place, after
             if after < held.floor:
                 below = True
@@ -268,16 +282,16 @@ class _Segment:
             self._tell_unbalanced(index, item, entries)
         if unlike:
             for entry in entries:
-                self._total(entry[5])[2] += 1
+                self.total(entry[5])[2] += 1
         else:
-            self._total(one_unit)[2] += len(entries)
+            self.total(one_unit)[2] += len(entries)
         if below:
-            self._tell_below(index, item, entries)
+            self.tell_below(index, item, entries)
         if correction is not None or item in shared.corrected:
-            self._correction(index, item, correction, corrects, entries)
+            self.correction(index, item, correction, corrects, entries)
         return None if strange else held_all, is_shown
 
-    def _hold(self, code: str, unit: str) -> Held:
+    def hold(self, code: str, unit: str) -> Held:
         """The account of an entry, met for the first time by this process."""
         account = self.shared.accounts.get(code)
         self.shared.held[code] = Held(code, account, unit)
@@ -288,12 +302,12 @@ class _Segment:
     ) -> None:
         """An entry of an account that was never opened, or has another unit."""
         if held.known_unit:
-            self._tell("account_unit", index, item, account=held.code, found=unit, expected=held.known_unit)
+            self.tell("account_unit", index, item, account=held.code, found=unit, expected=held.known_unit)
         else:
-            self._tell("account_unknown", index, item, account=held.code)
+            self.tell("account_unknown", index, item, account=held.code)
         self._add(held.code, unit, month, *((amount, 0) if side == "debit" else (0, amount)))
 
-    def _turn(self, held: Held, month: dict[str, int] | None) -> None:
+    def turn(self, held: Held, month: dict[str, int] | None) -> None:
         """Adds up what an account moved in a month; another follows."""
         if held.month is None:
             held.number = held.first = -1
@@ -303,25 +317,25 @@ class _Segment:
         held.month, held.debits, held.credits = month, 0, 0
 
     def _add(self, code: str, unit: str, month: dict[str, int], debits: int, credits: int) -> None:
-        total = self._total(unit)
+        total = self.total(unit)
         total[0] += debits
         total[1] += credits
         month[code] = month.get(code, 0) + debits * PACKED_DEBIT + credits
 
-    def _total(self, unit: str) -> list[int]:
-        return self.part.fold.totals.get(unit) or self.part.fold.totals.setdefault(unit, [0, 0, 0])
+    def total(self, unit: str) -> list[int]:
+        return self.totals.get(unit) or self.totals.setdefault(unit, [0, 0, 0])
 
-    def _begin(self, held: Held, index: int, item: str, number: int, before: int) -> None:
+    def begin(self, held: Held, index: int, number: int, before: int) -> None:
         """An entry number that does not follow the one before: another may come later in the log."""
         self._end_run(held)
-        held.first, held.before, held.leaf, held.item = number, before, index, item
+        held.first, held.before, held.leaf = number, before, index
 
     def _end_run(self, held: Held) -> None:
         if held.first >= 0:
-            run = Run(held.first, held.before, held.number, held.balance, held.leaf, held.item)
-            self.part.runs.setdefault(held.code, []).append(run)
+            run = held.code, held.first, held.before, held.number, held.balance, held.leaf
+            self.part.runs.append(run)
 
-    def _period(self, day: str) -> tuple[dict[str, int], bool]:
+    def period(self, day: str) -> tuple[dict[str, int], bool]:
         fold, shared = self.part.fold, self.shared
         fold.first_on = min(filter(None, (fold.first_on, day)))
         fold.last_on = max(fold.last_on, day)
@@ -329,14 +343,14 @@ class _Segment:
         self.periods[day] = month, projections.is_between(day, shared.from_, shared.to)
         return self.periods[day]
 
-    def _number(self, index: int, item: str, recorded_at: str, voucher: str, number: int) -> None:
+    def number(self, index: int, item: str, recorded_at: str, voucher: str, number: int) -> None:
         """A voucher number that does not follow the one before, or another hour or year."""
         year, vouchers = voucher[:4], self.part.vouchers
         if year != self.year or number != self.voucher + 1:
             self._end_vouchers()
             vouchers.append((year, number, number, index))
         if self.days[recorded_at[:13]][:4] != year:
-            self._tell("day_wrong", index, item, column="voucher", found=voucher, expected=recorded_at)
+            self.tell("day_wrong", index, item, column="voucher", found=voucher, expected=recorded_at)
         self.year, self.hour = year, recorded_at[:13]
 
     def _end_vouchers(self) -> None:
@@ -351,16 +365,16 @@ class _Segment:
             left[unit] = left.get(unit, 0) + (int(amount) if side == "debit" else -int(amount))
         for unit, units in left.items():
             if units:
-                self._tell("unbalanced", index, item, unit=unit, found=str(units), expected="0")
+                self.tell("unbalanced", index, item, unit=unit, found=str(units), expected="0")
 
-    def _tell_below(self, index: int, item: str, entries: Sequence[Entry]) -> None:
+    def tell_below(self, index: int, item: str, entries: Sequence[Entry]) -> None:
         """Floors hold for a transaction as a whole: what counts is an account's last balance in it."""
         for code, entry in {entry[0]: entry for entry in entries}.items():
             if int(entry[1]) < (floor := self.shared.held[code].floor):
                 facts = {"account": code, "number": entry[4], "found": entry[1], "expected": f"≥ {floor}"}
-                self._tell("below_floor", index, item, **facts)
+                self.tell("below_floor", index, item, **facts)
 
-    def _correction(
+    def correction(
         self, index: int, item: str, correction: str | None, corrects: str | None, entries: Sequence[tuple[str, ...]]
     ) -> None:
         sides = sorted((code, side, amount) for code, _, side, amount, _, _ in entries)
@@ -371,7 +385,7 @@ class _Segment:
             mirror = _digest(sorted((code, other[side], amount) for code, side, amount in sides))
             self.part.corrections.append(Correction(corrects, correction, index, item, mirror))
 
-    def _tell(self, code: str, index: int, item: str, **facts: str) -> None:
+    def tell(self, code: str, index: int, item: str, **facts: str) -> None:
         line = index - self.first + 1
         self.findings.add(Finding(code, self.file, line, index, item, **facts))
 
@@ -388,11 +402,11 @@ class _Segment:
         try:
             usual = OPENING.fullmatch(opening.decode())
         except UnicodeDecodeError:
-            raise _OpeningsDiffer from None
+            raise OpeningDiffers from None
         if usual:
             leaf, salt, texts, description, key, name = usual.groups()
             if leaf != str(index) or sha256(bytes.fromhex(salt) + texts.encode()).hexdigest() != commitment:
-                raise _OpeningsDiffer
+                raise OpeningDiffers
             if "\\" not in texts:
                 if name is not None:
                     return {"name": name}, False
@@ -401,14 +415,14 @@ class _Segment:
                 return dict(json.loads(texts)), False
         found = opening_of(opening)
         if found is None or found.leaf != index:
-            raise _OpeningsDiffer
+            raise OpeningDiffers
         if found.text is None:
             if self._is_erased(entries):
                 return None, False
-            raise _OpeningsDiffer
+            raise OpeningDiffers
         value = texts_in(found.text)
         if found.commitment != commitment or value is None:
-            raise _OpeningsDiffer
+            raise OpeningDiffers
         return value, False
 
     def _texts_found(
@@ -444,9 +458,9 @@ class _Segment:
         for size in shared.sizes:
             if self.first < size <= self.first + part.leaves:
                 part.prefixes[size] = _peaks(levels, size - self.first)
-        part.ids = array("Q", sorted(self.ids)).tobytes()
+        part.ids = array("Q", sorted([int(item[24:], 16) for item in self.ids])).tobytes()
         for held in self.met:
-            self._turn(held, None)
+            self.turn(held, None)
             self._end_run(held)
         self._end_vouchers()
         part.fold.transactions = len(self.kinds)
@@ -471,6 +485,14 @@ class _Names(plaintext.Names):
             if account is None
             else self._make([Named(code, account.account_class, account.unit)])[code]
         )
+
+
+def _is_utf_8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _digest(entries: list[tuple[str, str, str]]) -> bytes:

@@ -131,11 +131,26 @@ class Reader:
             size -= len(block)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def chunks(self) -> Iterator[bytes]:
+        """Whole lines with their LF, a block at a time. A last one without LF gets one."""
+        while True:
+            block = self._more()
+            if not block:
+                break
+            cut = block.rfind(b"\n") + 1
+            if cut:
+                yield self._rest + block[:cut]
+                self._rest = block[cut:]
+            else:
+                self._rest += block
+        if self._rest:
+            yield self._rest + b"\n"
+            self._rest = b""
+
     def blocks(self) -> Iterator[list[bytes]]:
         """The lines without their LF, a block at a time. A last one without LF counts as a line."""
-        while self._fill():
-            lines, self._pending = self._pending, []
-            yield lines
+        for chunk in self.chunks():
+            yield chunk.split(b"\n")[:-1]
 
     def take(self, count: int) -> list[bytes]:
         """The next `count` lines, fewer at the end."""

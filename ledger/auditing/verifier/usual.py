@@ -12,10 +12,28 @@ from typing import Any, NamedTuple
 
 from .plaintext import beancount_names, beancount_unit, hledger_names, hledger_unit
 
+_SEMICOLON = "；".encode().decode("latin-1")
 _NO_FLOOR = -(1 << 80)
 
 Entry = tuple[str, str, str, str, str, str]
 """Account, balance, side, amount, number, unit."""
+
+
+Texts = tuple[str, str, str, str]
+"""What a transaction is in GL_Details, in the journal format, for hledger and for beancount, one character a byte."""
+
+_SPACES = tuple(each.encode().decode("latin-1") for each in map(chr, range(0x80, 0x3001)) if each.isspace())
+_LAST = frozenset(each[-1] for each in _SPACES) | {" "}
+
+
+def one_a_byte(text: str) -> str:
+    """A text as a string with a character for each byte of its UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def ends_in_space(text: str) -> bool:
+    """Whether a text, one character a byte, ends in white space of any kind."""
+    return text[-1] in _LAST and (text[-1] == " " or text.endswith(_SPACES))
 
 
 def is_usual(texts: str, description: str) -> bool:
@@ -45,7 +63,7 @@ class Held:
 
     __slots__ = (
         *("code", "sign", "known_unit", "floor"),
-        *("number", "balance", "first", "before", "leaf", "item"),
+        *("number", "balance", "first", "before", "leaf"),
         *("month", "debits", "credits"),
         *("hledger", "hledger_end", "beancount", "beancount_end", "journal"),
     )
@@ -57,14 +75,13 @@ class Held:
         self.floor = account.floor if account is not None and account.floor is not None else _NO_FLOOR
         self.number = self.first = -1
         self.balance = self.before = self.leaf = 0
-        self.item = ""
         self.month: dict[str, int] | None = None
         self.debits = self.credits = 0
         named = [] if account is None else [Named(code, account.account_class, account.unit)]
-        self.hledger = f"    {hledger_names(named)[code]}  "
-        self.beancount = f"  {beancount_names(named)[code]}  "
+        self.hledger = one_a_byte(f"    {hledger_names(named)[code]}  ")
+        self.beancount = one_a_byte(f"  {beancount_names(named)[code]}  ")
         self.hledger_end, self.beancount_end = _ends(self.known_unit or unit)
-        self.journal = f",{code},{self.known_unit or unit},"
+        self.journal = one_a_byte(f",{code},{self.known_unit or unit},")
 
 
 class Named(NamedTuple):
@@ -79,7 +96,7 @@ class Named(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _ends(unit: str) -> tuple[str, str]:
-    return f" {hledger_unit(unit)}\n", f" {beancount_unit(unit)}\n"
+    return one_a_byte(f" {hledger_unit(unit)}\n"), one_a_byte(f" {beancount_unit(unit)}\n")
 
 
 def derive(
@@ -91,15 +108,15 @@ def derive(
     held: Sequence[Held],
     texts: dict[str, str],
     is_reversed: bool,
-) -> tuple[str, str, str, str]:
-    """A usual transaction in GL_Details, in the journal format, for hledger and for beancount.
+) -> Texts:
+    """What a usual transaction, of whatever entries, is in the four files.
 
     `head`, `tail`: the fields of lines.Fields before and after the entries. `held`: the accounts of the entries, in
     whose units they are.
     """
     actor, approver, book, client, _, correction, corrects, _, day = head
     item, kind, recorded, _, voucher = tail
-    description, key = texts["description"], texts["key"]
+    description, key = one_a_byte(texts["description"]), one_a_byte(texts["key"])
     cell = f'"{description}"' if "," in description else description
     if client != "import":
         key = f"{client}/{key}"
@@ -115,7 +132,7 @@ def derive(
     middle = f",{kind},{day[:4]},{day[:7]},{day},{book},"
     after = f",{cell},{client}{corrected},{actor},{recorded[:10]},{recorded[11:]},{approver or ''},{index},{leaf}\n"
     journal_head = f"{key},{day},{kind},{cell}"
-    hledger_text = description.replace(";", "；") if ";" in description else description
+    hledger_text = description.replace(";", _SEMICOLON) if ";" in description else description
     details = journal = ""
     hledger = f"\n{day} * ({voucher}) {hledger_text}\n    ; id: {item}\n    ; kind: {kind}\n"
     beancount = f'\n{day} * "{description}" ^{voucher}\n  id: "{item}"\n  kind: "{kind}"\n'
