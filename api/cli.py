@@ -581,7 +581,7 @@ def check(book: str | None, as_json: bool) -> None:
     given = settings.read(os.environ)
     signs = given.database_url is None or keys.given(given, "log")
     by = sealing.signer_of(given) if signs else None
-    if by is None:
+    if by is None and not as_json:
         say("Without MEIDE_LOG_KEYS the signatures of the logs are not looked at.")
 
     async def work(database: AsyncEngine) -> tuple[int, list[tuple[str, Finding]]]:

@@ -52,7 +52,7 @@ async def asked(database: AsyncEngine, settings: Settings, me: Principal, transa
 
     UnknownTransaction, also for one that is none of hers; NotAllowed for staff whose organisations it does not touch.
     """
-    async with database.connect() as tx:
+    async with database.begin() as tx:
         whole = await _may_see_line(tx, me, transaction_id)
         found = await receipts.receipt(tx, me.book_id, transaction_id, whole=whole)
     if found is not None:

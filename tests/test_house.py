@@ -197,6 +197,8 @@ def test_the_walls_know_every_room_that_exists() -> None:
         ("ledger/recognition/a.py", "import ledger.spending", "ledger/recognition/a.py:1: recognition → spending"),
         ("ledger/spending/a.py", "import ledger.auditing", "ledger/spending/a.py:1: spending → auditing"),
         ("ledger/auditing/a.py", "import ledger.access", "ledger/auditing/a.py:1: auditing → access"),
+        ("ledger/auditing/evidence.py", "from api import explain", "ledger/auditing/evidence.py:1: ledger → api"),
+        ("ledger/books/traces.py", "import ledger.auditing.log", "ledger/books/traces.py:1: books → auditing"),
         ("ledger/access/users.py", "import ledger.books.chart", "ledger/access/users.py:1: access → books"),
         ("ledger/database/schema.py", "import ledger.books", "ledger/database/schema.py:1: database → books"),
         ("ledger/database/schema.py", "import migrations.env", "ledger/database/schema.py:1: database → migrations"),
@@ -240,6 +242,7 @@ def test_a_wrong_line_is_found_and_named(file: str, source: str, arrow: str) -> 
         ("ledger/spending/codes.py", "import ledger.books.journal, ledger.earning, ledger.recognition, ledger.text"),
         ("ledger/database/embedded.py", "time.sleep(1)  # why no event can be waited for"),
         ("ledger/books/batching.py", "import asyncio\nasyncio.sleep(0)"),
+        ("ledger/auditing/evidence.py", "from ledger.earning import record\nfrom ledger.spending import cases"),
         ("ledger/access/users.py", "from ledger import errors\nfrom ledger.database.connect import now"),
     ],
 )

@@ -122,7 +122,7 @@ async def object_form(
     record_id: FromPath[UUID],
 ) -> Template:
     """The form to object to a record in notice: for anybody who has signed in."""
-    me = await doors.visitor(request, database, settings)
+    me = await doors.colleague(request, database, settings, Right.OBJECT)
     return await _form(request, database, me, record_id)
 
 
@@ -134,7 +134,7 @@ async def object_to(
     record_id: FromPath[UUID],
 ) -> Template | Redirect:
     """Objects, and says until when it will be decided."""
-    me = await doors.visitor(request, database, settings)
+    me = await doors.colleague(request, database, settings, Right.OBJECT)
     [reason] = await frame.fields(request, "reason")
     try:
         if not reason:

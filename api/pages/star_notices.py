@@ -19,7 +19,7 @@ from api.problems import Language
 from api.requests import StrictRequest
 from api.settings import Settings
 from ledger.access.ciphers import Keys
-from ledger.access.rights import Principal
+from ledger.access.rights import Principal, Right
 from ledger.books import directory
 from ledger.database import connect
 from ledger.earning import organisations
@@ -83,7 +83,7 @@ async def star_object_form(
     award_id: FromPath[UUID],
 ) -> Template:
     """The form to object to a star in notice: for anybody who has signed in."""
-    me = await doors.visitor(request, database, settings)
+    me = await doors.colleague(request, database, settings, Right.OBJECT)
     return await _form(request, database, me, award_id)
 
 
@@ -95,7 +95,7 @@ async def star_object_to(
     award_id: FromPath[UUID],
 ) -> Template:
     """Objects, and says until when it will be decided."""
-    me = await doors.visitor(request, database, settings)
+    me = await doors.colleague(request, database, settings, Right.OBJECT)
     [reason] = await frame.fields(request, "reason")
     try:
         async with database.begin() as tx:

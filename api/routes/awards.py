@@ -39,7 +39,7 @@ from ledger.recognition.awards import STATES, State
 READ = {"right": Right.READ_RECORDS, "scoped": True}
 ASSESS = {"right": Right.ASSESS}
 CERTIFY = {"right": Right.CERTIFY, "scoped": True}
-ANYBODY = {"right": Right.OWN}
+OBJECT = {"right": Right.OBJECT, "scoped": True}
 
 Stands = FromQuery[Annotated[State | None, QueryParameter(name="state", description="Left out: all.")]]
 After = FromQuery[Annotated[UUID | None, Parameter(description="The `next` of the page before.")]]
@@ -238,7 +238,7 @@ async def read_award(
 
 @post(
     "/awards/{award_id:uuid}/objections",
-    opt=ANYBODY,
+    opt=OBJECT,
     operation_id="objectToAward",
     summary="Object to a star",
     responses=views.refusals(400, 404, 409, 413, 415),

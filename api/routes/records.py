@@ -30,6 +30,7 @@ OWN_OR_READ = {"right": Right.READ_RECORDS, "scoped": True, "also": Right.OWN}
 RECORD = {"right": Right.RECORD, "scoped": True}
 REVIEW = {"right": Right.REVIEW, "scoped": True}
 ANYBODY = {"right": Right.OWN}
+OBJECT = {"right": Right.OBJECT, "scoped": True}
 
 Numbers = Annotated[list[str], msgspec.Meta(min_length=1, max_length=200)]
 
@@ -429,7 +430,7 @@ async def list_overdue(database: NamedDependency[AsyncEngine], me: NamedDependen
 
 @post(
     "/records/{record:str}/objections",
-    opt=ANYBODY,
+    opt=OBJECT,
     operation_id="objectToRecord",
     summary="Object",
     responses=views.refusals(400, 404, 409, 413, 415),

@@ -33,6 +33,8 @@ class Right(Enum):
 
     OWN = auto()
     """Her own data, password and devices: every user."""
+    OBJECT = auto()
+    """Object to what is in public notice: everybody but auditors, who only read."""
     READ_BOOKS = auto()
     POST = auto()
     """Post and reverse. By people only where no second person is needed."""
@@ -81,20 +83,25 @@ class Right(Enum):
     """Trial balance, search, evidence, the log's state and its lines, the package: of the whole book, read only."""
 
 
+_ANYBODY: Final = frozenset({Right.OWN, Right.OBJECT})
+
 _READS: Final = frozenset(
     {Right.OWN, Right.READ_BOOKS, Right.READ_PEOPLE, Right.READ_ORGANISATIONS, Right.READ_RECORDS, Right.READ_SHOPS}
 )
 
 OF_ROLE: Final[dict[Role, frozenset[Right]]] = {
-    "volunteer": frozenset({Right.OWN}),
-    "merchant": frozenset({Right.OWN, Right.KEEP_SHOP}),
-    "recorder": frozenset({Right.OWN, Right.READ_PEOPLE, Right.REGISTER, Right.RENEW_PIN, Right.READ_ORGANISATIONS})
+    "volunteer": _ANYBODY,
+    "merchant": _ANYBODY | {Right.KEEP_SHOP},
+    "recorder": _ANYBODY
+    | {Right.READ_PEOPLE, Right.REGISTER, Right.RENEW_PIN, Right.READ_ORGANISATIONS}
     | {Right.READ_RECORDS, Right.RECORD, Right.READ_SHOPS, Right.ISSUE_PROOFS},
     "reviewer": _READS
+    | {Right.OBJECT}
     | {Right.APPROVE, Right.REVEAL, Right.RENEW_PIN, Right.REVIEW, Right.DECIDE_CASES}
     | {Right.CERTIFY, Right.ISSUE_PROOFS},
     "operator": _READS
     | {
+        Right.OBJECT,
         Right.POST,
         Right.PROPOSE,
         Right.KEEP_ACCOUNTS,
@@ -109,6 +116,7 @@ OF_ROLE: Final[dict[Role, frozenset[Right]]] = {
     "auditor": _READS | {Right.REVEAL, Right.READ_ACCESS_LOG, Right.AUDIT},
     "owner": _READS
     | {
+        Right.OBJECT,
         Right.REVEAL,
         Right.ERASE,
         Right.READ_ACCESS_LOG,

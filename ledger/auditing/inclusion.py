@@ -9,7 +9,7 @@ statement, whatever the size of the log.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from sqlalchemy import text
@@ -25,6 +25,8 @@ _BYTES: Final = 32
 
 Span = tuple[int, int]
 """The leaves from the first number up to the second, without it."""
+Piece = tuple[int, bytes]
+"""Some hashes of a tile one after the other, and the number of the first of them on its level."""
 
 _READ: Final = text("""
     SELECT wanted.level, wanted.place,
@@ -69,6 +71,14 @@ async def tile(tx: AsyncConnection, book: int, level: int, place: int, width: in
         raise ValueError(f"no tile of level {level} at {place} with {width} hashes")
     first = place * TILE
     return (await _read(tx, book, {(level, place): (first, first + width)}))[level, place]
+
+
+def path(index: int, size: int, pieces: Iterable[tuple[int, int, bytes]]) -> list[bytes]:
+    """As `inclusion`, for whoever has read the hashes: (level, number of the first one on its level, hashes in a row)
+    of the tiles on the way up from the leaf, and of the last tile of each level. LogDamaged.
+    """
+    found = {(level, first // TILE): (first, hashes) for level, first, hashes in pieces}
+    return _roots(found, _path(index, size))
 
 
 # --- which subtrees ------------------------------------------------------------------------------------------------
@@ -133,16 +143,23 @@ async def _hashes(tx: AsyncConnection, book: int, spans: list[Span]) -> list[byt
             known = wanted.get(at, (first, past))
             wanted[at] = min(known[0], first), max(known[1], past)
     tiles = await _read(tx, book, wanted) if wanted else {}
+    return _roots({at: (wanted[at][0], hashes) for at, hashes in tiles.items()}, spans)
+
+
+def _roots(pieces: Mapping[tuple[int, int], Piece], spans: list[Span]) -> list[bytes]:
+    """The roots of the subtrees over these leaves, from pieces of tiles. LogDamaged where one is too short."""
 
     def of_full(bits: int, place: int) -> bytes:
         first, past = _in_tile(bits, place)
-        level = bits // _BITS
-        begin = wanted[level, first // TILE][0]
-        packed = tiles[level, first // TILE][(first - begin) * _BYTES : (past - begin) * _BYTES]
-        hashes = [packed[at : at + _BYTES] for at in range(0, len(packed), _BYTES)]
-        while len(hashes) > 1:
-            hashes = [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
-        return hashes[0]
+        at = bits // _BITS, first // TILE
+        begin, hashes = pieces.get(at, (first, b""))
+        packed = hashes[(first - begin) * _BYTES : (past - begin) * _BYTES]
+        if len(packed) != (past - first) * _BYTES:
+            raise LogDamaged(*at)
+        level = [packed[at : at + _BYTES] for at in range(0, len(packed), _BYTES)]
+        while len(level) > 1:
+            level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=True)]
+        return level[0]
 
     def of_span(span: Span) -> bytes:
         parts = [of_full(*each) for each in _full(span)]

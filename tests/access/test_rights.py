@@ -57,8 +57,8 @@ def test_an_auditor_changes_nothing() -> None:
 
 
 def test_volunteers_and_merchants_have_their_own_pages_and_nothing_else() -> None:
-    assert OF_ROLE["volunteer"] == {Right.OWN}
-    assert OF_ROLE["merchant"] == {Right.OWN, Right.KEEP_SHOP}
+    assert OF_ROLE["volunteer"] == {Right.OWN, Right.OBJECT}
+    assert OF_ROLE["merchant"] == {Right.OWN, Right.OBJECT, Right.KEEP_SHOP}
 
 
 def test_no_scope_of_a_machine_opens_people_or_keys() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 
 import httpx
 import pytest
 from litestar import Litestar
-from sqlalchemy import event, update
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth, check_codes, keys, paper
@@ -119,9 +119,8 @@ async def test_a_card_that_was_replaced_a_password_and_a_role_that_ended_open_no
     assert await shown(database, till(book), card) is WrongPassword
     assert isinstance(await shown(database, till(book), new), str)
     async with database.begin() as tx:
-        await tx.execute(
-            update(roles).where(roles.c.user_id == her.user_id).values(until=auth.today() - timedelta(days=1))
-        )
+        role = (await tx.execute(select(roles.c.role_id).where(roles.c.user_id == her.user_id))).scalar_one()
+        await users.end_role(tx, book.book_id, role, "user:1", auth.now())
     assert await shown(database, till(book), new) is WrongPassword
 
 

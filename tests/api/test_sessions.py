@@ -9,13 +9,11 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import auth
 from ledger.access import users
 from ledger.access.rights import Grant
-from ledger.access.tables import roles
 from ledger.books.directory import Book
 from tests.api.conftest import PASSWORD, Caller, a_user
 from tests.api.people import (
@@ -360,11 +358,9 @@ async def test_a_role_holds_until_the_end_of_its_day_whatever_the_token_says(
 
 
 async def test_who_holds_only_a_role_whose_day_is_over_cannot_come_in(
-    http: httpx.AsyncClient, database: AsyncEngine, book: Book, her: Person
+    http: httpx.AsyncClient, database: AsyncEngine, book: Book
 ) -> None:
-    async with database.begin() as tx:
-        yesterday = auth.today() - timedelta(days=1)
-        await tx.execute(update(roles).where(roles.c.user_id == her.user_id).values(until=yesterday))
+    her = await a_person(database, book, Grant("reviewer", until=auth.today() - timedelta(days=1)))
     assert code_of(await sign_in(http, her)) == "403 not_allowed"
 
 

@@ -402,7 +402,6 @@ async def test_an_export_that_is_given_up_leaves_no_manifest_no_process_and_no_c
     await writing.aclose()
     assert not (tmp_path / "p" / "manifest.json").exists()
     assert database.pool.checkedout() == 0  # type: ignore[attr-defined] # a queue pool
-    assert await published(database, book)
     async with database.connect() as tx:
         told = await tx.execute(
             text("SELECT count(*) FROM events WHERE book_id = :b AND kind = 'package_exported'"), {"b": book.book_id}

@@ -10,13 +10,16 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ledger.books import versions
 from ledger.books.directory import Book
-from ledger.earning import activities, attendances, organisations, rule_body, volunteers
+from ledger.database import events
+from ledger.earning import activities, attendances, organisations, rule_body, rule_sets, volunteers
 from ledger.earning.activities import Activity, Plan
 from ledger.earning.attendances import Attendance, Closing
 from ledger.earning.rules import RuleSet
 from ledger.earning.tables import organisations as organisations_table
-from ledger.earning.tables import qualifications, rule_sets
+from ledger.earning.tables import qualifications
+from ledger.earning.tables import rule_sets as rule_sets_table
 from ledger.errors import Refusal
 
 NINE = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
@@ -115,13 +118,14 @@ class Crowd:
 
     async def rules(self, **said: Any) -> None:
         """The programme's first rule set."""
+        since, body = NINE.date() - 30 * DAY, rule_body.stored(RuleSet(**said))
         async with self.database.begin() as tx:
             await tx.execute(
-                insert(rule_sets).values(
+                insert(rule_sets_table).values(
                     book_id=self.book.book_id,
                     version=1,
-                    effective_from=NINE.date() - 30 * DAY,
-                    body=rule_body.stored(RuleSet(**said)),
+                    effective_from=since,
+                    body=body,
                     note="试行",
                     drafted_by="user:1",
                     drafted_at=NINE - 60 * DAY,
@@ -130,6 +134,8 @@ class Crowd:
                     approved=True,
                 )
             )
+            told = versions.approval(rule_sets.RULES, 1, since, "user:1", body)
+            await events.add(tx, self.book.book_id, "version_approved", told, actor="user:2", at=NINE - 60 * DAY)
 
     async def qualify(self, holder: str, name: str, until: datetime | None = None) -> None:
         async with self.database.begin() as tx:

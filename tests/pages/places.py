@@ -771,7 +771,7 @@ async def _receipt(database: AsyncEngine, book: Book, resident: Person) -> str:
     for each in (book.book_id, resident.book.book_id):
         await sealing.now(database, SETTINGS, each)
     account = resident.account(volunteers.WALLET)
-    async with database.connect() as tx:
+    async with database.begin() as tx:
         found = await receipts.of_account(tx, resident.book.book_id, account)
     assert found is not None
     return compact(found)

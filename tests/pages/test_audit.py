@@ -159,7 +159,9 @@ async def test_after_her_last_day_she_is_refused(
 
 async def test_she_can_write_nothing(client: httpx.AsyncClient, office: Office) -> None:
     """Every form of the pages, but for those of her own account, what she may see in full, and a search by phone."""
-    hers = re.compile(r"/sign-|/account/|/verify|/R$|/till|/staff/access-log|/staff/volunteers(/\{number\}/.*reveal)?$")
+    account = "/account/(password|consents|devices|boards|book)"
+    reads = r"/staff/access-log$|/staff/volunteers(/\{number\}/.*reveal)?$"
+    hers = re.compile(rf"/sign-|{account}|/verify|/R$|/till|{reads}")
     token = token_of((await client.get("/account/password")).text)
     for path in places.FORMS:
         if hers.match(path):

@@ -52,7 +52,7 @@ async def earned(database: AsyncEngine, her: Person, description: str = "护河"
 
 
 async def receipt_of(database: AsyncEngine, book: Book, transaction: Transaction, *, whole: bool = True) -> Receipt:
-    async with database.connect() as tx:
+    async with database.begin() as tx:
         found = await log_receipts.receipt(tx, book.book_id, transaction.transaction_id, whole=whole)
     assert found is not None
     return found
