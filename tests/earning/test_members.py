@@ -141,7 +141,7 @@ async def test_what_is_no_role_no_organisation_or_nobody_is_refused(
 
 async def test_who_has_been_erased_is_on_no_list(database: AsyncEngine, book: Book, her: Volunteer) -> None:
     await do(database, members.join, book, "lane", her.holder, "member", MAY)
-    await do(database, volunteers.forget, book, "V-1")
+    await do(database, volunteers.forget, book, "V-1", "user:1")
     assert await do(database, members.of_organisation, book, "lane") == []
 
 
