@@ -140,7 +140,7 @@ def test_the_embedded_database_is_dumped_and_restored_by_its_own_programs(folder
         assert posted(client, "later").status_code == 201
     restored = meide("pg", "pg_restore", "--no-owner", "--single-transaction", "-d", "meide", dump, **new)
     assert (restored.returncode, restored.stderr.splitlines()[1:]) == (0, [])
-    for name in ("session-key", "identity-key", "index-key", "print-key"):
+    for name in ("session-key", "identity-key", "index-key", "print-key", "log-key"):
         shutil.copy(Path(old["MEIDE_DATA"], "secrets", name), Path(new["MEIDE_DATA"], "secrets", name))
     assert meide("migrate", **new).returncode == 0
     assert meide("check", **new).stdout == "1 books checked, 0 findings: everything adds up\n"
